@@ -1,0 +1,44 @@
+// Runs a program as if it had replaced this process: same terminal, same signals, same end.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+const forwarded = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+
+/**
+ * Ctrl-C in a terminal reaches every process of the foreground group, and npm passes it on as well: one key press arrives here
+ * more than once. Repetitions within this time count as one.
+ */
+const repeatedMs = 1000;
+
+/**
+ * A shell's exit code for a process that ended with `code` or by `signal`.
+ * @param {number | null} code @param {NodeJS.Signals | null} signal
+ */
+export function exitCodeOf(code, signal) {
+  return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
+}
+
+/**
+ * Runs `command` with our stdio, passes on SIGINT, SIGTERM and SIGHUP, and answers its exit code. Rejects if it cannot be started.
+ * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>}
+ */
+export function runInPlace(command, args, env = process.env) {
+  const child = spawn(command, args, { stdio: 'inherit', env });
+  /** @type {Map<NodeJS.Signals, number>} */
+  const lastMs = new Map();
+  /** @param {NodeJS.Signals} signal */
+  const forward = (signal) => {
+    const nowMs = performance.now();
+    if (nowMs - (lastMs.get(signal) ?? Number.NEGATIVE_INFINITY) < repeatedMs) return;
+    lastMs.set(signal, nowMs);
+    child.kill(signal);
+  };
+  for (const signal of forwarded) process.on(signal, forward);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
+  }).finally(() => {
+    for (const signal of forwarded) process.off(signal, forward);
+  });
+}
