@@ -1,0 +1,164 @@
+import { closeSync } from 'node:fs';
+import type { Ipv4 } from '@weft/core/ipv4';
+import { libc, sysCheck } from './libc.ts';
+import type { Netns } from './netns.ts';
+import { AF_INET, INET_ADDRESS_BYTES, decodeInetAddress, decodeInt, encodeInetAddress, encodeInt } from './socket-address.ts';
+import { SysError, errnoName } from './sys-error.ts';
+
+const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
+const KINDS = {
+  tcp: { type: 1, protocol: 6 },
+  udp: { type: 2, protocol: 17 },
+  icmp: { type: 3, protocol: 1 },
+} as const;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ERROR = 4;
+const SO_BROADCAST = 6;
+const MSG_NOSIGNAL = 0x4000;
+const POLLOUT = 4;
+const RECEIVE_BYTES = 1 << 16;
+
+export type InetSocketKind = keyof typeof KINDS;
+
+export type ConnectState = Readonly<{ kind: 'pending' }> | Readonly<{ kind: 'connected' }> | Readonly<{ kind: 'failed'; errno: string }>;
+
+export type Received =
+  | Readonly<{ kind: 'data'; bytes: Uint8Array; from?: Ipv4; port?: number }>
+  | Readonly<{ kind: 'closed' }>
+  | Readonly<{ kind: 'failed'; errno: string }>;
+
+/**
+ * An IPv4 socket in any namespace, used from this thread and never blocking: "not yet" is a value, so the caller polls. For probes, checks
+ * and announcements; a server with many connections wants Node's own sockets.
+ *
+ * `icmp` is a raw socket: what is sent begins with the ICMP header, what is received with the *IP* header; it needs CAP_NET_RAW.
+ */
+export class InetSocket implements Disposable {
+  readonly kind: InetSocketKind;
+  #fd: number | undefined;
+  /** SO_ERROR can be read once only. */
+  #connect: ConnectState = { kind: 'pending' };
+  #buffer: Uint8Array | undefined;
+
+  private constructor(kind: InetSocketKind, fd: number) {
+    this.kind = kind;
+    this.#fd = fd;
+  }
+
+  /** Opens a socket in `netns` (default: this thread's namespace). Throws SysError. */
+  static open(options: Readonly<{ netns?: Netns; kind: InetSocketKind }>): InetSocket {
+    const { netns, kind } = options;
+    const { type, protocol } = KINDS[kind];
+    const open = (): number => sysCheck('socket', libc().socket(AF_INET, type | SOCK_NONBLOCK_CLOEXEC, protocol), kind);
+    const socket = new InetSocket(kind, netns === undefined ? open() : netns.run(open));
+    try {
+      socket.#setFlag(kind === 'tcp' ? SO_REUSEADDR : SO_BROADCAST);
+    } catch (error) {
+      socket[Symbol.dispose]();
+      throw error;
+    }
+    return socket;
+  }
+
+  /** Port 0 lets the kernel choose. Throws SysError: EADDRINUSE, EADDRNOTAVAIL. */
+  bind(address: Ipv4, port: number): void {
+    sysCheck('bind', libc().bind(this.#descriptor(), encodeInetAddress(address, port), INET_ADDRESS_BYTES), `${address}:${port}`);
+  }
+
+  localPort(): number {
+    const bytes = new Uint8Array(INET_ADDRESS_BYTES);
+    sysCheck('getsockname', libc().getsockname(this.#descriptor(), bytes, encodeInt(INET_ADDRESS_BYTES)));
+    return decodeInetAddress(bytes).port;
+  }
+
+  listen(backlog = 128): void {
+    sysCheck('listen', libc().listen(this.#descriptor(), backlog));
+  }
+
+  /** A connection that is waiting, or undefined. Throws SysError. */
+  accept(): Readonly<{ socket: InetSocket; from: Ipv4; port: number }> | undefined {
+    const bytes = new Uint8Array(INET_ADDRESS_BYTES);
+    const fd = libc().accept4(this.#descriptor(), bytes, encodeInt(INET_ADDRESS_BYTES), SOCK_NONBLOCK_CLOEXEC);
+    if (fd < 0) {
+      const errno = libc().errno();
+      // ECONNABORTED: it was reset before we came to it.
+      if (['EAGAIN', 'ECONNABORTED'].includes(errnoName(errno))) return undefined;
+      throw new SysError('accept4', errno);
+    }
+    const { address, port } = decodeInetAddress(bytes);
+    const socket = new InetSocket(this.kind, fd);
+    socket.#connect = { kind: 'connected' };
+    return { socket, from: address, port };
+  }
+
+  /** Starts to connect; {@link connectState} tells how it went, also of a failure that is known at once. */
+  connect(address: Ipv4, port: number): void {
+    this.#connect = { kind: 'pending' };
+    if (libc().connect(this.#descriptor(), encodeInetAddress(address, port), INET_ADDRESS_BYTES) === 0) {
+      this.#connect = { kind: 'connected' };
+      return;
+    }
+    const errno = errnoName(libc().errno());
+    if (errno !== 'EINPROGRESS') this.#connect = { kind: 'failed', errno };
+  }
+
+  connectState(): ConnectState {
+    if (this.#connect.kind !== 'pending' || !this.#writable()) return this.#connect;
+    const value = new Uint8Array(4);
+    sysCheck('getsockopt', libc().getsockopt(this.#descriptor(), SOL_SOCKET, SO_ERROR, value, encodeInt(4)), 'SO_ERROR');
+    const errno = decodeInt(value);
+    this.#connect = errno === 0 ? { kind: 'connected' } : { kind: 'failed', errno: errnoName(errno) };
+    return this.#connect;
+  }
+
+  /** Sends to the connected peer; returns how many bytes were taken, 0 when it would block. Throws SysError: EPIPE, ECONNREFUSED… */
+  send(bytes: Uint8Array): number {
+    const sent = libc().send(this.#descriptor(), bytes, bytes.length, MSG_NOSIGNAL);
+    if (sent >= 0) return sent;
+    const errno = libc().errno();
+    if (errnoName(errno) === 'EAGAIN') return 0;
+    throw new SysError('send', errno, this.kind);
+  }
+
+  /** Sends one datagram (`port` is ignored for icmp). Throws SysError: ENETUNREACH, EMSGSIZE, EPERM if a filter dropped it… */
+  sendTo(bytes: Uint8Array, address: Ipv4, port: number): void {
+    const to = encodeInetAddress(address, this.kind === 'icmp' ? 0 : port);
+    sysCheck('sendto', libc().sendto(this.#descriptor(), bytes, bytes.length, MSG_NOSIGNAL, to, to.length), `${address}:${port}`);
+  }
+
+  /** What has arrived, or undefined. Of a TCP stream up to 64 KiB, without `from`; else one datagram with its sender. */
+  receive(): Received | undefined {
+    const buffer = (this.#buffer ??= new Uint8Array(RECEIVE_BYTES));
+    const address = new Uint8Array(INET_ADDRESS_BYTES);
+    const length = libc().recvfrom(this.#descriptor(), buffer, RECEIVE_BYTES, 0, address, encodeInt(INET_ADDRESS_BYTES));
+    if (length < 0) {
+      const errno = errnoName(libc().errno());
+      return errno === 'EAGAIN' ? undefined : { kind: 'failed', errno };
+    }
+    if (this.kind === 'tcp') return length === 0 ? { kind: 'closed' } : { kind: 'data', bytes: buffer.slice(0, length) };
+    const { address: from, port } = decodeInetAddress(address);
+    return { kind: 'data', bytes: buffer.slice(0, length), from, port };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #setFlag(name: number): void {
+    sysCheck('setsockopt', libc().setsockopt(this.#descriptor(), SOL_SOCKET, name, encodeInt(1), 4));
+  }
+
+  #writable(): boolean {
+    const entry = new Uint8Array(8);
+    entry.set(encodeInt(this.#descriptor()));
+    entry[4] = POLLOUT;
+    return sysCheck('poll', libc().poll(entry, 1, 0)) > 0;
+  }
+
+  #descriptor(): number {
+    if (this.#fd === undefined) throw new Error('the socket is closed');
+    return this.#fd;
+  }
+}

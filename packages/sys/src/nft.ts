@@ -1,0 +1,128 @@
+import { WeftError } from '@weft/core/weft-error';
+import { koffi } from './libc.ts';
+import type { Netns } from './netns.ts';
+import { once } from './once.ts';
+
+/** nft refused a transaction; nothing of it was applied. `details.text` is nft's own message, `details.line` the first failing line. */
+export class NftError extends WeftError {
+  constructor(text: string, commands: string) {
+    const line = failingLine(text, commands);
+    super('nft_error', `nftables: ${firstError(text)}${line === undefined ? '' : ` in: ${line}`}`, {
+      details: { text, ...(line === undefined ? {} : { line }) },
+    });
+  }
+}
+
+/** The nftables library is not installed. */
+export class NftUnavailable extends WeftError {
+  constructor(library: string, cause: unknown) {
+    super('nft_unavailable', `loading ${library}`, {
+      cause,
+      details: { library },
+      remedy: 'Install the nftables library: apt install libnftables1 (Debian, Ubuntu), dnf install nftables-libs (Fedora).',
+    });
+  }
+}
+
+const OUTPUT_JSON = 1 << 4;
+
+type Context = Readonly<{ __brand: 'nft_ctx' }>;
+
+type Nftables = Readonly<{
+  newContext: (flags: number) => Context | null;
+  free: (context: Context) => void;
+  setFlags: (context: Context, flags: number) => void;
+  bufferOutput: (context: Context) => number;
+  bufferError: (context: Context) => number;
+  output: (context: Context) => string | null;
+  error: (context: Context) => string | null;
+  run: (context: Context, commands: string) => number;
+}>;
+
+const nftables = once(() => loadNftables('libnftables.so.1'));
+
+/** Binds libnftables. Throws NftUnavailable. */
+export function loadNftables(name: string): Nftables {
+  let library;
+  try {
+    library = koffi().load(name);
+  } catch (cause) {
+    throw new NftUnavailable(name, cause);
+  }
+  const bind = <T>(definition: string): T => library.func(definition) as T;
+  return {
+    newContext: bind('void *nft_ctx_new(uint32_t)'),
+    free: bind('void nft_ctx_free(void *)'),
+    setFlags: bind('void nft_ctx_output_set_flags(void *, uint)'),
+    bufferOutput: bind('int nft_ctx_buffer_output(void *)'),
+    bufferError: bind('int nft_ctx_buffer_error(void *)'),
+    output: bind('str nft_ctx_get_output_buffer(void *)'),
+    error: bind('str nft_ctx_get_error_buffer(void *)'),
+    run: bind('int nft_run_cmd_from_buffer(void *, str)'),
+  };
+}
+
+/**
+ * nftables of one namespace, in process. One buffer is one transaction: all of it is applied, or nothing.
+ *
+ * Traps: `iif`/`oif` (by index) are resolved in the caller's namespace, so rules must say `iifname`/`oifname`; a used context keeps some
+ * 0.65 MB; `list tables` reads the whole ruleset, `list table …` only that table.
+ */
+export class NftContext implements Disposable {
+  readonly #nftables: Nftables;
+  #context: Context | undefined;
+
+  private constructor(library: Nftables, context: Context) {
+    this.#nftables = library;
+    this.#context = context;
+  }
+
+  /** Opens a context on `netns` (default: this thread's namespace) and keeps to it. Throws NftUnavailable, SysError. */
+  static open(netns?: Netns): NftContext {
+    const library = nftables();
+    const create = (): Context | null => library.newContext(0);
+    const context = netns === undefined ? create() : netns.run(create);
+    if (context === null) throw new WeftError('nft_error', 'making an nftables context');
+    library.bufferOutput(context);
+    library.bufferError(context);
+    return new NftContext(library, context);
+  }
+
+  /** Runs commands in nft's text syntax and returns what they print. Throws NftError, and then nothing was changed. */
+  run(commands: string): string {
+    return this.#run(commands, 0);
+  }
+
+  /** Runs commands (`list table bridge weft`) and returns their JSON output, parsed; undefined if they print none. Throws NftError. */
+  json(commands: string): unknown {
+    const output = this.#run(commands, OUTPUT_JSON);
+    return output === '' ? undefined : (JSON.parse(output) as unknown);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#context !== undefined) this.#nftables.free(this.#context);
+    this.#context = undefined;
+  }
+
+  #run(commands: string, flags: number): string {
+    if (this.#context === undefined) throw new Error('the nftables context is closed');
+    // A NUL would end the buffer early, and only its first part would be applied.
+    if (commands.includes('\0')) throw new NftError('Error: the commands contain a NUL character', commands);
+    this.#nftables.setFlags(this.#context, flags);
+    const status = this.#nftables.run(this.#context, commands);
+    const output = this.#nftables.output(this.#context) ?? '';
+    const error = this.#nftables.error(this.#context) ?? '';
+    if (status !== 0) throw new NftError(error.trimEnd(), commands);
+    return output;
+  }
+}
+
+function firstError(text: string): string {
+  return /Error: (.*)/.exec(text)?.[1] ?? text.split('\n', 1)[0] ?? '';
+}
+
+/** nft says `<buffer>:3:12-18: Error: …` with the line counted from 1; 0 if it cannot tell. */
+function failingLine(text: string, commands: string): string | undefined {
+  const number = Number(/^[^:\n]*:(\d+):\d+-\d+: Error/m.exec(text)?.[1] ?? 0);
+  return number === 0 ? undefined : commands.split('\n')[number - 1]?.trim();
+}
