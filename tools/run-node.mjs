@@ -12,7 +12,7 @@ const repeatedMs = 1000;
 
 /**
  * A shell's exit code for a process that ended with `code` or by `signal`.
- * @param {number | null} code @param {NodeJS.Signals | null} signal
+ * @param {number | null} code @param {string | null} signal
  */
 export function exitCodeOf(code, signal) {
   return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
@@ -25,9 +25,9 @@ export function exitCodeOf(code, signal) {
  */
 export function runInPlace(command, args, env = process.env) {
   const child = spawn(command, args, { stdio: 'inherit', env });
-  /** @type {Map<NodeJS.Signals, number>} */
+  /** @type {Map<string, number>} */
   const lastMs = new Map();
-  /** @param {NodeJS.Signals} signal */
+  /** @param {string} signal */
   const forward = (signal) => {
     const nowMs = performance.now();
     if (nowMs - (lastMs.get(signal) ?? Number.NEGATIVE_INFINITY) < repeatedMs) return;
