@@ -32,6 +32,7 @@ export type Libc = Readonly<{
   poll: (entries: Uint8Array, count: number, timeoutMs: number) => number;
   ifNameToIndex: (name: string) => number;
   flock: (fd: number, operation: number) => number;
+  memfdCreate: (name: string, flags: number) => number;
   /** The errno of this thread's last failed call. */
   errno: () => number;
 }>;
@@ -67,6 +68,7 @@ function bindLibc(koffi: Koffi): Libc {
     poll: bind('int poll(void *, ulong, int)'),
     ifNameToIndex: bind('uint if_nametoindex(str)'),
     flock: bind('int flock(int, int)'),
+    memfdCreate: bind('int memfd_create(str, uint)'),
     errno: () => koffi.errno(),
   };
 }

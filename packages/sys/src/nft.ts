@@ -1,5 +1,6 @@
+import { closeSync, writeFileSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
-import { koffi } from './libc.ts';
+import { koffi, libc, sysCheck } from './libc.ts';
 import type { Netns } from './netns.ts';
 import { once } from './once.ts';
 
@@ -25,6 +26,7 @@ export class NftUnavailable extends WeftError {
 }
 
 const OUTPUT_JSON = 1 << 4;
+const MFD_CLOEXEC = 1;
 
 type Context = Readonly<{ __brand: 'nft_ctx' }>;
 
@@ -37,6 +39,8 @@ type Nftables = Readonly<{
   output: (context: Context) => string | null;
   error: (context: Context) => string | null;
   run: (context: Context, commands: string) => number;
+  runFile: (context: Context, path: string) => number;
+  setDryRun: (context: Context, on: boolean) => void;
 }>;
 
 const nftables = once(() => loadNftables('libnftables.so.1'));
@@ -59,6 +63,8 @@ export function loadNftables(name: string): Nftables {
     output: bind('str nft_ctx_get_output_buffer(void *)'),
     error: bind('str nft_ctx_get_error_buffer(void *)'),
     run: bind('int nft_run_cmd_from_buffer(void *, str)'),
+    runFile: bind('int nft_run_cmd_from_filename(void *, str)'),
+    setDryRun: bind('void nft_ctx_set_dry_run(void *, bool)'),
   };
 }
 
@@ -112,8 +118,28 @@ export class NftContext implements Disposable {
     const status = this.#nftables.run(this.#context, commands);
     const output = this.#nftables.output(this.#context) ?? '';
     const error = this.#nftables.error(this.#context) ?? '';
-    if (status !== 0) throw new NftError(error.trimEnd(), commands);
+    if (status !== 0) throw new NftError(this.#locate(this.#context, commands) ?? error.trimEnd(), commands);
     return output;
+  }
+
+  /**
+   * For a buffer of several lines nft shows the *first* one, whichever failed. Read from a file they are numbered, so a failed transaction
+   * is checked once more from one, without being applied.
+   */
+  #locate(context: Context, commands: string): string | undefined {
+    if (!commands.trim().includes('\n')) return undefined;
+    const fd = sysCheck('memfd_create', libc().memfdCreate('nft', MFD_CLOEXEC));
+    const path = `/proc/self/fd/${fd}`;
+    this.#nftables.setDryRun(context, true);
+    try {
+      writeFileSync(fd, commands);
+      if (this.#nftables.runFile(context, path) === 0) return undefined;
+      return (this.#nftables.error(context) ?? '').trimEnd().replaceAll(path, 'line');
+    } finally {
+      this.#nftables.output(context);
+      this.#nftables.setDryRun(context, false);
+      closeSync(fd);
+    }
   }
 }
 
@@ -121,8 +147,9 @@ function firstError(text: string): string {
   return /Error: (.*)/.exec(text)?.[1] ?? text.split('\n', 1)[0] ?? '';
 }
 
-/** nft says `<buffer>:3:12-18: Error: …` with the line counted from 1; 0 if it cannot tell. */
+/** nft says `line:3:12-18: Error: …`, counted from 1, if it can tell. */
 function failingLine(text: string, commands: string): string | undefined {
-  const number = Number(/^[^:\n]*:(\d+):\d+-\d+: Error/m.exec(text)?.[1] ?? 0);
-  return number === 0 ? undefined : commands.split('\n')[number - 1]?.trim();
+  const lines = commands.trimEnd().split('\n');
+  const number = lines.length === 1 ? 1 : Number(/^line:(\d+):\d+-\d+: Error/m.exec(text)?.[1] ?? 0);
+  return lines[number - 1]?.trim();
 }
