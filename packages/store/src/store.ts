@@ -110,7 +110,8 @@ export type StoreFailureCode =
   | 'store_corrupt'
   | 'store_foreign'
   | 'store_schema_newer'
-  | 'store_io';
+  | 'store_io'
+  | 'store_backup_running';
 
 /** The store's file or service does not do its part; `code` says how, `remedy` what to do. */
 export class StoreFailure extends WeftError {
