@@ -1,0 +1,398 @@
+import { CountMap } from './count-map.ts';
+import type { Ipv4 } from './ipv4.ts';
+import type { Mac } from './mac.ts';
+import type {
+  Changes,
+  Concentrator,
+  Instance,
+  Network,
+  Node,
+  Port,
+  Resource,
+  ResourceKind,
+  ResourceOf,
+  SecurityGroup,
+  SecurityGroupRule,
+  Subnet,
+  Tenant,
+} from './resource.ts';
+import type {
+  ConcentratorId,
+  InstanceId,
+  NetworkId,
+  NodeId,
+  PortId,
+  SecurityGroupId,
+  SecurityGroupRuleId,
+  SubnetId,
+  TenantId,
+} from './uuid.ts';
+import type { Vni } from './vni.ts';
+
+/**
+ * The whole desired state of the cluster in memory, with the indexes that commands and the plan compiler ask.
+ *
+ * Records go in and out only through {@link ClusterState.apply}, which keeps every index equal to what a scan of the records would find
+ * (the property test compares). Two indexes carry the plans:
+ *
+ *     endpoints  network → node, counted: who carries a segment. A port counts on its instance's node, a gateway on its concentrator's.
+ *     groupUse   security group → node, counted: who enforces it.
+ */
+export class ClusterState {
+  readonly tenants = new Map<TenantId, Tenant>();
+  readonly networks = new Map<NetworkId, Network>();
+  readonly subnets = new Map<SubnetId, Subnet>();
+  readonly ports = new Map<PortId, Port>();
+  readonly securityGroups = new Map<SecurityGroupId, SecurityGroup>();
+  readonly securityGroupRules = new Map<SecurityGroupRuleId, SecurityGroupRule>();
+  readonly nodes = new Map<NodeId, Node>();
+  readonly concentrators = new Map<ConcentratorId, Concentrator>();
+  readonly instances = new Map<InstanceId, Instance>();
+
+  readonly networkByVni = new Map<Vni, Network>();
+  readonly #networksByTenant = new Index<TenantId, NetworkId>();
+  readonly #subnetsByNetwork = new Index<NetworkId, SubnetId>();
+  readonly #portsByNetwork = new Index<NetworkId, PortId>();
+  readonly #portsByMac = new Map<string, PortId>();
+  readonly #portsByAddress = new Map<SubnetId, Map<Ipv4, PortId>>();
+  readonly #portsByGroup = new Index<SecurityGroupId, PortId>();
+  readonly #groupsByTenant = new Index<TenantId, SecurityGroupId>();
+  readonly #rulesByGroup = new Index<SecurityGroupId, SecurityGroupRuleId>();
+  /** Groups whose rules name this group as remote. */
+  readonly #namedBy = new CountMap<SecurityGroupId, SecurityGroupId>();
+  readonly #remotes = new CountMap<SecurityGroupId, SecurityGroupId>();
+  readonly #instanceByPort = new Map<PortId, InstanceId>();
+  readonly #instancesByNode = new Index<NodeId, InstanceId>();
+  readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
+  readonly #concentratorsByNode = new Index<NodeId, ConcentratorId>();
+  readonly #nodesByVtep = new Map<Ipv4, NodeId>();
+
+  readonly #endpoints = new CountMap<NetworkId, NodeId>();
+  readonly #segments = new CountMap<NodeId, NetworkId>();
+  readonly #groupUse = new CountMap<SecurityGroupId, NodeId>();
+  readonly #groupsOnNode = new CountMap<NodeId, SecurityGroupId>();
+  /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
+  readonly #members = new CountMap<SecurityGroupId, Ipv4>();
+
+  /** Applies a command's decision. All removals come before all writes. A record to remove must exist. */
+  apply(changes: Changes): void {
+    const before = changes.put.map((resource) => this.get(resource.kind, resource.id));
+    // Derived placement counts depend on several records at once, so they are taken out under the old state and put back under the new.
+    const touched = new Set<PortId>();
+    const gateways = new Set<TenantId>();
+    for (const resource of [...changes.remove, ...changes.put, ...before])
+      if (resource !== undefined) this.#derived(resource, touched, gateways);
+    for (const portId of touched) this.#countPort(portId, 'remove');
+    for (const tenantId of gateways) this.#countGateway(tenantId, 'remove');
+    for (const resource of changes.remove) this.#remove(this.#present(resource));
+    for (const old of before) if (old !== undefined) this.#remove(old);
+    for (const resource of changes.put) this.#insert(resource);
+    for (const portId of touched) this.#countPort(portId, 'add');
+    for (const tenantId of gateways) this.#countGateway(tenantId, 'add');
+  }
+
+  get<K extends ResourceKind>(kind: K, id: string): ResourceOf<K> | undefined {
+    return this.#table(kind).get(id) as ResourceOf<K> | undefined;
+  }
+
+  all(): Iterable<Resource> {
+    return [
+      this.tenants,
+      this.networks,
+      this.subnets,
+      this.securityGroups,
+      this.securityGroupRules,
+      this.ports,
+      this.nodes,
+      this.concentrators,
+      this.instances,
+    ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
+  }
+
+  *networksOf(tenantId: TenantId): Generator<Network> {
+    for (const id of this.#networksByTenant.of(tenantId)) yield must(this.networks.get(id));
+  }
+
+  *subnetsOf(networkId: NetworkId): Generator<Subnet> {
+    for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
+  }
+
+  *portsOf(networkId: NetworkId): Generator<Port> {
+    for (const id of this.#portsByNetwork.of(networkId)) yield must(this.ports.get(id));
+  }
+
+  portCount(networkId: NetworkId): number {
+    return this.#portsByNetwork.size(networkId);
+  }
+
+  *groupsOf(tenantId: TenantId): Generator<SecurityGroup> {
+    for (const id of this.#groupsByTenant.of(tenantId)) yield must(this.securityGroups.get(id));
+  }
+
+  *rulesOf(groupId: SecurityGroupId): Generator<SecurityGroupRule> {
+    for (const id of this.#rulesByGroup.of(groupId)) yield must(this.securityGroupRules.get(id));
+  }
+
+  *portsIn(groupId: SecurityGroupId): Generator<Port> {
+    for (const id of this.#portsByGroup.of(groupId)) yield must(this.ports.get(id));
+  }
+
+  *instancesOn(nodeId: NodeId): Generator<Instance> {
+    for (const id of this.#instancesByNode.of(nodeId)) yield must(this.instances.get(id));
+  }
+
+  *concentratorsOn(nodeId: NodeId): Generator<Concentrator> {
+    for (const id of this.#concentratorsByNode.of(nodeId)) yield must(this.concentrators.get(id));
+  }
+
+  portByMac(networkId: NetworkId, mac: Mac): Port | undefined {
+    const id = this.#portsByMac.get(`${networkId} ${mac}`);
+    return id === undefined ? undefined : this.ports.get(id);
+  }
+
+  portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
+    const id = this.#portsByAddress.get(subnetId)?.get(address);
+    return id === undefined ? undefined : this.ports.get(id);
+  }
+
+  /** How many addresses of the subnet are held by ports. */
+  addressCount(subnetId: SubnetId): number {
+    return this.#portsByAddress.get(subnetId)?.size ?? 0;
+  }
+
+  instanceOfPort(portId: PortId): Instance | undefined {
+    const id = this.#instanceByPort.get(portId);
+    return id === undefined ? undefined : this.instances.get(id);
+  }
+
+  concentratorOf(tenantId: TenantId): Concentrator | undefined {
+    const id = this.#concentratorByTenant.get(tenantId);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  nodeByVtep(vtep: Ipv4): Node | undefined {
+    const id = this.#nodesByVtep.get(vtep);
+    return id === undefined ? undefined : this.nodes.get(id);
+  }
+
+  /** Where a port is plugged in: the node of the instance that it belongs to. */
+  nodeOfPort(portId: PortId): NodeId | undefined {
+    return this.instanceOfPort(portId)?.nodeId;
+  }
+
+  /** The concentrator that serves a network's gateway addresses, if the network has any. */
+  gatewayOf(network: Network): Concentrator | undefined {
+    if (this.tenants.get(network.tenantId)?.automaticGateway !== true) return undefined;
+    for (const subnet of this.subnetsOf(network.id)) if (subnet.gatewayIp !== undefined) return this.concentratorOf(network.tenantId);
+    return undefined;
+  }
+
+  /** The nodes that carry a segment: those of its ports, and its gateway's. */
+  nodesOf(networkId: NetworkId): Iterable<NodeId> {
+    return this.#endpoints.of(networkId);
+  }
+
+  carries(nodeId: NodeId, networkId: NetworkId): boolean {
+    return this.#endpoints.has(networkId, nodeId);
+  }
+
+  segmentsOn(nodeId: NodeId): Iterable<NetworkId> {
+    return this.#segments.of(nodeId);
+  }
+
+  /** The security groups that a node's ports are in. */
+  groupsOn(nodeId: NodeId): Iterable<SecurityGroupId> {
+    return this.#groupsOnNode.of(nodeId);
+  }
+
+  usesGroup(nodeId: NodeId, groupId: SecurityGroupId): boolean {
+    return this.#groupUse.has(groupId, nodeId);
+  }
+
+  nodesUsing(groupId: SecurityGroupId): Iterable<NodeId> {
+    return this.#groupUse.of(groupId);
+  }
+
+  /** The groups that this group's rules name as remote. */
+  remotesOf(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
+    return this.#remotes.of(groupId);
+  }
+
+  /** The groups with a rule that names this group as remote. */
+  namedBy(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
+    return this.#namedBy.of(groupId);
+  }
+
+  membersOf(groupId: SecurityGroupId): Iterable<Ipv4> {
+    return this.#members.of(groupId);
+  }
+
+  isMember(groupId: SecurityGroupId, address: Ipv4): boolean {
+    return this.#members.has(groupId, address);
+  }
+
+  #table(kind: ResourceKind): Map<string, Resource> {
+    const tables = {
+      tenant: this.tenants,
+      network: this.networks,
+      subnet: this.subnets,
+      port: this.ports,
+      securityGroup: this.securityGroups,
+      securityGroupRule: this.securityGroupRules,
+      node: this.nodes,
+      concentrator: this.concentrators,
+      instance: this.instances,
+    };
+    return tables[kind];
+  }
+
+  #present(resource: Resource): Resource {
+    const present = this.get(resource.kind, resource.id);
+    if (present === undefined) throw new Error(`${resource.kind} ${resource.id} is not in the state`);
+    return present;
+  }
+
+  /** Which placement counts a record takes part in. */
+  #derived(resource: Resource, ports: Set<PortId>, gateways: Set<TenantId>): void {
+    switch (resource.kind) {
+      case 'port':
+        ports.add(resource.id);
+        break;
+      case 'instance':
+        ports.add(resource.portId);
+        break;
+      case 'tenant':
+        gateways.add(resource.id);
+        break;
+      case 'network':
+      case 'subnet':
+      case 'concentrator':
+        gateways.add(resource.tenantId);
+        // A subnet's tenant is its network's, so one entry covers it.
+        break;
+      case 'securityGroup':
+      case 'securityGroupRule':
+      case 'node':
+        break;
+    }
+  }
+
+  #countPort(portId: PortId, verb: 'add' | 'remove'): void {
+    const port = this.ports.get(portId);
+    const nodeId = this.nodeOfPort(portId);
+    if (port === undefined || nodeId === undefined) return;
+    this.#endpoints[verb](port.networkId, nodeId);
+    this.#segments[verb](nodeId, port.networkId);
+    if (!port.portSecurityEnabled) return;
+    for (const groupId of port.securityGroups) {
+      this.#groupUse[verb](groupId, nodeId);
+      this.#groupsOnNode[verb](nodeId, groupId);
+    }
+  }
+
+  #countGateway(tenantId: TenantId, verb: 'add' | 'remove'): void {
+    for (const network of this.networksOf(tenantId)) {
+      const nodeId = this.gatewayOf(network)?.nodeId;
+      if (nodeId === undefined) continue;
+      this.#endpoints[verb](network.id, nodeId);
+      this.#segments[verb](nodeId, network.id);
+    }
+  }
+
+  #insert(resource: Resource): void {
+    this.#table(resource.kind).set(resource.id, resource);
+    this.#index(resource, 'add');
+  }
+
+  #remove(resource: Resource): void {
+    this.#index(resource, 'remove');
+    this.#table(resource.kind).delete(resource.id);
+  }
+
+  #index(resource: Resource, verb: 'add' | 'remove'): void {
+    switch (resource.kind) {
+      case 'tenant':
+        break;
+      case 'network':
+        this.#networksByTenant[verb](resource.tenantId, resource.id);
+        setOrDelete(this.networkByVni, resource.vni, resource, verb);
+        break;
+      case 'subnet':
+        this.#subnetsByNetwork[verb](resource.networkId, resource.id);
+        break;
+      case 'port':
+        this.#indexPort(resource, verb);
+        break;
+      case 'securityGroup':
+        this.#groupsByTenant[verb](resource.tenantId, resource.id);
+        break;
+      case 'securityGroupRule':
+        this.#rulesByGroup[verb](resource.groupId, resource.id);
+        if (resource.remoteGroupId !== undefined) {
+          this.#namedBy[verb](resource.remoteGroupId, resource.groupId);
+          this.#remotes[verb](resource.groupId, resource.remoteGroupId);
+        }
+        break;
+      case 'node':
+        if (resource.vtep !== undefined) setOrDelete(this.#nodesByVtep, resource.vtep, resource.id, verb);
+        break;
+      case 'concentrator':
+        setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
+        if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
+        break;
+      case 'instance':
+        setOrDelete(this.#instanceByPort, resource.portId, resource.id, verb);
+        if (resource.nodeId !== undefined) this.#instancesByNode[verb](resource.nodeId, resource.id);
+        break;
+    }
+  }
+
+  #indexPort(port: Port, verb: 'add' | 'remove'): void {
+    this.#portsByNetwork[verb](port.networkId, port.id);
+    setOrDelete(this.#portsByMac, `${port.networkId} ${port.mac}`, port.id, verb);
+    for (const fixed of port.fixedIps) {
+      let addresses = this.#portsByAddress.get(fixed.subnetId);
+      if (addresses === undefined) this.#portsByAddress.set(fixed.subnetId, (addresses = new Map()));
+      setOrDelete(addresses, fixed.address, port.id, verb);
+      if (addresses.size === 0) this.#portsByAddress.delete(fixed.subnetId);
+    }
+    for (const groupId of port.securityGroups) {
+      this.#portsByGroup[verb](groupId, port.id);
+      for (const fixed of port.fixedIps) this.#members[verb](groupId, fixed.address);
+    }
+  }
+}
+
+class Index<A, B> {
+  readonly #sets = new Map<A, Set<B>>();
+
+  add(outer: A, inner: B): void {
+    const set = this.#sets.get(outer);
+    if (set === undefined) this.#sets.set(outer, new Set([inner]));
+    else set.add(inner);
+  }
+
+  remove(outer: A, inner: B): void {
+    const set = this.#sets.get(outer);
+    if (set?.delete(inner) === true && set.size === 0) this.#sets.delete(outer);
+  }
+
+  of(outer: A): Iterable<B> {
+    return this.#sets.get(outer) ?? [];
+  }
+
+  size(outer: A): number {
+    return this.#sets.get(outer)?.size ?? 0;
+  }
+}
+
+function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V, verb: 'add' | 'remove'): void {
+  if (verb === 'add') map.set(key, value);
+  else map.delete(key);
+}
+
+/** For an id that an index just gave: absent would be a bug of this file. */
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('an index names a record that is not there');
+  return value;
+}

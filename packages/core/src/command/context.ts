@@ -1,0 +1,56 @@
+import type { Cidr } from '../cidr.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { Resource, Topology } from '../resource.ts';
+import type { Uuid } from '../uuid.ts';
+import { WeftError } from '../weft-error.ts';
+
+/**
+ * A command is a pure function `(state, context, request) → Changes`; it throws a WeftError and decides nothing when the request cannot
+ * be. Time, chance and the cluster's configuration come in here.
+ */
+export type CommandContext = Readonly<{
+  /** RFC 3339, second precision: `2026-11-20T09:00:00Z`. */
+  now: string;
+  uuid: () => Uuid;
+  random: (bytes: number) => Uint8Array;
+  cluster: ClusterConfig;
+}>;
+
+/** What the operator fixed for the whole cluster. */
+export type ClusterConfig = Readonly<{
+  /** Largest MTU of a tenant network: the underlay's less the encapsulation. */
+  mtu: number;
+  vniRange: Readonly<{ first: number; last: number }>;
+  defaultTopology: Topology;
+  /** Underlay and management prefixes: nodes' addresses, kept from tenants. */
+  computeCidrs: readonly Cidr[];
+  managementCidrs: readonly Cidr[];
+  /** Where gateways get their addresses on the outside; absent: no gateway has an uplink. */
+  uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }> | undefined;
+}>;
+
+/** No object of that id that the caller may see. `type` is Neutron's exception class. */
+export class NotFound extends WeftError {
+  readonly kind: Resource['kind'];
+
+  constructor(kind: Resource['kind'], id: string) {
+    super('not_found', `${kind} ${id} could not be found`, { details: { kind, id } });
+    this.kind = kind;
+  }
+}
+
+/** The request contradicts what exists: taken, in use, exhausted. `code` tells which. */
+export class Conflict extends WeftError {}
+
+/** The request is well formed but cannot be, whatever exists. `code` tells which. */
+export class Refused extends WeftError {}
+
+/** Stamps of a new record. */
+export function stamps(context: CommandContext): Readonly<{ revision: number; createdAt: string; updatedAt: string }> {
+  return { revision: 1, createdAt: context.now, updatedAt: context.now };
+}
+
+/** The next version of a record. */
+export function revised<T extends Resource>(context: CommandContext, old: T, changed: Partial<Omit<T, 'kind' | 'id'>>): T {
+  return { ...old, ...changed, revision: old.revision + 1, updatedAt: context.now };
+}

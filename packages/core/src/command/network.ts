@@ -1,0 +1,97 @@
+import type { ClusterState } from '../cluster-state.ts';
+import { localMac } from '../mac.ts';
+import type { Changes, Network, Resource, Topology } from '../resource.ts';
+import type { NetworkId, TenantId } from '../uuid.ts';
+import type { Vni } from '../vni.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+
+export type CreateNetwork = Readonly<{
+  tenantId: TenantId;
+  name: string;
+  description: string;
+  adminStateUp: boolean;
+  portSecurityEnabled: boolean;
+  topology: Topology | undefined;
+  /** 0 or absent: the largest that fits. */
+  mtu: number | undefined;
+}>;
+
+export function createNetwork(
+  state: ClusterState,
+  context: CommandContext,
+  request: CreateNetwork,
+): Changes & Readonly<{ network: Network }> {
+  if (!state.tenants.has(request.tenantId)) throw new NotFound('tenant', request.tenantId);
+  const network: Network = {
+    kind: 'network',
+    id: context.uuid() as NetworkId,
+    tenantId: request.tenantId,
+    name: request.name,
+    description: request.description,
+    adminStateUp: request.adminStateUp,
+    portSecurityEnabled: request.portSecurityEnabled,
+    vni: freeVni(state, context),
+    topology: request.topology ?? context.cluster.defaultTopology,
+    mtu: checkMtu(context, request.mtu),
+    gatewayMac: localMac(context.random(5)),
+    ...stamps(context),
+  };
+  return { put: [network], remove: [], network };
+}
+
+export type UpdateNetwork = Readonly<Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'mtu'>>>;
+
+export function updateNetwork(
+  state: ClusterState,
+  context: CommandContext,
+  id: NetworkId,
+  request: UpdateNetwork,
+): Changes & Readonly<{ network: Network }> {
+  const old = state.networks.get(id);
+  if (old === undefined) throw new NotFound('network', id);
+  const mtu = request.mtu === undefined ? old.mtu : checkMtu(context, request.mtu);
+  const network = revised(context, old, { ...request, mtu });
+  return { put: [network], remove: [], network };
+}
+
+/** A network goes with its subnets, once no port is left on it. */
+export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
+  const network = state.networks.get(id);
+  if (network === undefined) throw new NotFound('network', id);
+  for (const port of state.portsOf(id)) {
+    throw new Conflict(
+      'network_in_use',
+      `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is: ${port.id}.`,
+      {
+        details: { port: port.id },
+        remedy: 'Delete its ports first.',
+      },
+    );
+  }
+  const remove: Resource[] = [network, ...state.subnetsOf(id)];
+  return { put: [], remove };
+}
+
+function checkMtu(context: CommandContext, mtu: number | undefined): number {
+  const largest = context.cluster.mtu;
+  if (mtu === undefined || mtu === 0) return largest;
+  if (mtu > largest) throw new Refused('mtu_too_big', `Invalid input for operation: Requested MTU is too big, maximum is ${largest}.`);
+  if (mtu < 68) throw new Refused('mtu_too_small', 'Invalid input for operation: Requested MTU is too small, minimum is 68.');
+  return mtu;
+}
+
+/** A free VNI, from a random place in the range: a number just given back is not used again at once. */
+function freeVni(state: ClusterState, context: CommandContext): Vni {
+  const { first, last } = context.cluster.vniRange;
+  const size = last - first + 1;
+  const random = context.random(4);
+  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0) % size;
+  for (let offset = 0; offset < size; offset += 1) {
+    const vni = (first + ((start + offset) % size)) as Vni;
+    if (!state.networkByVni.has(vni)) return vni;
+  }
+  throw new Conflict('no_network_available', 'Unable to create the network. No tenant network is available for allocation.', {
+    retryable: true,
+  });
+}

@@ -1,0 +1,39 @@
+import { cidrContains } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { Changes, Node, NodeRole } from '../resource.ts';
+import type { NodeId } from '../uuid.ts';
+import { Conflict, NotFound, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+
+export type ReportNode = Readonly<{ id: NodeId; hostname: string; roles: readonly NodeRole[]; addresses: readonly Ipv4[] }>;
+
+/** What a node says of itself, taken over. Its VTEP is its first address in a compute network. An unchanged report changes nothing. */
+export function reportNode(state: ClusterState, context: CommandContext, request: ReportNode): Changes {
+  const vtep = request.addresses.find((address) => context.cluster.computeCidrs.some((cidr) => cidrContains(cidr, address)));
+  const holder = vtep === undefined ? undefined : state.nodeByVtep(vtep);
+  if (holder !== undefined && holder.id !== request.id) {
+    throw new Conflict('vtep_in_use', `address ${vtep} is the tunnel end of node ${holder.hostname} (${holder.id}) already`, {
+      details: { vtep, node: holder.id },
+      remedy: `Give the nodes different addresses, or delete node ${holder.id} if it is gone.`,
+    });
+  }
+  const roles = request.roles.toSorted();
+  const old = state.nodes.get(request.id);
+  if (old === undefined) {
+    const node: Node = { kind: 'node', id: request.id, hostname: request.hostname, roles, vtep, ...stamps(context) };
+    return { put: [node], remove: [] };
+  }
+  // A report without a compute address (its interface is down) does not take the known one away.
+  const changed = { hostname: request.hostname, roles, vtep: vtep ?? old.vtep };
+  const same = old.hostname === changed.hostname && old.vtep === changed.vtep && old.roles.join() === roles.join();
+  return { put: same ? [] : [revised(context, old, changed)], remove: [] };
+}
+
+export function deleteNode(state: ClusterState, id: NodeId): Changes {
+  const node = state.nodes.get(id);
+  if (node === undefined) throw new NotFound('node', id);
+  for (const _ of state.instancesOn(id)) throw new Conflict('node_in_use', `node ${node.hostname} still runs instances`);
+  for (const _ of state.concentratorsOn(id)) throw new Conflict('node_in_use', `node ${node.hostname} still hosts concentrators`);
+  return { put: [], remove: [node] };
+}

@@ -1,0 +1,216 @@
+import { allocateAddress } from '../address-pool.ts';
+import { cidrContains, cidrLast, cidrNetwork, cidrPrefixLength } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { isMulticastMac, localMac } from '../mac.ts';
+import type { Mac } from '../mac.ts';
+import type { Changes, FixedIp, Network, Port, Subnet } from '../resource.ts';
+import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { defaultGroupOf } from './tenant.ts';
+
+export type FixedIpRequest = Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>;
+
+export type CreatePort = Readonly<{
+  networkId: NetworkId;
+  name: string;
+  description: string;
+  adminStateUp: boolean;
+  mac: Mac | undefined;
+  /** Absent: one address of the first subnet with room. Empty: none. */
+  fixedIps: readonly FixedIpRequest[] | undefined;
+  /** Absent: the tenant's default group, if the port has port security. */
+  securityGroups: readonly SecurityGroupId[] | undefined;
+  portSecurityEnabled: boolean | undefined;
+  deviceId: string;
+  deviceOwner: string;
+}>;
+
+export function createPort(state: ClusterState, context: CommandContext, request: CreatePort): Changes & Readonly<{ port: Port }> {
+  const network = state.networks.get(request.networkId);
+  if (network === undefined) throw new NotFound('network', request.networkId);
+  const id = context.uuid() as PortId;
+  const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
+  const port: Port = {
+    kind: 'port',
+    id,
+    tenantId: network.tenantId,
+    networkId: network.id,
+    name: request.name,
+    description: request.description,
+    adminStateUp: request.adminStateUp,
+    mac: request.mac === undefined ? freeMac(state, context, network) : checkMac(state, network, request.mac, id),
+    fixedIps: allocate(state, context, network, request.fixedIps, []),
+    securityGroups: groupsFor(state, network, request.securityGroups, portSecurityEnabled),
+    portSecurityEnabled,
+    deviceId: request.deviceId,
+    deviceOwner: request.deviceOwner,
+    ...stamps(context),
+  };
+  return { put: [port], remove: [], port };
+}
+
+export type UpdatePort = Readonly<
+  Partial<
+    Pick<Port, 'name' | 'description' | 'adminStateUp' | 'mac' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>
+  > & {
+    fixedIps?: readonly FixedIpRequest[];
+  }
+>;
+
+export function updatePort(
+  state: ClusterState,
+  context: CommandContext,
+  id: PortId,
+  request: UpdatePort,
+): Changes & Readonly<{ port: Port }> {
+  const old = state.ports.get(id);
+  const network = old === undefined ? undefined : state.networks.get(old.networkId);
+  if (old === undefined || network === undefined) throw new NotFound('port', id);
+  const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
+  const { fixedIps, ...plain } = request;
+  const groups = request.securityGroups ?? (portSecurityEnabled ? old.securityGroups : []);
+  const port = revised(context, old, {
+    ...plain,
+    portSecurityEnabled,
+    mac: request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id),
+    fixedIps: fixedIps === undefined ? old.fixedIps : allocate(state, context, network, fixedIps, old.fixedIps),
+    securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
+  });
+  return { put: [port], remove: [], port };
+}
+
+export function deletePort(state: ClusterState, id: PortId): Changes {
+  const port = state.ports.get(id);
+  if (port === undefined) throw new NotFound('port', id);
+  const instance = state.instanceOfPort(id);
+  if (instance !== undefined) {
+    throw new Conflict('port_in_use', `Port ${id} is in use by instance ${instance.id}.`, {
+      details: { instance: instance.id },
+      remedy: 'Delete the instance first.',
+    });
+  }
+  return { put: [], remove: [port] };
+}
+
+/** Weft's own bridges use these (dataplane, `bridgeMac`); a workload with one could not be reached. */
+export const RESERVED_MAC_PREFIX = '06:57:45:';
+
+function checkMac(state: ClusterState, network: Network, mac: Mac, portId: PortId): Mac {
+  if (isMulticastMac(mac) || mac === '00:00:00:00:00:00') {
+    throw new Refused('invalid_mac', `Invalid input for mac_address. Reason: '${mac}' is not the address of one endpoint.`);
+  }
+  if (mac.startsWith(RESERVED_MAC_PREFIX)) throw new Refused('invalid_mac', `Invalid input for mac_address. Reason: '${mac}' is reserved.`);
+  const other = state.portByMac(network.id, mac);
+  if (mac === network.gatewayMac || (other !== undefined && other.id !== portId)) {
+    throw new Conflict('mac_address_in_use', `Unable to complete operation for network ${network.id}. The mac address ${mac} is in use.`);
+  }
+  return mac;
+}
+
+function freeMac(state: ClusterState, context: CommandContext, network: Network): Mac {
+  for (let tries = 0; tries < 16; tries += 1) {
+    const mac = localMac(context.random(5));
+    if (mac !== network.gatewayMac && state.portByMac(network.id, mac) === undefined) return mac;
+  }
+  throw new Conflict('mac_generation_failure', `Unable to generate unique mac on network ${network.id}.`, { retryable: true });
+}
+
+function groupsFor(
+  state: ClusterState,
+  network: Network,
+  requested: readonly SecurityGroupId[] | undefined,
+  portSecurity: boolean,
+): readonly SecurityGroupId[] {
+  if (requested === undefined) {
+    const group = portSecurity ? defaultGroupOf(state, network.tenantId) : undefined;
+    return group === undefined ? [] : [group.id];
+  }
+  if (requested.length > 0 && !portSecurity) {
+    throw new Refused(
+      'port_security_required',
+      'Port security must be enabled and the port must have an IP address in order to use security groups.',
+    );
+  }
+  for (const groupId of requested) {
+    if (state.securityGroups.get(groupId)?.tenantId !== network.tenantId) throw new NotFound('securityGroup', groupId);
+  }
+  return [...new Set(requested)];
+}
+
+/** Resolves what was asked for to addresses that nobody else holds; what the port holds already, it may keep. */
+function allocate(
+  state: ClusterState,
+  context: CommandContext,
+  network: Network,
+  requests: readonly FixedIpRequest[] | undefined,
+  held: readonly FixedIp[],
+): readonly FixedIp[] {
+  const subnets = [...state.subnetsOf(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
+  if (requests === undefined) return subnets.length === 0 ? [] : [allocateFrom(state, context, network, subnets, [])];
+  const result: FixedIp[] = [];
+  for (const request of requests) {
+    if (request.address !== undefined) {
+      const fixed = claim(state, network, subnets, request.address, request.subnetId, held);
+      if (result.some((other) => other.subnetId === fixed.subnetId && other.address === fixed.address)) throw taken(network, fixed.address);
+      result.push(fixed);
+      continue;
+    }
+    const subnet = subnets.find((candidate) => candidate.id === request.subnetId);
+    if (subnet === undefined) throw new NotFound('subnet', request.subnetId ?? '');
+    const keep = held.find((fixed) => fixed.subnetId === subnet.id && !result.includes(fixed));
+    result.push(keep ?? allocateFrom(state, context, network, [subnet], result));
+  }
+  return result;
+}
+
+function claim(
+  state: ClusterState,
+  network: Network,
+  subnets: readonly Subnet[],
+  address: Ipv4,
+  subnetId: SubnetId | undefined,
+  held: readonly FixedIp[],
+): FixedIp {
+  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw new NotFound('subnet', subnetId);
+  const subnet = subnets.find(
+    (candidate) => (subnetId === undefined || candidate.id === subnetId) && cidrContains(candidate.cidr, address),
+  );
+  if (subnet === undefined) {
+    throw subnetId === undefined
+      ? new Refused('invalid_ip_for_network', `IP address ${address} is not a valid IP for any of the subnets on the specified network.`)
+      : new Refused('invalid_ip_for_subnet', `IP address ${address} is not a valid IP for the specified subnet.`);
+  }
+  const inner = cidrPrefixLength(subnet.cidr) >= 31 || (address !== cidrNetwork(subnet.cidr) && address !== cidrLast(subnet.cidr));
+  if (!inner) throw new Refused('invalid_ip_for_subnet', `IP address ${address} is not a valid IP for the specified subnet.`);
+  const mine = held.some((fixed) => fixed.subnetId === subnet.id && fixed.address === address);
+  if (!mine && (address === subnet.gatewayIp || state.portByAddress(subnet.id, address) !== undefined)) throw taken(network, address);
+  return { subnetId: subnet.id, address };
+}
+
+function taken(network: Network, address: Ipv4): Conflict {
+  return new Conflict('ip_address_already_allocated', `IP address ${address} already allocated in subnet of network ${network.id}.`, {
+    details: { address },
+  });
+}
+
+function allocateFrom(
+  state: ClusterState,
+  context: CommandContext,
+  network: Network,
+  subnets: readonly Subnet[],
+  also: readonly FixedIp[],
+): FixedIp {
+  const random = context.random(4);
+  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
+  for (const subnet of subnets) {
+    const isTaken = (address: Ipv4): boolean =>
+      address === subnet.gatewayIp ||
+      state.portByAddress(subnet.id, address) !== undefined ||
+      also.some((fixed) => fixed.subnetId === subnet.id && fixed.address === address);
+    const address = allocateAddress(subnet.allocationPools, isTaken, start);
+    if (address !== undefined) return { subnetId: subnet.id, address };
+  }
+  throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);
+}

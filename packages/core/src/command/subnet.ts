@@ -1,0 +1,154 @@
+import { poolContains, poolsWithout } from '../address-pool.ts';
+import { cidrContains, cidrHosts, cidrLast, cidrNetwork, cidrPrefixLength, cidrsOverlap } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import { ipv4ToNumber } from '../ipv4.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { AllocationPool, Changes, Resource, Subnet } from '../resource.ts';
+import type { ConcentratorId, NetworkId, SubnetId, TenantId } from '../uuid.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { freeUplink } from './concentrator.ts';
+
+export type CreateSubnet = Readonly<{
+  networkId: NetworkId;
+  name: string;
+  description: string;
+  cidr: Cidr;
+  /** Absent: the first host address. `null`: none. */
+  gatewayIp: Ipv4 | null | undefined;
+  enableDhcp: boolean;
+  dnsNameservers: readonly Ipv4[];
+  /** Absent: everything but the gateway. */
+  allocationPools: readonly AllocationPool[] | undefined;
+}>;
+
+/** A subnet; with the first one that has a gateway its tenant gets a concentrator (design §8). */
+export function createSubnet(state: ClusterState, context: CommandContext, request: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
+  const network = state.networks.get(request.networkId);
+  if (network === undefined) throw new NotFound('network', request.networkId);
+  checkCidr(request);
+  for (const other of state.subnetsOf(network.id)) {
+    if (cidrsOverlap(other.cidr, request.cidr)) {
+      throw new Refused(
+        'subnet_overlap',
+        `Invalid input for operation: Requested subnet with cidr: ${request.cidr} for network: ${network.id} overlaps with another subnet.`,
+        { details: { cidr: request.cidr, other: other.cidr, subnet: other.id } },
+      );
+    }
+  }
+  const gatewayIp = request.gatewayIp === null ? undefined : (request.gatewayIp ?? cidrHosts(request.cidr).first);
+  checkGateway(request.cidr, gatewayIp);
+  const whole = [{ start: cidrHosts(request.cidr).first, end: cidrHosts(request.cidr).last }];
+  const allocationPools = request.allocationPools ?? (gatewayIp === undefined ? whole : poolsWithout(whole, gatewayIp));
+  checkPools(request.cidr, allocationPools, gatewayIp);
+  const subnet: Subnet = {
+    kind: 'subnet',
+    id: context.uuid() as SubnetId,
+    tenantId: network.tenantId,
+    networkId: network.id,
+    name: request.name,
+    description: request.description,
+    cidr: request.cidr,
+    gatewayIp,
+    enableDhcp: request.enableDhcp,
+    dnsNameservers: request.dnsNameservers,
+    allocationPools,
+    ...stamps(context),
+  };
+  const put: Resource[] = [subnet, revised(context, network, {})];
+  if (gatewayIp !== undefined) put.push(...firstConcentrator(state, context, network.tenantId));
+  return { put, remove: [], subnet };
+}
+
+export type UpdateSubnet = Readonly<Partial<Pick<Subnet, 'name' | 'description' | 'enableDhcp' | 'dnsNameservers' | 'allocationPools'>>>;
+
+export function updateSubnet(
+  state: ClusterState,
+  context: CommandContext,
+  id: SubnetId,
+  request: UpdateSubnet,
+): Changes & Readonly<{ subnet: Subnet }> {
+  const old = state.subnets.get(id);
+  if (old === undefined) throw new NotFound('subnet', id);
+  if (request.allocationPools !== undefined) checkPools(old.cidr, request.allocationPools, old.gatewayIp);
+  const subnet = revised(context, old, request);
+  return { put: [subnet], remove: [], subnet };
+}
+
+export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {
+  const subnet = state.subnets.get(id);
+  if (subnet === undefined) throw new NotFound('subnet', id);
+  if (state.addressCount(id) > 0) {
+    throw new Conflict(
+      'subnet_in_use',
+      `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
+      {
+        remedy: 'Delete the ports that hold its addresses first.',
+      },
+    );
+  }
+  const network = state.networks.get(subnet.networkId);
+  return { put: network === undefined ? [] : [revised(context, network, {})], remove: [subnet] };
+}
+
+function firstConcentrator(state: ClusterState, context: CommandContext, tenantId: TenantId): Resource[] {
+  if (state.concentratorOf(tenantId) !== undefined || state.tenants.get(tenantId)?.automaticGateway !== true) return [];
+  return [
+    {
+      kind: 'concentrator',
+      id: context.uuid() as ConcentratorId,
+      tenantId,
+      nodeId: undefined,
+      generation: 0,
+      uplink: freeUplink(state, context),
+      ...stamps(context),
+    },
+  ];
+}
+
+function checkCidr(request: CreateSubnet): void {
+  const first = ipv4ToNumber(cidrNetwork(request.cidr));
+  const refuse = (why: string): never => {
+    throw new Refused('invalid_cidr', `Invalid input for operation: ${request.cidr} ${why}.`);
+  };
+  if (cidrPrefixLength(request.cidr) === 0 || first >>> 24 === 0) refuse('is not a usable network');
+  if (first >>> 24 === 127) refuse('is a loopback network');
+  if (first >>> 28 >= 14) refuse('is a multicast or reserved network');
+  if (request.enableDhcp && cidrPrefixLength(request.cidr) > 30)
+    refuse('has no room for DHCP: use a prefix up to /30, or enable_dhcp=false');
+}
+
+function checkGateway(cidr: Cidr, gatewayIp: Ipv4 | undefined): void {
+  if (gatewayIp === undefined) return;
+  if (
+    !cidrContains(cidr, gatewayIp) ||
+    (cidrPrefixLength(cidr) < 31 && (gatewayIp === cidrNetwork(cidr) || gatewayIp === cidrLast(cidr)))
+  ) {
+    throw new Refused('invalid_gateway', `Invalid input for operation: Gateway ${gatewayIp} is not valid on subnet ${cidr}.`);
+  }
+}
+
+function checkPools(cidr: Cidr, pools: readonly AllocationPool[], gatewayIp: Ipv4 | undefined): void {
+  for (const pool of pools) {
+    const name = `${pool.start}-${pool.end}`;
+    if (ipv4ToNumber(pool.start) > ipv4ToNumber(pool.end)) {
+      throw new Refused('invalid_allocation_pool', `The allocation pool ${name} is not valid.`);
+    }
+    const { first, last } = cidrHosts(cidr);
+    if (ipv4ToNumber(pool.start) < ipv4ToNumber(first) || ipv4ToNumber(pool.end) > ipv4ToNumber(last)) {
+      throw new Refused('out_of_bounds_allocation_pool', `The allocation pool ${name} spans beyond the subnet cidr ${cidr}.`);
+    }
+    if (gatewayIp !== undefined && poolContains(pool, gatewayIp)) {
+      throw new Conflict('gateway_conflict_with_allocation_pools', `Gateway ip ${gatewayIp} conflicts with allocation pool ${name}.`);
+    }
+    for (const other of pools) {
+      if (other !== pool && (poolContains(pool, other.start) || poolContains(pool, other.end))) {
+        throw new Conflict(
+          'overlapping_allocation_pools',
+          `Found overlapping allocation pools: ${name} ${other.start}-${other.end} for subnet ${cidr}.`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import type { ClusterState } from '../cluster-state.ts';
+import type { Changes, Network, Port, Resource } from '../resource.ts';
+import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
+import { refsOfMembers, refsOfSegment } from './compile.ts';
+import { dhcpHostKey } from './dhcphost.ts';
+import { gatewayKey } from './gateway.ts';
+import { groupKey } from './group.ts';
+import { instanceKey } from './instance.ts';
+import { memberKey } from './member.ts';
+import { peerKey } from './peer.ts';
+import { planRefText } from './plan.ts';
+import type { PlanRef } from './plan.ts';
+import { portKey } from './port.ts';
+import { vtepKey } from './vtep.ts';
+import { vtepFilterKey } from './vtepfilter.ts';
+
+/** Plan resources to render again, by node. It may name more than changed, never less. */
+export class Affected {
+  readonly #refs = new Map<NodeId, Map<string, PlanRef>>();
+
+  add(nodeId: NodeId, ref: PlanRef): void {
+    const refs = this.#refs.get(nodeId);
+    if (refs === undefined) this.#refs.set(nodeId, new Map([[planRefText(ref), ref]]));
+    else refs.set(planRefText(ref), ref);
+  }
+
+  nodes(): Iterable<NodeId> {
+    return this.#refs.keys();
+  }
+
+  of(nodeId: NodeId): Iterable<PlanRef> {
+    return this.#refs.get(nodeId)?.values() ?? [];
+  }
+}
+
+/**
+ * Applies changes to the state and names what they may alter in which node's plan.
+ *
+ * A record alters plans in two ways. Directly: a port is a `port` on its node, a `peer` on every other node of its segment, a `dhcphost`
+ * at the gateway, a `member` wherever its groups are named. And through *presence*: the first endpoint of a segment on a node brings
+ * the whole segment there, the last one takes it away; likewise for groups and their members. Direct effects are collected under the
+ * state before and under the state after; presence is compared between the two, and whatever a leaving node had is either still in the
+ * segment or among the direct effects. So the cost of one port follows the number of nodes that carry its segment, plus the segment's
+ * size only where a node joins or leaves it.
+ */
+export function applyAffected(state: ClusterState, changes: Changes): Affected {
+  const affected = new Affected();
+  const resources = [...changes.remove, ...changes.put];
+  const before = presence(state, resources, changes);
+  for (const resource of [...changes.remove, ...changes.put]) {
+    const old = state.get(resource.kind, resource.id);
+    if (old !== undefined) collect(state, old, affected);
+  }
+  state.apply(changes);
+
+  const after = presence(state, resources, changes);
+  for (const resource of changes.put) collect(state, resource, affected);
+  for (const now of after.networks) {
+    const was = before.networks.find((candidate) => candidate.networkId === now.networkId);
+    comparePresence(state, now, was, affected);
+  }
+  for (const now of after.groups) {
+    const was = before.groups.find((candidate) => candidate.nodeId === now.nodeId);
+    for (const groupId of symmetricDifference(now.groups, was?.groups)) affected.add(now.nodeId, { kind: 'group', key: groupKey(groupId) });
+    for (const remote of symmetricDifference(now.remotes, was?.remotes)) {
+      for (const ref of refsOfMembers(state, remote)) affected.add(now.nodeId, ref);
+    }
+  }
+  return affected;
+}
+
+type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gatewayNode: NodeId | undefined }>;
+type GroupPresence = Readonly<{ nodeId: NodeId; groups: ReadonlySet<SecurityGroupId>; remotes: ReadonlySet<SecurityGroupId> }>;
+
+/** Who carries which segment and who enforces which group, for all that the changes may touch. */
+function presence(
+  state: ClusterState,
+  resources: readonly Resource[],
+  changes: Changes,
+): Readonly<{ networks: readonly NetworkPresence[]; groups: readonly GroupPresence[] }> {
+  const networkIds = new Set<NetworkId>();
+  const nodeIds = new Set<NodeId>();
+  const tenants = new Set<TenantId>();
+  const port = (id: string): Port | undefined =>
+    state.get('port', id) ?? resources.find((candidate): candidate is Port => candidate.kind === 'port' && candidate.id === id);
+  const group = (id: SecurityGroupId): void => {
+    for (const nodeId of state.nodesUsing(id)) nodeIds.add(nodeId);
+  };
+  for (const resource of [...resources, ...changes.put]) {
+    switch (resource.kind) {
+      case 'tenant':
+        tenants.add(resource.id);
+        break;
+      case 'concentrator':
+        tenants.add(resource.tenantId);
+        break;
+      case 'network':
+        networkIds.add(resource.id);
+        break;
+      case 'subnet':
+        networkIds.add(resource.networkId);
+        break;
+      case 'port':
+        networkIds.add(resource.networkId);
+        addIfKnown(nodeIds, state.nodeOfPort(resource.id));
+        break;
+      case 'instance': {
+        const old = state.instances.get(resource.id);
+        for (const portId of [resource.portId, old?.portId]) {
+          const networkId = portId === undefined ? undefined : port(portId)?.networkId;
+          if (networkId !== undefined) networkIds.add(networkId);
+        }
+        addIfKnown(nodeIds, old?.nodeId);
+        addIfKnown(nodeIds, resource.nodeId);
+        break;
+      }
+      case 'securityGroup':
+        group(resource.id);
+        break;
+      case 'securityGroupRule':
+        group(resource.groupId);
+        break;
+      case 'node':
+        for (const networkId of state.segmentsOn(resource.id)) networkIds.add(networkId);
+        break;
+    }
+  }
+  for (const tenantId of tenants) for (const network of state.networksOf(tenantId)) networkIds.add(network.id);
+  const networks = [...networkIds].flatMap((networkId) => {
+    const network = state.networks.get(networkId);
+    if (network === undefined) return [];
+    return [{ networkId, nodes: new Set(state.nodesOf(networkId)), gatewayNode: state.gatewayOf(network)?.nodeId }];
+  });
+  const groups = [...nodeIds].map((nodeId) => {
+    const used = new Set(state.groupsOn(nodeId));
+    return { nodeId, groups: used, remotes: new Set([...used].flatMap((groupId) => [...state.remotesOf(groupId)])) };
+  });
+  return { networks, groups };
+}
+
+function addIfKnown<T>(set: Set<T>, value: T | undefined): void {
+  if (value !== undefined) set.add(value);
+}
+
+function symmetricDifference<T>(a: ReadonlySet<T>, b: ReadonlySet<T> = new Set()): ReadonlySet<T> {
+  return a.symmetricDifference(b);
+}
+
+/** A node that joins or leaves a segment gets all of it looked at; so does everybody when the gateway moves. */
+function comparePresence(state: ClusterState, now: NetworkPresence, was: NetworkPresence | undefined, affected: Affected): void {
+  const network = state.networks.get(now.networkId);
+  if (network === undefined) return;
+  const all = new Set([...now.nodes, ...(was?.nodes ?? [])]);
+  const moved = now.gatewayNode !== was?.gatewayNode ? all : symmetricDifference(now.nodes, was?.nodes);
+  for (const nodeId of moved) {
+    for (const ref of refsOfSegment(state, network)) affected.add(nodeId, ref);
+    // The others see its VTEP come or go.
+    const vtep = state.nodes.get(nodeId)?.vtep;
+    if (vtep === undefined) continue;
+    for (const other of all) {
+      affected.add(other, { kind: 'vtep', key: vtepKey(network.vni, vtep) });
+      affected.add(other, { kind: 'vtepfilter', key: vtepFilterKey(vtep) });
+    }
+  }
+}
+
+/** The direct effects of one record under the given state. */
+function collect(state: ClusterState, resource: Resource, affected: Affected): void {
+  switch (resource.kind) {
+    case 'tenant':
+      for (const network of state.networksOf(resource.id)) collectNetwork(state, network, affected);
+      break;
+    case 'network':
+      collectNetwork(state, resource, affected);
+      break;
+    case 'subnet':
+      collectSubnet(state, resource.networkId, affected);
+      break;
+    case 'port':
+      collectPort(state, resource, affected);
+      break;
+    case 'securityGroup':
+      for (const nodeId of state.nodesUsing(resource.id)) affected.add(nodeId, { kind: 'group', key: groupKey(resource.id) });
+      break;
+    case 'securityGroupRule':
+      for (const nodeId of state.nodesUsing(resource.groupId)) affected.add(nodeId, { kind: 'group', key: groupKey(resource.groupId) });
+      break;
+    case 'node':
+      for (const networkId of state.segmentsOn(resource.id)) {
+        const network = state.networks.get(networkId);
+        if (network !== undefined) collectNetwork(state, network, affected);
+      }
+      break;
+    case 'concentrator':
+      if (resource.nodeId !== undefined) affected.add(resource.nodeId, { kind: 'gateway', key: gatewayKey(resource.id) });
+      break;
+    case 'instance': {
+      if (resource.nodeId !== undefined) {
+        affected.add(resource.nodeId, { kind: 'instance', key: instanceKey(resource.id) });
+        affected.add(resource.nodeId, { kind: 'port', key: portKey(resource.portId) });
+      }
+      const port = state.ports.get(resource.portId);
+      if (port !== undefined) collectPort(state, port, affected);
+      break;
+    }
+  }
+}
+
+function collectPort(state: ClusterState, port: Port, affected: Affected): void {
+  const network = state.networks.get(port.networkId);
+  if (network === undefined) return;
+  const instance = state.instanceOfPort(port.id);
+  if (instance?.nodeId !== undefined) {
+    affected.add(instance.nodeId, { kind: 'port', key: portKey(port.id) });
+    affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
+  }
+  for (const nodeId of state.nodesOf(network.id)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, port.mac) });
+  const gateway = state.gatewayOf(network)?.nodeId;
+  for (const fixed of port.fixedIps) {
+    if (gateway !== undefined) affected.add(gateway, { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) });
+    for (const groupId of port.securityGroups) {
+      for (const namer of state.namedBy(groupId)) {
+        for (const nodeId of state.nodesUsing(namer)) affected.add(nodeId, { kind: 'member', key: memberKey(groupId, fixed.address) });
+      }
+    }
+  }
+}
+
+/** A subnet decides gateway addresses, prefix lengths and leases of its network. */
+function collectSubnet(state: ClusterState, networkId: NetworkId, affected: Affected): void {
+  const network = state.networks.get(networkId);
+  if (network === undefined) return;
+  for (const nodeId of state.nodesOf(networkId)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) });
+  const gateway = state.gatewayOf(network);
+  if (gateway?.nodeId !== undefined) affected.add(gateway.nodeId, { kind: 'gateway', key: gatewayKey(gateway.id) });
+  for (const port of state.portsOf(networkId)) collectPort(state, port, affected);
+}
+
+/** Everything that a network brings to anybody: for rare changes of the network itself, of a node's VTEP or of the gateway's place. */
+function collectNetwork(state: ClusterState, network: Network, affected: Affected): void {
+  for (const nodeId of state.nodesOf(network.id)) for (const ref of refsOfSegment(state, network)) affected.add(nodeId, ref);
+  collectSubnet(state, network.id, affected);
+}

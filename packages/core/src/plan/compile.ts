@@ -1,0 +1,64 @@
+import type { ClusterState } from '../cluster-state.ts';
+import type { Network } from '../resource.ts';
+import type { NodeId, SecurityGroupId } from '../uuid.ts';
+import { dhcpHostKey } from './dhcphost.ts';
+import { gatewayKey } from './gateway.ts';
+import { groupKey } from './group.ts';
+import { instanceKey } from './instance.ts';
+import { memberKey } from './member.ts';
+import { peerKey } from './peer.ts';
+import { Plan } from './plan.ts';
+import type { PlanRef } from './plan.ts';
+import { portKey } from './port.ts';
+import { render } from './render.ts';
+import type { ClusterFacts } from './render.ts';
+import { segmentKey } from './segment.ts';
+import { vtepKey } from './vtep.ts';
+import { vtepFilterKey } from './vtepfilter.ts';
+
+/** The whole plan of one node. Pure; costs in proportion to the plan. */
+export function compile(state: ClusterState, facts: ClusterFacts, nodeId: NodeId): Plan {
+  const plan = new Plan();
+  for (const ref of refsOfNode(state, nodeId)) {
+    const body = render(state, facts, nodeId, ref.kind, ref.key);
+    if (body !== undefined) plan.set(ref.kind, ref.key, body);
+  }
+  return plan;
+}
+
+/** Every key that may render to something for this node. */
+function* refsOfNode(state: ClusterState, nodeId: NodeId): Generator<PlanRef> {
+  for (const networkId of state.segmentsOn(nodeId)) {
+    const network = state.networks.get(networkId);
+    if (network !== undefined) yield* refsOfSegment(state, network);
+  }
+  for (const groupId of state.groupsOn(nodeId)) {
+    yield { kind: 'group', key: groupKey(groupId) };
+    for (const remote of state.remotesOf(groupId)) yield* refsOfMembers(state, remote);
+  }
+  for (const instance of state.instancesOn(nodeId)) {
+    yield { kind: 'instance', key: instanceKey(instance.id) };
+    yield { kind: 'port', key: portKey(instance.portId) };
+  }
+  for (const concentrator of state.concentratorsOn(nodeId)) yield { kind: 'gateway', key: gatewayKey(concentrator.id) };
+}
+
+/** What a segment brings to any node that carries it; which of these a node really gets, `render` decides. */
+export function* refsOfSegment(state: ClusterState, network: Network): Generator<PlanRef> {
+  yield { kind: 'segment', key: segmentKey(network.vni) };
+  yield { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) };
+  for (const port of state.portsOf(network.id)) {
+    yield { kind: 'peer', key: peerKey(network.vni, port.mac) };
+    for (const fixed of port.fixedIps) yield { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) };
+  }
+  for (const other of state.nodesOf(network.id)) {
+    const vtep = state.nodes.get(other)?.vtep;
+    if (vtep === undefined) continue;
+    yield { kind: 'vtep', key: vtepKey(network.vni, vtep) };
+    yield { kind: 'vtepfilter', key: vtepFilterKey(vtep) };
+  }
+}
+
+export function* refsOfMembers(state: ClusterState, groupId: SecurityGroupId): Generator<PlanRef> {
+  for (const address of state.membersOf(groupId)) yield { kind: 'member', key: memberKey(groupId, address) };
+}

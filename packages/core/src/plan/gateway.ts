@@ -1,0 +1,63 @@
+import { parseCidr } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import { Fields, integerIn, parseBoolean, parseCount } from '../fields.ts';
+import { parseIpv4 } from '../ipv4.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { parseMac } from '../mac.ts';
+import type { Mac } from '../mac.ts';
+import type { Uplink } from '../resource.ts';
+import { parseUuid } from '../uuid.ts';
+import type { ConcentratorId, TenantId } from '../uuid.ts';
+import { parseVni } from '../vni.ts';
+import type { Vni } from '../vni.ts';
+
+export type GatewaySubnet = Readonly<{ cidr: Cidr; gatewayIp: Ipv4; dhcp: boolean; dnsNameservers: readonly Ipv4[] }>;
+export type GatewaySegment = Readonly<{ vni: Vni; mac: Mac; mtu: number; subnets: readonly GatewaySubnet[] }>;
+
+/** A tenant's gateway hosted on this node: its addresses, routing, source NAT, and what it refuses. Key: the concentrator's id. */
+export type GatewayBody = Readonly<{
+  concentratorId: ConcentratorId;
+  tenantId: TenantId;
+  generation: number;
+  uplink: Uplink | undefined;
+  /** Underlay, management and VTEP prefixes: dropped before any NAT when routed to the uplink (design §7). */
+  infrastructure: readonly Cidr[];
+  segments: readonly GatewaySegment[];
+}>;
+
+export const gatewayKey = (concentratorId: ConcentratorId): string => concentratorId;
+
+export function parseGatewayBody(value: unknown): GatewayBody {
+  const f = new Fields(value, 'gateway');
+  return {
+    concentratorId: f.required('concentratorId', parseUuid<ConcentratorId>),
+    tenantId: f.required('tenantId', parseUuid<TenantId>),
+    generation: f.required('generation', parseCount),
+    uplink: f.optional('uplink', (value, what) => {
+      const u = new Fields(value, what);
+      return {
+        address: u.required('address', parseIpv4),
+        prefixLength: u.required('prefixLength', integerIn(0, 32)),
+        gateway: u.required('gateway', parseIpv4),
+      };
+    }),
+    infrastructure: f.list('infrastructure', parseCidr),
+    segments: f.list('segments', (value, what) => {
+      const s = new Fields(value, what);
+      return {
+        vni: s.required('vni', parseVni),
+        mac: s.required('mac', parseMac),
+        mtu: s.required('mtu', integerIn(68, 65_535)),
+        subnets: s.list('subnets', (value, what) => {
+          const n = new Fields(value, what);
+          return {
+            cidr: n.required('cidr', parseCidr),
+            gatewayIp: n.required('gatewayIp', parseIpv4),
+            dhcp: n.required('dhcp', parseBoolean),
+            dnsNameservers: n.list('dnsNameservers', parseIpv4),
+          };
+        }),
+      };
+    }),
+  };
+}

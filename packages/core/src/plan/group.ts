@@ -1,0 +1,40 @@
+import { parseCidr } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import { Fields, integerIn, oneOf } from '../fields.ts';
+import { parseUuid } from '../uuid.ts';
+import type { SecurityGroupId } from '../uuid.ts';
+
+/** One allowance of a group, compiled: IPv4 only, remote resolved to what the kernel matches. */
+export type GroupRule = Readonly<{
+  direction: 'ingress' | 'egress';
+  protocol: 'tcp' | 'udp' | 'icmp' | undefined;
+  /** tcp, udp: first and last destination port. icmp: type and code. */
+  portMin: number | undefined;
+  portMax: number | undefined;
+  remoteCidr: Cidr | undefined;
+  /** Only addresses that `member` resources list under this group. */
+  remoteGroup: SecurityGroupId | undefined;
+}>;
+
+/** A security group that ports of this node are in. What no rule allows is refused. Key: the group's id. */
+export type GroupBody = Readonly<{ groupId: SecurityGroupId; rules: readonly GroupRule[] }>;
+
+export const groupKey = (groupId: SecurityGroupId): string => groupId;
+
+export function parseGroupBody(value: unknown): GroupBody {
+  const f = new Fields(value, 'group');
+  return {
+    groupId: f.required('groupId', parseUuid<SecurityGroupId>),
+    rules: f.list('rules', (rule, what) => {
+      const r = new Fields(rule, what);
+      return {
+        direction: r.required('direction', oneOf('ingress', 'egress')),
+        protocol: r.optional('protocol', oneOf('tcp', 'udp', 'icmp')),
+        portMin: r.optional('portMin', integerIn(0, 65_535)),
+        portMax: r.optional('portMax', integerIn(0, 65_535)),
+        remoteCidr: r.optional('remoteCidr', parseCidr),
+        remoteGroup: r.optional('remoteGroup', parseUuid<SecurityGroupId>),
+      };
+    }),
+  };
+}

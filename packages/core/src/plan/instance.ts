@@ -1,0 +1,46 @@
+import { Fields, integerIn, listOf, oneOf, parseCount, parseString } from '../fields.ts';
+import { parseIpv4 } from '../ipv4.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { parseMac } from '../mac.ts';
+import type { Mac } from '../mac.ts';
+import { parseUuid } from '../uuid.ts';
+import type { InstanceId, PortId } from '../uuid.ts';
+
+/** A workload that this node runs. Key: the instance's id. */
+export type InstanceBody = Readonly<{
+  instanceId: InstanceId;
+  name: string;
+  /** Only the highest generation of an instance may run, anywhere. */
+  generation: number;
+  runner: 'namespace';
+  command: readonly string[];
+  portId: PortId;
+  mac: Mac;
+  mtu: number;
+  /** `static`: the runner configures `addresses` and the default route. `dhcp`: it only brings the link up. */
+  addressing: 'static' | 'dhcp';
+  addresses: readonly Readonly<{ address: Ipv4; prefixLength: number }>[];
+  gateway: Ipv4 | undefined;
+}>;
+
+export const instanceKey = (instanceId: InstanceId): string => instanceId;
+
+export function parseInstanceBody(value: unknown): InstanceBody {
+  const f = new Fields(value, 'instance');
+  return {
+    instanceId: f.required('instanceId', parseUuid<InstanceId>),
+    name: f.required('name', parseString),
+    generation: f.required('generation', parseCount),
+    runner: f.required('runner', oneOf('namespace')),
+    command: f.required('command', listOf(parseString)),
+    portId: f.required('portId', parseUuid<PortId>),
+    mac: f.required('mac', parseMac),
+    mtu: f.required('mtu', integerIn(68, 65_535)),
+    addressing: f.required('addressing', oneOf('static', 'dhcp')),
+    addresses: f.list('addresses', (value, what) => {
+      const a = new Fields(value, what);
+      return { address: a.required('address', parseIpv4), prefixLength: a.required('prefixLength', integerIn(0, 32)) };
+    }),
+    gateway: f.optional('gateway', parseIpv4),
+  };
+}

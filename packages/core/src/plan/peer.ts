@@ -1,0 +1,27 @@
+import { Fields } from '../fields.ts';
+import { parseIpv4 } from '../ipv4.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { parseMac } from '../mac.ts';
+import type { Mac } from '../mac.ts';
+import { parseVni } from '../vni.ts';
+import type { Vni } from '../vni.ts';
+
+/** An endpoint of a segment that lives on another node, a gateway included. Key: `<vni>/<mac>`. */
+export type PeerBody = Readonly<{
+  vni: Vni;
+  mac: Mac;
+  ips: readonly Ipv4[];
+  /** Where to send what is for it: its node's VTEP, or the hub's. */ vtep: Ipv4;
+}>;
+
+export const peerKey = (vni: Vni, mac: Mac): string => `${vni}/${mac}`;
+
+export function parsePeerBody(value: unknown): PeerBody {
+  const f = new Fields(value, 'peer');
+  return {
+    vni: f.required('vni', parseVni),
+    mac: f.required('mac', parseMac),
+    ips: f.list('ips', parseIpv4),
+    vtep: f.required('vtep', parseIpv4),
+  };
+}

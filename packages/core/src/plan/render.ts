@@ -1,0 +1,240 @@
+import { cidrPrefixLength } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { parseIpv4 } from '../ipv4.ts';
+import type { Mac } from '../mac.ts';
+import type { Network, Node, SecurityGroupRule } from '../resource.ts';
+import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
+import type { Vni } from '../vni.ts';
+import type { DhcpHostBody } from './dhcphost.ts';
+import type { GatewayBody, GatewaySegment } from './gateway.ts';
+import type { GroupBody, GroupRule } from './group.ts';
+import type { InstanceBody } from './instance.ts';
+import type { MemberBody } from './member.ts';
+import type { PeerBody } from './peer.ts';
+import type { PlanBody, PlanKind } from './plan.ts';
+import type { PortBody } from './port.ts';
+import type { SegmentBody } from './segment.ts';
+import type { VtepBody } from './vtep.ts';
+import type { VtepFilterBody } from './vtepfilter.ts';
+
+/** Facts of the whole cluster that plans hold, from the server's configuration. */
+export type ClusterFacts = Readonly<{
+  /** Prefixes that no tenant may reach through its gateway: underlay, management, VTEPs. */
+  infrastructure: readonly Cidr[];
+}>;
+
+/**
+ * One resource of a node's plan, or undefined where the state gives the node none under that key. This is the only place where bodies
+ * are made; `compile` and `affected` merely name keys.
+ */
+export function render(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, kind: PlanKind, key: string): PlanBody | undefined {
+  switch (kind) {
+    case 'segment':
+      return renderSegment(state, nodeId, key);
+    case 'port':
+      return renderPort(state, nodeId, key);
+    case 'peer':
+      return renderPeer(state, nodeId, key);
+    case 'vtep':
+      return renderVtep(state, nodeId, key);
+    case 'vtepfilter':
+      return renderVtepFilter(state, nodeId, key);
+    case 'group':
+      return renderGroup(state, nodeId, key);
+    case 'member':
+      return renderMember(state, nodeId, key);
+    case 'instance':
+      return renderInstance(state, nodeId, key);
+    case 'gateway':
+      return renderGateway(state, facts, nodeId, key);
+    case 'dhcphost':
+      return renderDhcpHost(state, nodeId, key);
+  }
+}
+
+/** The node of a network's gateway, once it is placed. */
+export function gatewayNodeOf(state: ClusterState, network: Network): Node | undefined {
+  const nodeId = state.gatewayOf(network)?.nodeId;
+  return nodeId === undefined ? undefined : state.nodes.get(nodeId);
+}
+
+/** Whether two nodes that both carry the segment exchange its packets directly. */
+export function areNeighbours(state: ClusterState, network: Network, a: NodeId, b: NodeId): boolean {
+  if (a === b) return false;
+  if (network.topology === 'mesh') return true;
+  const hub = gatewayNodeOf(state, network)?.id;
+  return hub === a || hub === b;
+}
+
+/** A segment exists on a node only once the node can end a tunnel. */
+function segmentOn(state: ClusterState, nodeId: NodeId, vni: number): Network | undefined {
+  const network = state.networkByVni.get(vni as Vni);
+  return network !== undefined && state.carries(nodeId, network.id) && state.nodes.get(nodeId)?.vtep !== undefined ? network : undefined;
+}
+
+function renderSegment(state: ClusterState, nodeId: NodeId, key: string): SegmentBody | undefined {
+  const network = segmentOn(state, nodeId, Number(key));
+  if (network === undefined) return undefined;
+  const hub = network.topology === 'concentrator' && gatewayNodeOf(state, network)?.id === nodeId;
+  return { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+}
+
+function renderPort(state: ClusterState, nodeId: NodeId, key: string): PortBody | undefined {
+  const port = state.ports.get(key as PortId);
+  const instance = port === undefined ? undefined : state.instanceOfPort(port.id);
+  if (port === undefined || instance?.nodeId !== nodeId) return undefined;
+  const network = state.networks.get(port.networkId);
+  if (network === undefined || segmentOn(state, nodeId, network.vni) === undefined) return undefined;
+  return {
+    portId: port.id,
+    vni: network.vni,
+    mac: port.mac,
+    ips: port.fixedIps.map((fixed) => fixed.address),
+    instanceId: instance.id,
+    adminStateUp: port.adminStateUp && network.adminStateUp,
+    portSecurity: port.portSecurityEnabled,
+    groups: port.securityGroups.toSorted(),
+  };
+}
+
+function renderPeer(state: ClusterState, nodeId: NodeId, key: string): PeerBody | undefined {
+  const [vni, mac] = splitKey(key) as [string, Mac];
+  const network = segmentOn(state, nodeId, Number(vni));
+  if (network === undefined) return undefined;
+  const gateway = gatewayNodeOf(state, network);
+  const isGateway = mac === network.gatewayMac;
+  const port = isGateway ? undefined : state.portByMac(network.id, mac);
+  const home = isGateway ? gateway?.id : port === undefined ? undefined : state.nodeOfPort(port.id);
+  if (home === undefined || home === nodeId) return undefined;
+  // In a concentrator segment everything between nodes passes the hub; the hub itself knows where each one lives.
+  const via = network.topology === 'mesh' || gateway?.id === nodeId ? home : gateway?.id;
+  const vtep = via === undefined ? undefined : state.nodes.get(via)?.vtep;
+  if (vtep === undefined) return undefined;
+  const ips = isGateway ? gatewayAddresses(state, network) : (port?.fixedIps.map((fixed) => fixed.address) ?? []);
+  return { vni: network.vni, mac, ips, vtep };
+}
+
+function gatewayAddresses(state: ClusterState, network: Network): Ipv4[] {
+  return [...state.subnetsOf(network.id)].flatMap((subnet) => subnet.gatewayIp ?? []).toSorted();
+}
+
+function renderVtep(state: ClusterState, nodeId: NodeId, key: string): VtepBody | undefined {
+  const [vni, address] = splitKey(key) as [string, Ipv4];
+  const network = segmentOn(state, nodeId, Number(vni));
+  if (network === undefined) return undefined;
+  const gateway = gatewayNodeOf(state, network);
+  const target = state.nodeByVtep(address);
+  if (gateway === undefined || target === undefined || target.id === nodeId || !state.carries(target.id, network.id)) return undefined;
+  return gateway.id === nodeId || gateway.id === target.id ? { vni: network.vni, address } : undefined;
+}
+
+function renderVtepFilter(state: ClusterState, nodeId: NodeId, key: string): VtepFilterBody | undefined {
+  const other = state.nodeByVtep(key as Ipv4);
+  if (other === undefined || other.id === nodeId) return undefined;
+  for (const networkId of state.segmentsOn(nodeId)) {
+    const network = state.networks.get(networkId);
+    if (network === undefined || !state.carries(other.id, networkId)) continue;
+    if (segmentOn(state, nodeId, network.vni) !== undefined && areNeighbours(state, network, nodeId, other.id))
+      return { address: key as Ipv4 };
+  }
+  return undefined;
+}
+
+function renderGroup(state: ClusterState, nodeId: NodeId, key: string): GroupBody | undefined {
+  const groupId = key as SecurityGroupId;
+  if (!state.usesGroup(nodeId, groupId) || !state.securityGroups.has(groupId)) return undefined;
+  const rules = [...state.rulesOf(groupId)].filter((rule) => rule.ethertype === 'IPv4').map(compileRule);
+  return { groupId, rules: rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) };
+}
+
+function compileRule(rule: SecurityGroupRule): GroupRule {
+  return {
+    direction: rule.direction,
+    protocol: rule.protocol,
+    portMin: rule.portMin,
+    portMax: rule.portMax,
+    remoteCidr: rule.remoteCidr,
+    remoteGroup: rule.remoteGroupId,
+  };
+}
+
+/** Whether a rule of a group that this node enforces names `groupId` as remote. */
+export function needsMembers(state: ClusterState, nodeId: NodeId, groupId: SecurityGroupId): boolean {
+  for (const namer of state.namedBy(groupId)) if (state.usesGroup(nodeId, namer)) return true;
+  return false;
+}
+
+function renderMember(state: ClusterState, nodeId: NodeId, key: string): MemberBody | undefined {
+  const [groupId, address] = splitKey(key) as [SecurityGroupId, Ipv4];
+  return state.isMember(groupId, address) && needsMembers(state, nodeId, groupId) ? { groupId, address } : undefined;
+}
+
+function renderInstance(state: ClusterState, nodeId: NodeId, key: string): InstanceBody | undefined {
+  const instance = state.instances.get(key as InstanceId);
+  const port = instance === undefined ? undefined : state.ports.get(instance.portId);
+  const network = port === undefined ? undefined : state.networks.get(port.networkId);
+  if (instance?.nodeId !== nodeId || port === undefined || network === undefined) return undefined;
+  const subnets = port.fixedIps.flatMap((fixed) => state.subnets.get(fixed.subnetId) ?? []);
+  return {
+    instanceId: instance.id,
+    name: instance.name,
+    generation: instance.generation,
+    runner: 'namespace',
+    command: instance.command,
+    portId: port.id,
+    mac: port.mac,
+    mtu: network.mtu,
+    addressing: instance.addressing,
+    addresses: port.fixedIps.map((fixed) => {
+      const subnet = state.subnets.get(fixed.subnetId);
+      return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
+    }),
+    gateway: subnets.find((subnet) => subnet.gatewayIp !== undefined)?.gatewayIp,
+  };
+}
+
+function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
+  const concentrator = state.concentrators.get(key as ConcentratorId);
+  if (concentrator?.nodeId !== nodeId) return undefined;
+  const segments: GatewaySegment[] = [];
+  for (const network of state.networksOf(concentrator.tenantId)) {
+    if (state.gatewayOf(network)?.id !== concentrator.id || segmentOn(state, nodeId, network.vni) === undefined) continue;
+    const subnets = [...state.subnetsOf(network.id)]
+      .flatMap((subnet) =>
+        subnet.gatewayIp === undefined
+          ? []
+          : [{ cidr: subnet.cidr, gatewayIp: subnet.gatewayIp, dhcp: subnet.enableDhcp, dnsNameservers: subnet.dnsNameservers }],
+      )
+      .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
+    segments.push({ vni: network.vni, mac: network.gatewayMac, mtu: network.mtu, subnets });
+  }
+  return {
+    concentratorId: concentrator.id,
+    tenantId: concentrator.tenantId,
+    generation: concentrator.generation,
+    uplink: concentrator.uplink,
+    infrastructure: facts.infrastructure,
+    segments: segments.toSorted((a, b) => a.vni - b.vni),
+  };
+}
+
+function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpHostBody | undefined {
+  const [vni, text] = splitKey(key);
+  const network = segmentOn(state, nodeId, Number(vni));
+  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
+  if (network === undefined || concentrator?.nodeId !== nodeId) return undefined;
+  const address = parseIpv4(text, 'dhcphost key');
+  for (const subnet of state.subnetsOf(network.id)) {
+    const port = state.portByAddress(subnet.id, address);
+    if (port === undefined || !subnet.enableDhcp || subnet.gatewayIp === undefined) continue;
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: `host-${address.replaceAll('.', '-')}` };
+  }
+  return undefined;
+}
+
+function splitKey(key: string): [string, string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}

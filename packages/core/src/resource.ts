@@ -1,0 +1,314 @@
+import { parseCidr } from './cidr.ts';
+import type { Cidr } from './cidr.ts';
+import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
+import type { Parse } from './fields.ts';
+import { parseIpv4 } from './ipv4.ts';
+import type { Ipv4 } from './ipv4.ts';
+import { parseMac } from './mac.ts';
+import type { Mac } from './mac.ts';
+import { parseUuid } from './uuid.ts';
+import type {
+  ConcentratorId,
+  InstanceId,
+  NetworkId,
+  NodeId,
+  PortId,
+  SecurityGroupId,
+  SecurityGroupRuleId,
+  SubnetId,
+  TenantId,
+  Uuid,
+} from './uuid.ts';
+import { parseVni } from './vni.ts';
+import type { Vni } from './vni.ts';
+
+/**
+ * What the cluster's state consists of: the Neutron objects and ours, as flat records that name one another by id. A record is
+ * immutable; a change puts a new one with a higher `revision` (the `revision_number` of the API) in its place.
+ */
+
+type Stamps = Readonly<{ revision: number; createdAt: string; updatedAt: string }>;
+
+export type Tenant = Stamps &
+  Readonly<{
+    kind: 'tenant';
+    id: TenantId;
+    name: string;
+    /** SHA-256 of its API token, hex. */
+    tokenHash: string;
+    /** Subnets with a gateway that are on no router are served by the tenant's automatic gateway (design §8). */
+    automaticGateway: boolean;
+  }>;
+
+/** `mesh`: nodes talk directly. `concentrator`: all traffic between nodes passes the tenant's concentrator. */
+export type Topology = 'mesh' | 'concentrator';
+
+export type Network = Stamps &
+  Readonly<{
+    kind: 'network';
+    id: NetworkId;
+    tenantId: TenantId;
+    name: string;
+    description: string;
+    adminStateUp: boolean;
+    portSecurityEnabled: boolean;
+    vni: Vni;
+    topology: Topology;
+    /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
+    mtu: number;
+    /** The gateway keeps this address for life, wherever it lives: neighbours' caches hold it (datapath.md §2). */
+    gatewayMac: Mac;
+  }>;
+
+export type AllocationPool = Readonly<{ start: Ipv4; end: Ipv4 }>;
+
+export type Subnet = Stamps &
+  Readonly<{
+    kind: 'subnet';
+    id: SubnetId;
+    tenantId: TenantId;
+    networkId: NetworkId;
+    name: string;
+    description: string;
+    cidr: Cidr;
+    gatewayIp: Ipv4 | undefined;
+    enableDhcp: boolean;
+    dnsNameservers: readonly Ipv4[];
+    allocationPools: readonly AllocationPool[];
+  }>;
+
+export type FixedIp = Readonly<{ subnetId: SubnetId; address: Ipv4 }>;
+
+export type Port = Stamps &
+  Readonly<{
+    kind: 'port';
+    id: PortId;
+    tenantId: TenantId;
+    networkId: NetworkId;
+    name: string;
+    description: string;
+    adminStateUp: boolean;
+    mac: Mac;
+    fixedIps: readonly FixedIp[];
+    securityGroups: readonly SecurityGroupId[];
+    portSecurityEnabled: boolean;
+    deviceId: string;
+    deviceOwner: string;
+  }>;
+
+export type SecurityGroup = Stamps &
+  Readonly<{ kind: 'securityGroup'; id: SecurityGroupId; tenantId: TenantId; name: string; description: string; isDefault: boolean }>;
+
+export type SecurityGroupRule = Stamps &
+  Readonly<{
+    kind: 'securityGroupRule';
+    id: SecurityGroupRuleId;
+    tenantId: TenantId;
+    groupId: SecurityGroupId;
+    description: string;
+    direction: 'ingress' | 'egress';
+    ethertype: 'IPv4' | 'IPv6';
+    /** `tcp`, `udp`, `icmp` or absent for any. */
+    protocol: 'tcp' | 'udp' | 'icmp' | undefined;
+    /** Ports for tcp and udp; type and code for icmp. */
+    portMin: number | undefined;
+    portMax: number | undefined;
+    remoteCidr: Cidr | undefined;
+    remoteGroupId: SecurityGroupId | undefined;
+  }>;
+
+export type NodeRole = 'compute' | 'network';
+
+export type Node = Stamps &
+  Readonly<{
+    kind: 'node';
+    id: NodeId;
+    hostname: string;
+    roles: readonly NodeRole[];
+    /** Where its tunnels end. Absent until the node has reported an address in the compute network. */
+    vtep: Ipv4 | undefined;
+  }>;
+
+/** Where a gateway meets the outside: an address of its own on the network node's uplink, never a VTEP's. */
+export type Uplink = Readonly<{ address: Ipv4; prefixLength: number; gateway: Ipv4 }>;
+
+export type Concentrator = Stamps &
+  Readonly<{
+    kind: 'concentrator';
+    id: ConcentratorId;
+    tenantId: TenantId;
+    /** Absent until the scheduler has placed it. */
+    nodeId: NodeId | undefined;
+    /** Rises at every placement; peers and uplinks follow only the highest. */
+    generation: number;
+    uplink: Uplink | undefined;
+  }>;
+
+export type Instance = Stamps &
+  Readonly<{
+    kind: 'instance';
+    id: InstanceId;
+    tenantId: TenantId;
+    name: string;
+    command: readonly string[];
+    portId: PortId;
+    /** `static`: the runner sets addresses, routes and MTU. `dhcp`: the workload asks. */
+    addressing: 'static' | 'dhcp';
+    /** The node that was asked for, if one was. */
+    requestedNodeId: NodeId | undefined;
+    nodeId: NodeId | undefined;
+    generation: number;
+  }>;
+
+export type Resource = Tenant | Network | Subnet | Port | SecurityGroup | SecurityGroupRule | Node | Concentrator | Instance;
+export type ResourceKind = Resource['kind'];
+export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
+
+/** What a command decides: records to write and records to remove, in one step. */
+export type Changes = Readonly<{ put: readonly Resource[]; remove: readonly Resource[] }>;
+
+const stamps = (f: Fields): Stamps => ({
+  revision: f.required('revision', parseCount),
+  createdAt: f.required('createdAt', parseString),
+  updatedAt: f.required('updatedAt', parseString),
+});
+
+const id = <T extends Uuid>(value: unknown, what: string): T => parseUuid<T>(value, what);
+const bit16 = integerIn(0, 65_535);
+
+const parseUplink: Parse<Uplink> = (value, what) => {
+  const f = new Fields(value, what);
+  return {
+    address: f.required('address', parseIpv4),
+    prefixLength: f.required('prefixLength', integerIn(0, 32)),
+    gateway: f.required('gateway', parseIpv4),
+  };
+};
+
+const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
+  tenant: (f) => ({
+    kind: 'tenant',
+    id: f.required('id', id<TenantId>),
+    name: f.required('name', parseString),
+    tokenHash: f.required('tokenHash', parseString),
+    automaticGateway: f.required('automaticGateway', parseBoolean),
+    ...stamps(f),
+  }),
+  network: (f) => ({
+    kind: 'network',
+    id: f.required('id', id<NetworkId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    name: f.required('name', parseString),
+    description: f.required('description', parseString),
+    adminStateUp: f.required('adminStateUp', parseBoolean),
+    portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
+    vni: f.required('vni', parseVni),
+    topology: f.required('topology', oneOf('mesh', 'concentrator')),
+    mtu: f.required('mtu', integerIn(68, 65_535)),
+    gatewayMac: f.required('gatewayMac', parseMac),
+    ...stamps(f),
+  }),
+  subnet: (f) => ({
+    kind: 'subnet',
+    id: f.required('id', id<SubnetId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    networkId: f.required('networkId', id<NetworkId>),
+    name: f.required('name', parseString),
+    description: f.required('description', parseString),
+    cidr: f.required('cidr', parseCidr),
+    gatewayIp: f.optional('gatewayIp', parseIpv4),
+    enableDhcp: f.required('enableDhcp', parseBoolean),
+    dnsNameservers: f.list('dnsNameservers', parseIpv4),
+    allocationPools: f.list('allocationPools', (value, what) => {
+      const pool = new Fields(value, what);
+      return { start: pool.required('start', parseIpv4), end: pool.required('end', parseIpv4) };
+    }),
+    ...stamps(f),
+  }),
+  port: (f) => ({
+    kind: 'port',
+    id: f.required('id', id<PortId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    networkId: f.required('networkId', id<NetworkId>),
+    name: f.required('name', parseString),
+    description: f.required('description', parseString),
+    adminStateUp: f.required('adminStateUp', parseBoolean),
+    mac: f.required('mac', parseMac),
+    fixedIps: f.list('fixedIps', (value, what) => {
+      const fixed = new Fields(value, what);
+      return { subnetId: fixed.required('subnetId', id<SubnetId>), address: fixed.required('address', parseIpv4) };
+    }),
+    securityGroups: f.list('securityGroups', id<SecurityGroupId>),
+    portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
+    deviceId: f.required('deviceId', parseString),
+    deviceOwner: f.required('deviceOwner', parseString),
+    ...stamps(f),
+  }),
+  securityGroup: (f) => ({
+    kind: 'securityGroup',
+    id: f.required('id', id<SecurityGroupId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    name: f.required('name', parseString),
+    description: f.required('description', parseString),
+    isDefault: f.required('isDefault', parseBoolean),
+    ...stamps(f),
+  }),
+  securityGroupRule: (f) => ({
+    kind: 'securityGroupRule',
+    id: f.required('id', id<SecurityGroupRuleId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    groupId: f.required('groupId', id<SecurityGroupId>),
+    description: f.required('description', parseString),
+    direction: f.required('direction', oneOf('ingress', 'egress')),
+    ethertype: f.required('ethertype', oneOf('IPv4', 'IPv6')),
+    protocol: f.optional('protocol', oneOf('tcp', 'udp', 'icmp')),
+    portMin: f.optional('portMin', bit16),
+    portMax: f.optional('portMax', bit16),
+    remoteCidr: f.optional('remoteCidr', parseCidr),
+    remoteGroupId: f.optional('remoteGroupId', id<SecurityGroupId>),
+    ...stamps(f),
+  }),
+  node: (f) => ({
+    kind: 'node',
+    id: f.required('id', id<NodeId>),
+    hostname: f.required('hostname', parseString),
+    roles: f.list('roles', oneOf('compute', 'network')),
+    vtep: f.optional('vtep', parseIpv4),
+    ...stamps(f),
+  }),
+  concentrator: (f) => ({
+    kind: 'concentrator',
+    id: f.required('id', id<ConcentratorId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    nodeId: f.optional('nodeId', id<NodeId>),
+    generation: f.required('generation', parseCount),
+    uplink: f.optional('uplink', parseUplink),
+    ...stamps(f),
+  }),
+  instance: (f) => ({
+    kind: 'instance',
+    id: f.required('id', id<InstanceId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    name: f.required('name', parseString),
+    command: f.required('command', listOf(parseString)),
+    portId: f.required('portId', id<PortId>),
+    addressing: f.required('addressing', oneOf('static', 'dhcp')),
+    requestedNodeId: f.optional('requestedNodeId', id<NodeId>),
+    nodeId: f.optional('nodeId', id<NodeId>),
+    generation: f.required('generation', parseCount),
+    ...stamps(f),
+  }),
+};
+
+const parseKind = oneOf('tenant', 'network', 'subnet', 'port', 'securityGroup', 'securityGroupRule', 'node', 'concentrator', 'instance');
+
+/** Parses a stored record. Throws InvalidValue naming the field; fields that this release does not know are dropped. */
+export function parseResource(value: unknown): Resource {
+  const kind = new Fields(value, 'record').required('kind', parseKind);
+  return parsers[kind](new Fields(value, kind));
+}
+
+/** The store's key of a record: `network/<id>`. */
+export function resourceKey(resource: Readonly<{ kind: ResourceKind; id: Uuid }>): string {
+  return `${resource.kind}/${resource.id}`;
+}
