@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fchmodSync, fsyncSync, openSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, fchmodSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CORRUPT_REMEDY, FULL_REMEDY, READ_ONLY_REMEDY, withSqliteFailure } from './sqlite-failure.ts';
@@ -80,6 +80,8 @@ function prepareFile(path: string, create: boolean): void {
   try {
     if (create && makeFile(path)) return;
     if (!statSync(path).isFile()) throw notAStore(path);
+    // SQLite would open it for reading only, and then report a disk error for want of a log.
+    accessSync(path, constants.W_OK);
   } catch (error) {
     throw fileFailure(error, 'opening the store', path);
   }
