@@ -5,7 +5,6 @@ import { concatBytes, viewOf } from './bytes.ts';
 import { internetChecksum } from './checksum.ts';
 
 export const PROTOCOL_ICMP = 1;
-export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 
 const HEADER_BYTES = 20;
