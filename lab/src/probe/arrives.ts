@@ -67,7 +67,8 @@ export class TokenListener implements Disposable {
 
 /**
  * Listens at the receiver's interface, then lets the sender send, and tells how many frames with the token came. A silence proves
- * something only if the same frame was seen to arrive where it may. Rejects with what the sender throws and with the signal's reason.
+ * something only if the same frame was seen to arrive where it may. An answer may quote the token: a datagram to a closed port comes back
+ * to its (stated) source inside an ICMP error. Rejects with what the sender throws and with the signal's reason.
  */
 export async function arrives(probe: ArrivalProbe): Promise<Arrival> {
   const [arrival] = await arrivals({ ...probe, receivers: [probe.receiver] });
@@ -86,14 +87,19 @@ export async function arrivals(probe: Omit<ArrivalProbe, 'receiver'> & Readonly<
     }
     return probe.expect === 'arrival' && afterMs.every((after) => after !== undefined);
   };
-  const sending = Promise.resolve(probe.sender());
-  let sent = false;
+  const sender = { ended: false, failed: false };
+  const sending = Promise.resolve(probe.sender()).then(
+    () => void (sender.ended = true),
+    (error: unknown) => {
+      sender.failed = true;
+      throw error;
+    },
+  );
   const watch = async (): Promise<void> => {
-    await poll(() => look() || sent || undefined, { withinMs: Infinity, signal: probe.signal });
-    await poll(() => look() || undefined, { withinMs: probe.withinMs, signal: probe.signal });
+    await poll(() => look() || sender.ended || sender.failed || undefined, { withinMs: Infinity, signal: probe.signal });
+    await poll(() => look() || sender.failed || undefined, { withinMs: probe.withinMs, signal: probe.signal });
   };
-  const ended = (): void => void (sent = true);
-  const outcomes = await Promise.allSettled([sending.finally(ended), watch()]);
+  const outcomes = await Promise.allSettled([sending, watch()]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   return listeners.map((listener, index) => ({ count: listener.count, afterMs: afterMs[index] }));
 }

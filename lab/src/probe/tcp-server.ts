@@ -14,8 +14,8 @@ const READS_PER_STEP = 16;
 export type TcpServerOptions = Readonly<{
   /** Default: every address of the namespace. */
   address?: Ipv4;
-  /** After the greeting: only take what comes (default), send it back, or send bytes of its own at a rate. */
-  then?: 'sink' | 'echo' | Readonly<{ bytesPerSecond: number }>;
+  /** Only take what comes (default), send it back, or send bytes of its own at a rate. */
+  afterGreeting?: 'sink' | 'echo' | Readonly<{ bytesPerSecond: number }>;
   /** From which standstill on {@link TcpServer.progress} counts a stall. */
   stallMs?: number;
 }>;
@@ -76,8 +76,9 @@ export class TcpServer implements Disposable {
   #step(): void {
     const nowMs = performance.now();
     for (let next = this.#listener.accept(); next !== undefined; next = this.#listener.accept()) {
-      const { then } = this.#options;
-      const schedule = typeof then === 'object' ? new RateSchedule({ perSecond: then.bytesPerSecond, startMs: nowMs }) : undefined;
+      const { afterGreeting } = this.#options;
+      const schedule =
+        typeof afterGreeting === 'object' ? new RateSchedule({ perSecond: afterGreeting.bytesPerSecond, startMs: nowMs }) : undefined;
       this.#connections.add({ socket: next.socket, schedule, unsent: new TextEncoder().encode(`${next.from}\n`) });
       this.#peers.push(next.from);
     }
@@ -92,7 +93,7 @@ export class TcpServer implements Disposable {
   #read(connection: Connection): number {
     let received = 0;
     // What is to be echoed and cannot be sent stays in the kernel: the peer must feel it.
-    for (let reads = 0; reads < READS_PER_STEP && (this.#options.then !== 'echo' || connection.unsent.length === 0); reads++) {
+    for (let reads = 0; reads < READS_PER_STEP && (this.#options.afterGreeting !== 'echo' || connection.unsent.length === 0); reads++) {
       const got = connection.socket.receive();
       if (got === undefined) break;
       if (got.kind !== 'data') {
@@ -100,7 +101,7 @@ export class TcpServer implements Disposable {
         break;
       }
       received += got.bytes.length;
-      if (this.#options.then === 'echo') this.#send(connection, got.bytes);
+      if (this.#options.afterGreeting === 'echo') this.#send(connection, got.bytes);
       if (!this.#connections.has(connection)) break;
     }
     return received;
