@@ -7,6 +7,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { macFromBytes, macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE } from './codec/message.ts';
+import type { Message } from './codec/message.ts';
 import {
   NDA_DST,
   NDA_LLADDR,
@@ -51,24 +52,27 @@ export type FdbEntry = Readonly<{
 /** The entries of all bridges and VXLAN devices of the namespace; bridges list the addresses of their ports as `permanent`. Throws NetlinkError. */
 export function fdbList(rtnl: Rtnl): FdbEntry[] {
   const messages = rtnl.dump({ type: RTM_GETNEIGH, body: (m) => m.raw(encodeNeighbourHeader({ family: AF_BRIDGE })) });
-  return messages.flatMap((message) => {
-    const { index, state, flags, attributes } = decodeNeighbour(message);
-    const mac = attributes.bytes(NDA_LLADDR);
-    const dst = attributes.bytes(NDA_DST);
-    if (mac?.length !== 6) return [];
-    return [
-      {
-        index,
-        mac: macFromBytes(mac),
-        // 16 bytes: a VTEP with an IPv6 address, which is not ours.
-        dst: dst?.length === 4 ? ipv4FromBytes(dst) : undefined,
-        self: (flags & NTF_SELF) !== 0,
-        master: attributes.u32(NDA_MASTER),
-        state: stateOf(state),
-        flags,
-      },
-    ];
-  });
+  return messages.flatMap(decodeFdb);
+}
+
+/** No entry for what is not Ethernet. Throws NetlinkDecodeError. */
+export function decodeFdb(message: Message): FdbEntry[] {
+  const { index, state, flags, attributes } = decodeNeighbour(message);
+  const mac = attributes.bytes(NDA_LLADDR);
+  if (mac?.length !== 6) return [];
+  const dst = attributes.bytes(NDA_DST);
+  return [
+    {
+      index,
+      mac: macFromBytes(mac),
+      // 16 bytes: a VTEP with an IPv6 address, which is not ours.
+      dst: dst?.length === 4 ? ipv4FromBytes(dst) : undefined,
+      self: (flags & NTF_SELF) !== 0,
+      master: attributes.u32(NDA_MASTER),
+      state: stateOf(state),
+      flags,
+    },
+  ];
 }
 
 /** Writes an entry in place of what there is for that MAC. Not for group addresses with `dst` (EOPNOTSUPP): append those. Throws NetlinkError. */

@@ -34,7 +34,10 @@ export function isAbsent(error: unknown): boolean {
   return error instanceof NetlinkError && ['ENODEV', 'ENOENT', 'EADDRNOTAVAIL', 'ESRCH'].includes(error.errno);
 }
 
-/** True if the error says that the thing is there already. */
+/**
+ * True if the error says that the thing is there already – or, for a VXLAN device, that another one has its VNI and port: then `extAck` says
+ * so, while a clash of names comes without a text.
+ */
 export function isPresent(error: unknown): boolean {
   return error instanceof NetlinkError && error.errno === 'EEXIST';
 }

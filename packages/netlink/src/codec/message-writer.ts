@@ -86,6 +86,11 @@ export class MessageWriter {
     this.#view.setUint32(at, value, true);
   }
 
+  u32be(type: number, value: number): void {
+    const at = this.#attribute(type, 4);
+    this.#view.setUint32(at, value, false);
+  }
+
   /** Text with a final NUL. */
   text(type: number, value: string): void {
     this.bytes(type, new TextEncoder().encode(`${value}\0`));

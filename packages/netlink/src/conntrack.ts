@@ -1,0 +1,222 @@
+/**
+ * Connection tracking of one namespace, for revocation: what a rule no longer allows must stop, so its entries are deleted.
+ * Source: linux/netfilter/nfnetlink_conntrack.h. A message is `struct nfgenmsg` (family u8, version u8, resource u16) and CTA_* attributes,
+ * whose numbers are in network byte order (but CTA_FILTER's are not).
+ *
+ * A delete message may carry a filter, which makes one message of "everything of this address in this zone". **Older kernels ignore the
+ * filter and delete everything.** So it is tried once, on entries of our own in a namespace of our own, and where it does not work the table
+ * is read and entries are deleted one by one.
+ */
+import { ipv4FromBytes, ipv4ToBytes, parseIpv4 } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+import { NETLINK_NETFILTER } from '@weft/sys/netlink-fd';
+import { netnsCreateUnpinned } from '@weft/sys/netns';
+import type { Netns } from '@weft/sys/netns';
+import { once } from '@weft/sys/once';
+import { AttributeMap } from './codec/attributes.ts';
+import type { MessageWriter } from './codec/message-writer.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from './codec/message.ts';
+import type { Message } from './codec/message.ts';
+import { isAbsent } from './netlink-error.ts';
+import { NetlinkSocket } from './netlink-socket.ts';
+
+const SUBSYSTEM = 1 << 8;
+const CT_NEW = { code: SUBSYSTEM | 0, name: 'IPCTNL_MSG_CT_NEW' };
+const CT_GET = { code: SUBSYSTEM | 1, name: 'IPCTNL_MSG_CT_GET' };
+const CT_DELETE = { code: SUBSYSTEM | 2, name: 'IPCTNL_MSG_CT_DELETE' };
+
+const AF_INET = 2;
+const HEADER_BYTES = 4;
+const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_TIMEOUT = 7;
+const CTA_ID = 12;
+const CTA_ZONE = 18;
+const CTA_FILTER = 25;
+const CTA_TUPLE_IP = 1;
+const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
+const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
+const CTA_PROTO_DST_PORT = 3;
+const CTA_FILTER_ORIG_FLAGS = 1;
+const FILTER_IP_SRC = 1;
+const FILTER_IP_DST = 2;
+const UDP = 17;
+
+/** A tracked IPv4 connection in its original direction. Ports are undefined for protocols without. */
+export type ConntrackEntry = Readonly<{
+  zone: number;
+  protocol: number;
+  source: Ipv4;
+  destination: Ipv4;
+  sourcePort: number | undefined;
+  destinationPort: number | undefined;
+}>;
+
+const deletesAreFiltered = once(conntrackDeletesAreFiltered);
+
+export class Conntrack implements Disposable {
+  readonly #socket: NetlinkSocket;
+  readonly #filteredDeletes: boolean;
+
+  private constructor(socket: NetlinkSocket, filteredDeletes: boolean) {
+    this.#socket = socket;
+    this.#filteredDeletes = filteredDeletes;
+  }
+
+  /**
+   * Serves `netns`, by default this thread's namespace. `filteredDeletes` is found out, once per process; false is always safe, but slow.
+   * Throws SysError, NetlinkError.
+   */
+  static open(netns?: Netns, options: Readonly<{ filteredDeletes?: boolean }> = {}): Conntrack {
+    return new Conntrack(NetlinkSocket.open(NETLINK_NETFILTER, netns), options.filteredDeletes ?? deletesAreFiltered());
+  }
+
+  /** All IPv4 entries. Throws NetlinkError. */
+  list(): ConntrackEntry[] {
+    return this.#dump().map(({ entry }) => entry);
+  }
+
+  /** Deletes all entries of a zone; none is success. Throws NetlinkError. */
+  deleteByZone(zone: number): void {
+    if (!this.#filteredDeletes) return this.#deleteMatching((entry) => entry.zone === zone);
+    this.#delete((m) => writeZone(m, zone), `zone ${zone}`);
+  }
+
+  /** Deletes the entries of a zone whose first packet came from, or went to, that address; none is success. Throws NetlinkError. */
+  deleteByAddress(zone: number, address: Ipv4): void {
+    if (!this.#filteredDeletes) {
+      return this.#deleteMatching((entry) => entry.zone === zone && (entry.source === address || entry.destination === address));
+    }
+    for (const [attribute, flag] of [
+      [CTA_IP_V4_SRC, FILTER_IP_SRC],
+      [CTA_IP_V4_DST, FILTER_IP_DST],
+    ] as const) {
+      const body = (m: MessageWriter): void => {
+        writeZone(m, zone);
+        m.nest(CTA_TUPLE_ORIG, (tuple) => tuple.nest(CTA_TUPLE_IP, (ip) => ip.bytes(attribute, ipv4ToBytes(address))));
+        m.nest(CTA_FILTER, (filter) => filter.u32(CTA_FILTER_ORIG_FLAGS, flag));
+      };
+      this.#delete(body, `zone ${zone}, ${address}`);
+    }
+  }
+
+  /** Adds a UDP entry, as if such a packet had passed. For trying things out. Throws NetlinkError, EEXIST. */
+  addUdp(entry: Omit<ConntrackEntry, 'protocol'>, timeoutSeconds: number): void {
+    const { zone, source, destination, sourcePort = 0, destinationPort = 0 } = entry;
+    const body = (m: MessageWriter): void => {
+      m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
+      writeZone(m, zone);
+      writeUdpTuple(m, CTA_TUPLE_ORIG, { source, destination, sourcePort, destinationPort });
+      writeUdpTuple(m, CTA_TUPLE_REPLY, {
+        source: destination,
+        destination: source,
+        sourcePort: destinationPort,
+        destinationPort: sourcePort,
+      });
+      m.u32be(CTA_TIMEOUT, timeoutSeconds);
+    };
+    this.#socket.request({ type: CT_NEW, flags: NLM_F_CREATE | NLM_F_EXCL, body });
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+
+  #delete(body: (m: MessageWriter) => void, what: string): void {
+    // Version 1 makes the kernel heed the family; version 0 means all families, and everything.
+    const withHeader = (m: MessageWriter): void => {
+      m.raw(Uint8Array.of(AF_INET, 1, 0, 0));
+      body(m);
+    };
+    try {
+      this.#socket.request({ type: CT_DELETE, what, body: withHeader });
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
+  }
+
+  #deleteMatching(matches: (entry: ConntrackEntry) => boolean): void {
+    for (const { entry, tuple, id } of this.#dump()) {
+      if (!matches(entry)) continue;
+      // With the id, since a new connection may have taken the tuple's place in the meantime.
+      const body = (m: MessageWriter): void => {
+        writeZone(m, entry.zone);
+        m.bytes(CTA_TUPLE_ORIG, tuple);
+        m.bytes(CTA_ID, id);
+      };
+      this.#delete(body, `zone ${entry.zone}, ${entry.source} to ${entry.destination}`);
+    }
+  }
+
+  #dump(): Readonly<{ entry: ConntrackEntry; tuple: Uint8Array; id: Uint8Array }>[] {
+    const messages = this.#socket.dump({ type: CT_GET, body: (m) => m.raw(Uint8Array.of(AF_INET, 0, 0, 0)) });
+    return messages.flatMap(decodeEntry);
+  }
+}
+
+/**
+ * Whether this kernel heeds the filter of a delete, tried out in a namespace that goes when this returns (some 20 ms). Throws NetlinkError, SysError.
+ */
+export function conntrackDeletesAreFiltered(): boolean {
+  using netns = netnsCreateUnpinned();
+  using conntrack = Conntrack.open(netns, { filteredDeletes: true });
+  const [a, b, c] = [parseIpv4('192.0.2.1'), parseIpv4('192.0.2.2'), parseIpv4('192.0.2.3')];
+  const add = (zone: number, source: Ipv4, destination: Ipv4): void =>
+    conntrack.addUdp({ zone, source, destination, sourcePort: 1, destinationPort: 1 }, 60);
+  add(1, a, b);
+  add(2, a, b);
+  add(2, b, c);
+  add(2, c, a);
+  conntrack.deleteByZone(1);
+  conntrack.deleteByAddress(2, a);
+  const left = conntrack.list();
+  return left.length === 1 && left[0]?.zone === 2 && left[0].source === b;
+}
+
+function writeZone(m: MessageWriter, zone: number): void {
+  m.u16be(CTA_ZONE, zone);
+}
+
+function writeUdpTuple(
+  m: MessageWriter,
+  type: number,
+  tuple: Readonly<Record<'sourcePort' | 'destinationPort', number>> & Readonly<Record<'source' | 'destination', Ipv4>>,
+): void {
+  m.nest(type, () => {
+    m.nest(CTA_TUPLE_IP, () => {
+      m.bytes(CTA_IP_V4_SRC, ipv4ToBytes(tuple.source));
+      m.bytes(CTA_IP_V4_DST, ipv4ToBytes(tuple.destination));
+    });
+    m.nest(CTA_TUPLE_PROTO, () => {
+      m.u8(CTA_PROTO_NUM, UDP);
+      m.u16be(CTA_PROTO_SRC_PORT, tuple.sourcePort);
+      m.u16be(CTA_PROTO_DST_PORT, tuple.destinationPort);
+    });
+  });
+}
+
+/** No entry for what is not IPv4. */
+function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tuple: Uint8Array; id: Uint8Array }>[] {
+  const attributes = AttributeMap.decode(payload, HEADER_BYTES);
+  const tuple = attributes.bytes(CTA_TUPLE_ORIG);
+  const id = attributes.bytes(CTA_ID);
+  if (tuple === undefined || id === undefined) return [];
+  const parts = AttributeMap.decode(tuple);
+  const ip = parts.nested(CTA_TUPLE_IP);
+  const proto = parts.nested(CTA_TUPLE_PROTO);
+  const source = ip?.atLeast(CTA_IP_V4_SRC, 4);
+  const destination = ip?.atLeast(CTA_IP_V4_DST, 4);
+  if (source === undefined || destination === undefined) return [];
+  const entry = {
+    zone: attributes.u16be(CTA_ZONE) ?? 0,
+    protocol: proto?.u8(CTA_PROTO_NUM) ?? 0,
+    source: ipv4FromBytes(source),
+    destination: ipv4FromBytes(destination),
+    sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
+    destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
+  };
+  return [{ entry, tuple, id }];
+}
