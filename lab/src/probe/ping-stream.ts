@@ -70,6 +70,8 @@ export class PingStream implements Disposable {
     if (this.#sending) this.#sentForMs = performance.now() - running.startMs;
     this.#sending = false;
     try {
+      // A pause until just now is one, too.
+      this.#step();
       await poll(() => (running.repetition.check(), this.#ledger.settled() || undefined), {
         withinMs: 2 * this.#lossAfterMs + 1000,
         signal,
