@@ -140,8 +140,8 @@ export class SsntpClient {
     try {
       stream = await connect(signal);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#logFault(signal, { reason: message, err: error }, message, 'warn');
+      const message = reasonOf(error);
+      this.#logFault(signal, { reason: message }, message, 'warn');
       return { established: false, aborted: false, lastedMs: 0, message };
     }
     if (signal.aborted) {
@@ -241,4 +241,10 @@ export class SsntpClient {
     signal.addEventListener('abort', wake, { once: true });
     return promise;
   }
+}
+
+/** The messages of an error and its causes, outermost first. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
 }

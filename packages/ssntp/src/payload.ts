@@ -8,8 +8,8 @@ export class PayloadError extends WeftError {
   }
 }
 
-/** YAML is for people and old peers; its parser is too slow to let a stranger feed it a whole megabyte. */
-const MAX_YAML_BYTES = 128 * 1024;
+/** YAML is for people and old peers. Its parser looks for equal keys in quadratic time: this much can cost a quarter of a second, a megabyte minutes. */
+const MAX_YAML_BYTES = 32 * 1024;
 
 /** An alias may not blow a document up: more uses than this of the nodes that aliases name, and it is refused. */
 const MAX_ALIAS_COUNT = 64;
