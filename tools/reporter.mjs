@@ -28,7 +28,7 @@ function describeError(error) {
 
 /** What ended the process of a file. @param {any} error */
 function describeEnd(error) {
-  if (error?.failureType === 'testTimeoutFailure') return 'the file did not end in time and was stopped';
+  if (error?.failureType === 'cancelledByParent') return 'the file did not end and was stopped';
   if (error?.signal) return `the process was ended by ${error.signal}`;
   if (typeof error?.exitCode === 'number') return `the process ended with exit code ${error.exitCode}`;
   return describeError(error);

@@ -5,17 +5,20 @@
 //          behind vanishes with its namespaces. Node cannot leave its namespaces itself, so `unshare` starts it
 // system   one after the other, as root, in the machine's own namespace, with nothing of ours beside them
 //
-// A runner that ends without having reported, however it ended, is a failure.
+// A runner that ends without having reported, however it ended, is a failure. node:test limits the time of a test but not that of a
+// file, whose loop or forgotten timer would keep us here for ever: a runner that is silent for too long is stopped.
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { delimiter } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { noCounts, reportMark } from './reporter.mjs';
 import { repository, systemPath } from './prepare.mjs';
 import { exitCodeOf } from './run-node.mjs';
 
-/** A hung test fails; fuzzing (FUZZ_RUNS) may take as long as it likes. */
-const timeoutMs = { unit: 300_000, netns: 300_000, system: 1_800_000 };
+/** A runner that reports nothing for this long hangs; fuzzing (FUZZ_RUNS) may take as long as it likes. */
+const silenceMs = { unit: 180_000, netns: 180_000, system: 900_000 };
+
+/** What a stopped runner gets for reporting, before it is killed. */
+const reportingMs = 5000;
 
 /** @param {boolean} isRoot */
 export function unshareCommand(isRoot) {
@@ -49,8 +52,8 @@ export class TestRun {
   #children = new Set();
 
   /**
-   * `nodeArgs`: further arguments for `node --test`, for example --test-name-pattern.
-   * @param {{ node: string, nodeArgs: string[] }} options @param {{ print: (text: string) => void }} deps
+   * `nodeArgs`: further arguments for `node --test`, for example --test-name-pattern. `silenceMs`: instead of the usual limits.
+   * @param {{ node: string, nodeArgs: string[], silenceMs?: number }} options @param {{ print: (text: string) => void }} deps
    */
   constructor(options, deps) {
     this.#options = options;
@@ -66,7 +69,7 @@ export class TestRun {
   /** @param {import('./test-files.mjs').TestKind} kind @param {string[]} files */
   async run(kind, files) {
     if (files.length === 0) return;
-    if (kind === 'unit') await this.#runner(kind, [], files, 'now');
+    if (kind === 'unit') await this.#runner(kind, [`--test-concurrency=${availableParallelism()}`], files, 'now');
     if (kind === 'system') await this.#runner(kind, ['--test-concurrency=1'], files, 'now');
     if (kind === 'netns') {
       const left = [...files];
@@ -90,9 +93,8 @@ export class TestRun {
   #runner(kind, args, files, printing) {
     if (this.#stopped) return Promise.resolve();
     const prefix = kind === 'netns' ? unshareCommand(process.getuid?.() === 0) : [];
-    const limit = process.env.FUZZ_RUNS ? [] : [`--test-timeout=${timeoutMs[kind]}`];
     const reporter = [`--test-reporter=${new URL('reporter.mjs', import.meta.url).href}`, '--test-reporter-destination=stdout'];
-    const [command = '', ...rest] = [...prefix, this.#options.node, '--test', ...reporter, ...limit, ...args, ...this.#options.nodeArgs];
+    const [command = '', ...rest] = [...prefix, this.#options.node, '--test', ...reporter, ...args, ...this.#options.nodeArgs];
     const child = spawn(command, [...rest, ...files], { cwd: repository, env: testEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.add(child);
 
@@ -106,7 +108,17 @@ export class TestRun {
       else if (printing === 'now') this.#print(line);
       else held += line;
     };
+    const limitMs = this.#options.silenceMs ?? silenceMs[kind];
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let killing;
+    const watchdog = setTimeout(() => {
+      if (process.env.FUZZ_RUNS) return;
+      errors += `nothing was reported for ${limitMs / 1000} s, so it was stopped; files that had not run by then are not counted\n`;
+      child.kill('SIGTERM');
+      killing = setTimeout(() => child.kill('SIGKILL'), reportingMs);
+    }, limitMs);
     child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      watchdog.refresh();
       const lines = (partial + chunk).split(/(?<=\n)/);
       partial = lines.at(-1)?.endsWith('\n') ? '' : (lines.pop() ?? '');
       lines.forEach(takeLine);
@@ -120,6 +132,8 @@ export class TestRun {
       });
       child.on('close', (code, signal) => {
         this.#children.delete(child);
+        clearTimeout(watchdog);
+        clearTimeout(killing);
         if (partial !== '') takeLine(partial);
         this.#print(held);
         this.#add(counts, exitCodeOf(code, signal), files, errors);
@@ -133,9 +147,12 @@ export class TestRun {
     this.counts.passed += counts?.passed ?? 0;
     this.counts.failed += counts?.failed ?? 0;
     this.counts.skipped += counts?.skipped ?? 0;
-    if (counts !== undefined && (exitCode === 0 || counts.failed > 0)) return;
+    if (counts !== undefined && (exitCode === 0 || counts.failed > 0)) {
+      this.#print(errors);
+      return;
+    }
     this.counts.failed += 1;
-    this.#print(`FAIL  the test runner ended with exit code ${exitCode}${counts === undefined ? ' and reported nothing' : ''}\n`);
-    this.#print(`      files: ${files.join(' ')}\n${errors}`);
+    const reported = counts === undefined ? 'did not report its results' : 'reported no failure';
+    this.#print(`FAIL  the test runner ended with exit code ${exitCode} and ${reported}\n      files: ${files.join(' ')}\n${errors}`);
   }
 }
