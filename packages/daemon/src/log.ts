@@ -34,6 +34,8 @@ export function createLogger(options: LoggerOptions): Logger {
       base: { name: options.name },
       messageKey: 'msg',
       timestamp: pino.stdTimeFunctions.isoTime,
+      // pino would take `err` for an Error and add a type and a stack of its own.
+      serializers: { err: (err: unknown) => err },
       formatters: { level: (level) => ({ level }) },
     },
     options.destination ?? pino.destination({ dest: 1, sync: true }),

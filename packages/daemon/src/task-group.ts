@@ -26,8 +26,9 @@ export class TaskGroup implements AsyncDisposable {
   /** Starts a task with the group's signal. `name` is for people and need not be unique. Not started if the group is aborted already. */
   run(name: string, task: (signal: AbortSignal) => Promise<unknown>): void {
     if (this.signal.aborted) return;
-    const ended = Promise.resolve()
-      .then(() => task(this.signal))
+    // Async, so that a task that throws at once fails like any other and not the caller.
+    const started = (async () => task(this.signal))();
+    const ended = started
       .then(
         () => undefined,
         (error: unknown) => this.#fail(name, error),
