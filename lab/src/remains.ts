@@ -1,0 +1,43 @@
+/**
+ * Removes what a lab leaves when it ends – or left when it was killed. Only things that carry the lab's mark are touched: processes with WEFT_LAB in
+ * their environment, namespaces pinned below the lab's directory, and that directory. Links, routes and rules are all inside those
+ * namespaces and go with them.
+ *
+ * The caller holds the lab's lock, so no living lab is hit. Doing this again after a kill at any point finishes the work.
+ */
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { netnsDelete } from '@weft/sys/netns';
+import type { LabPaths } from './lab-paths.ts';
+import { killMarked, markedProcesses } from './marked-processes.ts';
+
+const KILL_MS = 10_000;
+
+/** What was found and removed, for people. */
+export type Remains = Readonly<{ processes: number; namespaces: number; files: boolean }>;
+
+export async function removeRemains(paths: LabPaths): Promise<Remains> {
+  const processes = markedProcesses().length;
+  await killMarked(() => true, { signal: 'SIGKILL', withinMs: KILL_MS });
+  const pins = pinnedBelow(paths.root);
+  for (const pin of pins) netnsDelete(pin);
+  const entries = existsSync(paths.root) ? readdirSync(paths.root).filter((name) => join(paths.root, name) !== paths.lock) : [];
+  for (const name of entries) rmSync(join(paths.root, name), { recursive: true, force: true });
+  return { processes, namespaces: pins.length, files: entries.length > 0 };
+}
+
+/** Mount points below a directory, the last mounted first: a lab mounts nothing but namespaces. */
+export function pinnedBelow(root: string): string[] {
+  return mountPoints(readFileSync('/proc/self/mountinfo', 'utf8'))
+    .filter((path) => path.startsWith(`${root}/`))
+    .toReversed();
+}
+
+/** The mount points in a mountinfo text, with its octal escapes undone. Source: proc_pid_mountinfo(5). */
+export function mountPoints(mountinfo: string): string[] {
+  return mountinfo
+    .split('\n')
+    .map((line) => line.split(' ')[4])
+    .filter((path) => path !== undefined)
+    .map((path) => path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))));
+}

@@ -1,0 +1,140 @@
+/**
+ * The lab's map: which namespaces there are, how they are wired, who runs what (design §3, "lab").
+ *
+ *                 outside 198.51.100.1
+ *                    │
+ *     ┌──────────  gateway  (router: .200 on management, .254 elsewhere)
+ *     │              │  ╲
+ *     │ management   │   ╲ data (compute network)      uplink
+ *     │ 192.168.0/24 │    ╲ 10.88.0/24                 203.0.113/24
+ *     ├── control    │     ├── network ────────────────── (no address: gateways of tenants have theirs)
+ *     ├── network    │     ├── compute1
+ *     ├── compute1   │     └── compute2
+ *     └── compute2   └────────────────────────────────── gateway
+ *
+ * The gateway also routes to the compute network, as a careless data centre would: what keeps a tenant's packets from the tunnel ends is
+ * Weft, not the lab.
+ */
+import { parseCidr } from '@weft/core/cidr';
+import type { Cidr } from '@weft/core/cidr';
+import { parseIpv4 } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+
+export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'compute1' | 'compute2';
+export type LabWireName = 'management' | 'data' | 'uplink' | 'outside';
+
+/** A leg of a node on a wire. Without an address the interface is only up. */
+export type LabLeg = Readonly<{ wire: LabWireName; ifname: string; address: Ipv4 | undefined }>;
+
+export type LabNodeSpec = Readonly<{
+  name: LabNodeName;
+  legs: readonly LabLeg[];
+  defaultGateway: Ipv4 | undefined;
+  /** Forwards between its legs. */
+  router: boolean;
+  daemon: 'server' | 'launcher' | undefined;
+  roles: readonly ('compute' | 'network')[];
+}>;
+
+export type Topology = Readonly<{
+  wires: Readonly<Record<LabWireName, Cidr>>;
+  nodes: readonly LabNodeSpec[];
+  /** Where concentrators meet the outside: their addresses `first`…`last`, next hop `gateway`. */
+  uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }>;
+  outsideHost: Ipv4;
+  controlHost: Ipv4;
+  ssntpPort: number;
+  httpsPort: number;
+}>;
+
+/** Interface names say the wire, on every node alike. */
+export const MANAGEMENT_IFNAME = 'mgmt0';
+export const DATA_IFNAME = 'data0';
+export const UPLINK_IFNAME = 'uplink0';
+export const OUTSIDE_IFNAME = 'outside0';
+
+const IFNAMES: Readonly<Record<LabWireName, string>> = {
+  management: MANAGEMENT_IFNAME,
+  data: DATA_IFNAME,
+  uplink: UPLINK_IFNAME,
+  outside: OUTSIDE_IFNAME,
+};
+
+/** The lab as the design draws it. */
+export function labTopology(): Topology {
+  const leg = (wire: LabWireName, address?: string): LabLeg => ({
+    wire,
+    ifname: IFNAMES[wire],
+    address: address === undefined ? undefined : parseIpv4(address),
+  });
+  const gateway = parseIpv4('192.168.0.200');
+  const compute = (name: LabNodeName, last: number): LabNodeSpec => ({
+    name,
+    legs: [leg('management', `192.168.0.${last}`), leg('data', `10.88.0.${last}`)],
+    defaultGateway: gateway,
+    router: false,
+    daemon: 'launcher',
+    roles: ['compute'],
+  });
+  return {
+    wires: {
+      management: parseCidr('192.168.0.0/24'),
+      data: parseCidr('10.88.0.0/24'),
+      uplink: parseCidr('203.0.113.0/24'),
+      outside: parseCidr('198.51.100.0/24'),
+    },
+    nodes: [
+      {
+        name: 'gateway',
+        legs: [leg('management', gateway), leg('data', '10.88.0.200'), leg('uplink', '203.0.113.254'), leg('outside', '198.51.100.254')],
+        defaultGateway: undefined,
+        router: true,
+        daemon: undefined,
+        roles: [],
+      },
+      {
+        name: 'outside',
+        legs: [leg('outside', '198.51.100.1')],
+        defaultGateway: parseIpv4('198.51.100.254'),
+        router: false,
+        daemon: undefined,
+        roles: [],
+      },
+      {
+        name: 'control',
+        legs: [leg('management', '192.168.0.101')],
+        defaultGateway: gateway,
+        router: false,
+        daemon: 'server',
+        roles: [],
+      },
+      {
+        name: 'network',
+        legs: [leg('management', '192.168.0.102'), leg('data', '10.88.0.102'), leg('uplink')],
+        defaultGateway: gateway,
+        router: false,
+        daemon: 'launcher',
+        roles: ['network'],
+      },
+      compute('compute1', 103),
+      compute('compute2', 104),
+    ],
+    uplink: {
+      cidr: parseCidr('203.0.113.0/24'),
+      gateway: parseIpv4('203.0.113.254'),
+      first: parseIpv4('203.0.113.10'),
+      last: parseIpv4('203.0.113.99'),
+    },
+    outsideHost: parseIpv4('198.51.100.1'),
+    controlHost: parseIpv4('192.168.0.101'),
+    ssntpPort: 8888,
+    httpsPort: 8889,
+  };
+}
+
+/** The node's address on that wire. Throws if it has none: then the topology is wrong. */
+export function addressOn(node: LabNodeSpec, wire: LabWireName): Ipv4 {
+  const address = node.legs.find((leg) => leg.wire === wire)?.address;
+  if (address === undefined) throw new Error(`${node.name} has no address on the ${wire} wire`);
+  return address;
+}
