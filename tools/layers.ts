@@ -108,14 +108,14 @@ function networkProgramsIn(source: string): readonly string[] {
   return [...new Set(words.filter((word) => networkPrograms.has(word)))];
 }
 
-function problemsOfImport(
-  from: Workspace,
-  file: string,
-  specifier: string,
-  all: readonly Workspace[],
-  rootDev: readonly string[],
-): string[] {
-  const test = isTest(file);
+interface Context {
+  readonly all: readonly Workspace[];
+  readonly rootDev: readonly string[];
+  /** Whether the importing file is a test. */
+  readonly test: boolean;
+}
+
+function problemsOfImport(from: Workspace, file: string, specifier: string, { all, rootDev, test }: Context): string[] {
   if (specifier.startsWith('.')) {
     const target = posix.join(from.folder, posix.dirname(file), specifier);
     if (!target.startsWith(`${from.folder}/`)) return ['a relative import leaves its package: import the package by its name'];
