@@ -44,12 +44,16 @@ export type NetlinkRequest = Readonly<{
   what?: string;
 }>;
 
+/** Datagrams to and from the kernel, as a {@link NetlinkFd}. */
+export type Datagrams = Disposable & Readonly<{ send: (bytes: Uint8Array) => void; receive: () => Uint8Array }>;
+
 export class NetlinkSocket implements Disposable {
-  readonly #socket: NetlinkFd;
+  readonly #socket: Datagrams;
   readonly #writer = new MessageWriter();
   #sequence = 0;
 
-  private constructor(socket: NetlinkFd) {
+  /** Takes over `socket`. See {@link NetlinkSocket.open}. */
+  constructor(socket: Datagrams) {
     this.#socket = socket;
   }
 

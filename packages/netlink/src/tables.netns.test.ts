@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseCidr } from '@weft/core/cidr';
+import { ipv4FromNumber, parseIpv4 } from '@weft/core/ipv4';
+import { BROADCAST_MAC, parseMac } from '@weft/core/mac';
+import { netnsCreateUnpinned } from '@weft/sys/netns';
+import { addrDelete, addrList, addrReplace } from './addr.ts';
+import { fdbAppend, fdbDelete, fdbList, fdbReplace } from './fdb.ts';
+import type { FdbEntry } from './fdb.ts';
+import { linkAdd, linkGet } from './link.ts';
+import { NEIGH_PERMANENT, neighDelete, neighList, neighReplace, neighReplaceRequest } from './neigh.ts';
+import { NetlinkError, isAbsent } from './netlink-error.ts';
+import { ROUTE_PROTOCOL_WEFT, ROUTE_TABLE_MAIN, routeDelete, routeList, routeReplace } from './route.ts';
+import { Rtnl } from './rtnl.ts';
+
+const mac = parseMac('02:00:0a:00:00:11');
+const address = parseIpv4('10.0.0.1');
+
+/** A bridge `br` with a VXLAN port `vx`, both up. */
+function segment() {
+  const stack = new DisposableStack();
+  const rtnl = stack.use(Rtnl.open(stack.use(netnsCreateUnpinned())));
+  linkAdd(rtnl, {
+    name: 'br',
+    kind: 'bridge',
+    mac: parseMac('02:00:00:00:00:01'),
+    up: true,
+    bridge: { stp: 0, mcastSnooping: 0, nfCallIptables: 0, nfCallIp6tables: 0, nfCallArptables: 0 },
+  });
+  const br = linkGet(rtnl, 'br')?.index ?? 0;
+  linkAdd(rtnl, {
+    name: 'vx',
+    kind: 'vxlan',
+    master: br,
+    up: true,
+    vxlan: { vni: 10001, local: undefined, port: 14789, learning: false, ttl: 64 },
+  });
+  return { rtnl, br, vx: linkGet(rtnl, 'vx')?.index ?? 0, [Symbol.dispose]: () => stack.dispose() };
+}
+
+function entriesOf(rtnl: Rtnl, of: string): Partial<FdbEntry>[] {
+  const entries = fdbList(rtnl).filter((entry) => entry.mac === of);
+  return entries
+    .map(({ index, dst, self, master, state }) => ({ index, dst, self, master, state }))
+    .toSorted((a, b) => Number(a.self) - Number(b.self) || (a.dst ?? '').localeCompare(b.dst ?? ''));
+}
+
+test('an address is added with its broadcast, added again, and deleted', () => {
+  using s = segment();
+  const { rtnl, br: index } = s;
+  const spec = { index, address, prefix: 24 };
+  addrReplace(rtnl, spec);
+  addrReplace(rtnl, spec);
+  addrReplace(rtnl, { index, address: parseIpv4('203.0.113.9'), prefix: 32 });
+  assert.deepEqual(addrList(rtnl), [
+    { ...spec, peer: address, broadcast: '10.0.0.255', scope: 0 },
+    { index, address: '203.0.113.9', prefix: 32, peer: '203.0.113.9', broadcast: undefined, scope: 0 },
+  ]);
+  addrDelete(rtnl, spec);
+  assert.deepEqual(
+    addrList(rtnl).map((addr) => addr.address),
+    ['203.0.113.9'],
+  );
+  assert.throws(() => addrDelete(rtnl, spec), isAbsent);
+  assert.throws(() => addrReplace(rtnl, { ...spec, index: 999 }), /10\.0\.0\.1\/24 on link 999: ENODEV/);
+});
+
+test('routes are written under our protocol number, replaced and deleted; those of others stay', () => {
+  using s = segment();
+  const { rtnl, br: oif } = s;
+  addrReplace(rtnl, { index: oif, address, prefix: 24 });
+  const ours = () => routeList(rtnl).filter((route) => route.protocol === ROUTE_PROTOCOL_WEFT);
+  const gateway = parseIpv4('10.0.0.254');
+  const route = { destination: parseCidr('172.16.0.0/12'), gateway, oif };
+  routeReplace(rtnl, { destination: undefined, gateway, oif });
+  routeReplace(rtnl, route);
+  routeReplace(rtnl, { destination: parseCidr('192.0.2.0/24'), gateway: undefined, oif, table: 1000 });
+  const common = { oif, table: ROUTE_TABLE_MAIN, protocol: ROUTE_PROTOCOL_WEFT, scope: 0 };
+  assert.deepEqual(
+    ours().toSorted((a, b) => (a.destination ?? '').localeCompare(b.destination ?? '')),
+    [
+      { ...common, destination: undefined, gateway },
+      { ...common, destination: '172.16.0.0/12', gateway },
+      { ...common, destination: '192.0.2.0/24', gateway: undefined, table: 1000, scope: 253 },
+    ],
+  );
+  const other = parseIpv4('10.0.0.253');
+  routeReplace(rtnl, { ...route, gateway: other });
+  assert.deepEqual(
+    ours()
+      .filter(({ destination }) => destination === route.destination)
+      .map((found) => found.gateway),
+    [other],
+  );
+  routeDelete(rtnl, { ...route, gateway: other });
+  assert.throws(() => routeDelete(rtnl, { ...route, gateway: other }), isAbsent);
+  const connected = { destination: parseCidr('10.0.0.0/24'), gateway: undefined, oif };
+  assert.throws(() => routeDelete(rtnl, connected), isAbsent, "the kernel's own route is not ours to delete");
+  assert.ok(routeList(rtnl).some(({ destination }) => destination === connected.destination));
+  assert.throws(() => routeReplace(rtnl, { ...route, gateway: parseIpv4('198.51.100.1') }), /Nexthop has invalid gateway/);
+});
+
+test('a neighbour is written, replaced and deleted', () => {
+  using s = segment();
+  const { rtnl, br: index } = s;
+  neighReplace(rtnl, { index, address, mac });
+  const other = parseMac('02:00:0a:00:00:12');
+  neighReplace(rtnl, { index, address, mac: other });
+  assert.deepEqual(neighList(rtnl), [{ index, address, mac: other, state: NEIGH_PERMANENT, flags: 0 }]);
+  neighDelete(rtnl, { index, address });
+  assert.deepEqual(neighList(rtnl), []);
+  assert.throws(() => neighDelete(rtnl, { index, address }), isAbsent);
+});
+
+test('a thousand neighbours are written in one batch and dumped', () => {
+  using s = segment();
+  const { rtnl, br: index } = s;
+  const wanted = Array.from({ length: 1000 }, (_, number) => ({ index, address: ipv4FromNumber(0x0a01_0000 + number), mac }));
+  assert.deepEqual(
+    rtnl.batch(wanted.map(neighReplaceRequest)).filter((error) => error !== undefined),
+    [],
+  );
+  const found = neighList(rtnl);
+  assert.deepEqual(new Set(found.map((neigh) => neigh.address)), new Set(wanted.map((neigh) => neigh.address)));
+  assert.equal(found.length, 1000);
+});
+
+test('a failure in a batch is reported at its place and does not stop the rest', () => {
+  using s = segment();
+  const { rtnl, br: index } = s;
+  const at = (last: number, link = index) => neighReplaceRequest({ index: link, address: parseIpv4(`10.0.0.${last}`), mac });
+  const errors = rtnl.batch([at(1), at(2, 999), at(3), at(4, 998)]);
+  assert.deepEqual(
+    errors.map((error) => error?.errno),
+    [undefined, 'ENODEV', undefined, 'ENODEV'],
+  );
+  assert.deepEqual(
+    neighList(rtnl)
+      .map((neigh) => neigh.address)
+      .toSorted(),
+    ['10.0.0.1', '10.0.0.3'],
+  );
+});
+
+test("one message writes a static entry into the bridge's and the device's table", () => {
+  using s = segment();
+  const { rtnl, br, vx: index } = s;
+  const dst = parseIpv4('172.30.0.12');
+  fdbReplace(rtnl, { index, mac, dst, self: true, master: true, state: 'static' });
+  const inBridge = { index, dst: undefined, self: false, master: br, state: 'static' };
+  const inDevice = { index, dst, self: true, master: undefined, state: 'static' };
+  assert.deepEqual(entriesOf(rtnl, mac), [inBridge, inDevice]);
+  const moved = parseIpv4('172.30.0.13');
+  fdbReplace(rtnl, { index, mac, dst: moved, self: true, master: true, state: 'static' });
+  assert.deepEqual(entriesOf(rtnl, mac), [inBridge, { ...inDevice, dst: moved }]);
+  fdbDelete(rtnl, { index, mac, dst: moved, self: true, master: true });
+  assert.deepEqual(entriesOf(rtnl, mac), []);
+  assert.throws(() => fdbDelete(rtnl, { index, mac, dst: moved, self: true, master: true }), isAbsent);
+});
+
+test('broadcast goes to several VTEPs, each appended once and deleted by itself', () => {
+  using s = segment();
+  const { rtnl, vx: index } = s;
+  const [a, b] = [parseIpv4('172.30.0.12'), parseIpv4('172.30.0.13')];
+  const spec = { index, mac: BROADCAST_MAC, self: true, master: false, state: 'permanent' } as const;
+  for (const dst of [a, b, a]) fdbAppend(rtnl, { ...spec, dst });
+  const entry = { index, self: true, master: undefined, state: 'permanent' };
+  assert.deepEqual(entriesOf(rtnl, BROADCAST_MAC), [
+    { ...entry, dst: a },
+    { ...entry, dst: b },
+  ]);
+  assert.throws(
+    () => fdbReplace(rtnl, { ...spec, dst: b }),
+    (error) => error instanceof NetlinkError && error.errno === 'EOPNOTSUPP',
+  );
+  fdbDelete(rtnl, { ...spec, dst: a });
+  assert.deepEqual(entriesOf(rtnl, BROADCAST_MAC), [{ ...entry, dst: b }]);
+});
+
+test('a MAC of a local port is a static entry of the bridge alone', () => {
+  using s = segment();
+  const { rtnl, br } = s;
+  linkAdd(rtnl, { name: 'p', kind: 'veth', master: br, up: true, peer: { name: 'eth0' } });
+  const index = linkGet(rtnl, 'p')?.index ?? 0;
+  fdbReplace(rtnl, { index, mac, self: false, master: true, state: 'static' });
+  assert.deepEqual(entriesOf(rtnl, mac), [{ index, dst: undefined, self: false, master: br, state: 'static' }]);
+  fdbDelete(rtnl, { index, mac, self: false, master: true });
+  assert.deepEqual(entriesOf(rtnl, mac), []);
+});
