@@ -1,0 +1,18 @@
+import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
+import type { ErrorInfo } from '@weft/core/weft-error';
+
+/** What the launcher needs of the data path. It is synchronous and does no more than a few milliseconds' work for a small change. */
+export interface DataplanePort {
+  /** Reads the kernel back: before the first `apply`, and again on a slow timer. Throws when it cannot. */
+  observe(): void;
+  /**
+   * Makes the kernel equal to the plan for these resources; one that is not in the plan is removed. `all` is every resource, and the
+   * removal of whatever no resource of the plan owns. Returns what failed, by `planRefText`; the rest is applied.
+   */
+  apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo>;
+  /** Where a workload's namespace is pinned, whether it exists or not. */
+  workloadNetns(instanceId: InstanceId): string;
+  /** Where a gateway's namespace is pinned, whether it exists or not. */
+  gatewayNetns(concentratorId: ConcentratorId): string;
+}

@@ -1,0 +1,235 @@
+/**
+ * The node's loop (design §1, style §7): makes the kernel, the workloads and the leases equal to the plan.
+ *
+ * A change only marks resources dirty. One pass at a time takes all that is dirty: first whatever must end before its namespace goes, then
+ * the data path, then workloads and DHCP, then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
+ * compares everything. Until the plan has been confirmed in this process's life nothing is removed that it does not name: the saved plan
+ * may be older than the kernel.
+ */
+import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import { planRefText } from '@weft/core/plan/plan';
+import { errorInfo } from '@weft/core/weft-error';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import type { Clock } from '@weft/ssntp/clock';
+import type { Logger } from '@weft/ssntp/logger';
+import type { DataplanePort } from './dataplane-port.ts';
+
+/** The resources of one pass. `known`: all that the plan names. `all`: also whatever is there and not in the plan. */
+export type Scope = 'all' | 'known' | ReadonlyMap<string, PlanRef>;
+
+/** Something that follows the data path. It retries by itself what fails, and tells by the deps it was given when `failures` changed. */
+export interface Follower {
+  /** Ends what must be gone before the data path removes its namespace; undefined if there is nothing. */
+  retire(plan: Plan, scope: Scope): Promise<void> | undefined;
+  /** `failed` is what the data path could not apply, by `planRefText`. */
+  apply(plan: Plan, scope: Scope, failed: ReadonlyMap<string, ErrorInfo>): void;
+  failures(): ReadonlyMap<string, ErrorInfo>;
+}
+
+export type DesiredPlan = Readonly<{
+  plan: Plan;
+  epoch: string;
+  revision: number;
+  /** False while the plan is only the saved one. */
+  confirmed: boolean;
+}>;
+
+/** What has been applied: all of the plan's revision but `failed`. */
+export type Applied = Readonly<{ epoch: string; revision: number; failed: ReadonlyMap<string, ErrorInfo> }>;
+
+export type ReconcilerDeps = Readonly<{
+  dataplane: DataplanePort;
+  followers: readonly Follower[];
+  desired: () => DesiredPlan | undefined;
+  report: (applied: Applied) => void;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}>;
+
+const COALESCE_MS = 5;
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 30_000;
+const RESYNC_MS = 60_000;
+
+export class Reconciler {
+  readonly #deps: ReconcilerDeps;
+  #dirty = new Map<string, PlanRef>();
+  #whole = false;
+  #failed = new Map<string, ErrorInfo>();
+  #failedRefs = new Map<string, PlanRef>();
+  #needsObserve = true;
+  #failures = 0;
+  #lastPassMs = Number.NEGATIVE_INFINITY;
+  #passing: Promise<void> | undefined;
+  #timers: { soon?: unknown; retry?: unknown; resync?: unknown } = {};
+  #applied: Applied | undefined;
+  #stopped = false;
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to compare everything now and then. */
+  start(): void {
+    this.#scheduleResync();
+  }
+
+  /** These may differ from the plan now. The first call acts at once, those within 5 ms together. */
+  changed(refs: Iterable<PlanRef> | 'all'): void {
+    if (refs === 'all') this.#whole = true;
+    else for (const ref of refs) this.#dirty.set(planRefText(ref), ref);
+    this.#soon();
+  }
+
+  /** Tries at once what failed. */
+  retryNow(): void {
+    if (this.#failedRefs.size > 0) this.#soon();
+  }
+
+  /** A follower's failures changed: reports again. */
+  followerChanged(): void {
+    if (this.#applied !== undefined && this.#passing === undefined && !this.#stopped) this.#report(this.#applied);
+  }
+
+  /** What the last pass applied, with what fails now; undefined before the first. */
+  get applied(): Applied | undefined {
+    return this.#applied === undefined ? undefined : { ...this.#applied, failed: this.#allFailures() };
+  }
+
+  /** Starts no more passes and waits for the running one. The kernel stays as it is. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of Object.values(this.#timers)) this.#deps.clock.clearTimeout(timer);
+    this.#timers = {};
+    await this.#passing;
+  }
+
+  #soon(): void {
+    const { clock } = this.#deps;
+    if (this.#stopped || this.#passing !== undefined || this.#timers.soon !== undefined) return;
+    const waitMs = this.#lastPassMs + COALESCE_MS - clock.now();
+    if (waitMs <= 0) return this.#begin();
+    this.#timers.soon = clock.setTimeout(() => {
+      delete this.#timers.soon;
+      this.#begin();
+    }, waitMs);
+  }
+
+  /** Up to its first wait a pass is synchronous, so a single change is in the kernel before the caller goes on. */
+  #begin(): void {
+    if (this.#stopped || this.#passing !== undefined) return;
+    this.#lastPassMs = this.#deps.clock.now();
+    const pass = this.#pass().finally(() => {
+      this.#passing = undefined;
+      if (this.#whole || this.#dirty.size > 0) this.#soon();
+    });
+    this.#passing = pass;
+  }
+
+  /** Never rejects. */
+  async #pass(): Promise<void> {
+    const { desired, dataplane, followers } = this.#deps;
+    const target = desired();
+    if (target === undefined) return;
+    const { plan } = target;
+    const scope = this.#take(target);
+    try {
+      if (this.#needsObserve) dataplane.observe();
+      this.#needsObserve = false;
+      for (const follower of followers) {
+        const retired = follower.retire(plan, scope);
+        if (retired !== undefined) await retired;
+      }
+      if (this.#stopped) return;
+      const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
+      this.#settle(failed, scope);
+      for (const follower of followers) follower.apply(plan, scope, this.#failed);
+      this.#report({ epoch: target.epoch, revision: target.revision, failed });
+    } catch (error) {
+      this.#restore(scope);
+      this.#needsObserve = true;
+      if (this.#failures === 0) this.#deps.log.error({ err: error }, 'reconciling the plan failed, trying again');
+      this.#failures += 1;
+    }
+    this.#scheduleRetry();
+  }
+
+  /** Takes what is dirty and what failed before. */
+  #take(target: DesiredPlan): Scope {
+    const whole = this.#whole;
+    this.#whole = false;
+    const refs = new Map([...this.#failedRefs, ...this.#dirty]);
+    this.#dirty = new Map();
+    if (!whole) return refs;
+    return target.confirmed ? 'all' : 'known';
+  }
+
+  #restore(scope: Scope): void {
+    if (typeof scope === 'string') this.#whole = true;
+    else for (const [text, ref] of scope) if (!this.#dirty.has(text)) this.#dirty.set(text, ref);
+  }
+
+  #settle(failed: ReadonlyMap<string, ErrorInfo>, scope: Scope): void {
+    const before = this.#failed.size;
+    this.#failed = new Map(failed);
+    this.#failedRefs = new Map();
+    for (const text of failed.keys()) this.#failedRefs.set(text, parseRefText(text));
+    if (failed.size === 0) {
+      if (before > 0 || this.#failures > 0) this.#deps.log.info({}, 'plan is applied completely again');
+      this.#failures = 0;
+      return;
+    }
+    if (before === 0) {
+      const [[first, error] = ['', undefined]] = failed;
+      const fields = { resource: first, code: error?.code, reason: error?.message, count: failed.size };
+      this.#deps.log.warn(fields, 'parts of the plan could not be applied, trying again');
+    }
+    // Only what fails repeatedly makes the pauses longer, not a stream of changes beside it.
+    if (typeof scope === 'string' || before > 0) this.#failures += 1;
+    else this.#failures = 1;
+  }
+
+  #scheduleRetry(): void {
+    const { clock, random } = this.#deps;
+    clock.clearTimeout(this.#timers.retry);
+    delete this.#timers.retry;
+    if (this.#failures === 0 || this.#stopped) return;
+    const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures - 1, 20));
+    this.#timers.retry = clock.setTimeout(
+      () => {
+        delete this.#timers.retry;
+        this.#soon();
+      },
+      ceiling * (0.5 + random() / 2),
+    );
+  }
+
+  #scheduleResync(): void {
+    if (this.#stopped) return;
+    const { clock, random } = this.#deps;
+    this.#timers.resync = clock.setTimeout(
+      () => {
+        this.#needsObserve = true;
+        this.changed('all');
+        this.#scheduleResync();
+      },
+      RESYNC_MS * (0.8 + 0.4 * random()),
+    );
+  }
+
+  #report(applied: Applied): void {
+    this.#applied = applied;
+    this.#deps.report({ ...applied, failed: this.#allFailures() });
+  }
+
+  #allFailures(): ReadonlyMap<string, ErrorInfo> {
+    return new Map([...this.#deps.followers.flatMap((follower) => [...follower.failures()]), ...this.#failed]);
+  }
+}
+
+/** The reverse of `planRefText`; kinds have no blank in them. */
+function parseRefText(text: string): PlanRef {
+  const blank = text.indexOf(' ');
+  return { kind: text.slice(0, blank), key: text.slice(blank + 1) } as PlanRef;
+}
