@@ -47,7 +47,10 @@ export class PacketSocket implements Disposable {
     return new PacketSocket(ifname, netns === undefined ? open() : netns.run(open));
   }
 
-  /** Sends one frame, Ethernet header included. Throws SysError: ENETDOWN, EMSGSIZE over the MTU, EAGAIN or ENOBUFS when queues are full. */
+  /**
+   * Sends one frame, Ethernet header included. In the moment after an interface has come up frames are dropped without a word.
+   * Throws SysError: ENETDOWN, EMSGSIZE over the MTU, EAGAIN or ENOBUFS when queues are full.
+   */
   send(frame: Uint8Array): void {
     sysCheck('send', libc().send(this.#descriptor(), frame, frame.length, 0), this.ifname);
   }
