@@ -1,0 +1,175 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import type { Vni } from '@weft/core/vni';
+import { canonicalJson } from '@weft/core/canonical-json';
+import type { Place } from './names.ts';
+
+/**
+ * Everything that Weft makes in a kernel, as data. A node's desired kernel is a set of these, computed from its plan; the observed kernel
+ * is a set of these, read back; the difference is what there is to do. An object names others by name, never by index.
+ */
+export type KernelObject = NetnsObject | NftObject | LinkObject | AddressObject | RouteObject | NeighObject | FdbObject;
+
+export type NetnsObject = Readonly<{
+  kind: 'netns';
+  place: Place;
+  /** Switch `lo` on. A fabric has none: its own IP stack hears nothing. */
+  loopback: boolean;
+  sysctls: Readonly<Record<string, string>>;
+}>;
+
+export type NftFamily = 'ip' | 'inet' | 'bridge';
+
+/** A table `weft` with what is always in it. Replacing it takes its dynamic objects along: they are added again in the same transaction. */
+export type TableObject = Readonly<{
+  kind: 'table';
+  place: Place;
+  family: NftFamily;
+  /** Counters, sets and maps, one declaration each. */
+  declarations: readonly string[];
+  chains: readonly Readonly<{ name: string; hook: string | undefined; rules: readonly string[] }>[];
+}>;
+
+/** A set beside those of the table. */
+export type SetObject = Readonly<{ kind: 'set'; place: Place; family: NftFamily; name: string; type: string }>;
+
+/** A chain beside those of the table. Its last rule carries a digest of all as its comment, by which it is recognised unchanged. */
+export type ChainObject = Readonly<{ kind: 'chain'; place: Place; family: NftFamily; name: string; rules: readonly string[] }>;
+
+/** An element of a set, or with `value` of a map: `{ key: ['wp0123', '02:…'] }`, `{ key: ['wp0123'], value: 'goto from_workload' }`. */
+export type ElementObject = Readonly<{
+  kind: 'element';
+  place: Place;
+  family: NftFamily;
+  set: string;
+  key: readonly string[];
+  value: string | undefined;
+}>;
+
+export type NftObject = TableObject | SetObject | ChainObject | ElementObject;
+
+export type BridgePortFlags = Readonly<{ neighSuppress: boolean; bcastFlood: boolean; hairpin: boolean }>;
+
+export type LinkObject = Readonly<{ kind: 'link'; place: Place; name: string }> &
+  (
+    | Readonly<{ type: 'bridge'; alias: string; mac: Mac; mtu: number }>
+    | Readonly<{ type: 'vxlan'; alias: string; mtu: number; master: string; vni: Vni; local: Ipv4; port: number; flags: BridgePortFlags }>
+    | Readonly<{
+        type: 'veth';
+        alias: string;
+        mtu: number;
+        master: string;
+        end: Readonly<{ place: Place; name: string }>;
+        flags: BridgePortFlags;
+      }>
+    /** The other end of a veth: made with it, configured by itself. */
+    | Readonly<{ type: 'end'; mac: Mac; mtu: number }>
+    | Readonly<{ type: 'macvlan'; alias: string; mac: Mac; parent: string }>
+  );
+
+export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: Ipv4; prefixLength: number }>;
+
+/** The default route. */
+export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: Ipv4 }>;
+
+/** An address of a segment, for ARP suppression; permanent, on the bridge. */
+export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: Ipv4; mac: Mac }>;
+
+/**
+ * `local`: the MAC is behind this port. `remote`: it is behind `vtep` (one entry in the tunnel's table, one in the bridge's).
+ * `broadcast`: one more VTEP that broadcasts go to.
+ */
+export type FdbObject = Readonly<{ kind: 'fdb'; place: Place; link: string; mac: Mac }> &
+  (Readonly<{ role: 'local' }> | Readonly<{ role: 'remote' | 'broadcast'; vtep: Ipv4 }>);
+
+/** What an object is, whatever its content: two objects with the same key cannot exist at once. */
+export function objectKey(object: KernelObject): string {
+  switch (object.kind) {
+    case 'netns':
+      return `netns ${object.place}`;
+    case 'table':
+      return `table ${object.place} ${object.family}`;
+    case 'set':
+    case 'chain':
+      return `${object.kind} ${object.place} ${object.family} ${object.name}`;
+    case 'element':
+      return `element ${object.place} ${object.family} ${object.set} ${object.key.join(' . ')}`;
+    case 'link':
+      return `link ${object.place} ${object.name}`;
+    case 'address':
+      return `address ${object.place} ${object.link} ${object.address}/${object.prefixLength}`;
+    case 'route':
+      return `route ${object.place} default`;
+    case 'neigh':
+      return `neigh ${object.place} ${object.link} ${object.address}`;
+    case 'fdb':
+      return `fdb ${object.place} ${object.link} ${object.mac}${object.role === 'broadcast' ? ` ${object.vtep}` : ''}`;
+  }
+}
+
+/** What is compared: equal content, equal text. For tables and chains the content is a digest, which is also what the kernel can show. */
+export type ObjectContent = string;
+
+export function objectContent(object: KernelObject, sha256: (text: string) => string): ObjectContent {
+  switch (object.kind) {
+    case 'table':
+      return tableContent(
+        tableDigest(object, sha256),
+        object.chains.map((chain) => [chain.name, chain.rules.length]),
+      );
+    case 'chain':
+      return chainContent(chainDigest(object.rules, sha256), object.rules.length);
+    case 'netns':
+    case 'set':
+    case 'element':
+    case 'link':
+    case 'address':
+    case 'route':
+    case 'neigh':
+    case 'fdb':
+      return canonicalJson(object);
+  }
+}
+
+/** Digests are 16 hex digits: against accident, not against an attacker who is root on the node. */
+export function tableDigest(object: TableObject, sha256: (text: string) => string): string {
+  return sha256(canonicalJson([object.declarations, object.chains])).slice(0, 16);
+}
+
+export function chainDigest(rules: readonly string[], sha256: (text: string) => string): string {
+  return sha256(canonicalJson(rules)).slice(0, 16);
+}
+
+export function tableContent(digest: string, ruleCounts: readonly (readonly [string, number])[]): ObjectContent {
+  const counts = ruleCounts.map(([name, count]) => `${name}:${count}`).toSorted();
+  return `${digest} ${counts.join(' ')}`;
+}
+
+export function chainContent(digest: string, ruleCount: number): ObjectContent {
+  return `${digest} ${ruleCount}`;
+}
+
+export function isNft(object: KernelObject): object is NftObject {
+  return object.kind === 'table' || object.kind === 'set' || object.kind === 'chain' || object.kind === 'element';
+}
+
+/** Objects are made in this order and removed in the reverse one; nft objects of a place are one transaction, before all links. */
+export function objectRank(object: KernelObject): number {
+  switch (object.kind) {
+    case 'netns':
+      return 0;
+    case 'table':
+    case 'set':
+    case 'chain':
+    case 'element':
+      return 1;
+    case 'link':
+      return object.type === 'bridge' ? 2 : object.type === 'end' ? 4 : 3;
+    case 'fdb':
+    case 'neigh':
+    case 'address':
+      return 5;
+    case 'route':
+      return 6;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import type { KernelObject, NftObject, ObjectContent } from './kernel-object.ts';
+import type { Place } from './names.ts';
+
+/** One thing found in the kernel: `object` holds as much as is needed to remove it. */
+export type Observed = Readonly<{ key: string; content: ObjectContent; object: KernelObject }>;
+
+export type NftChange = Readonly<{
+  /** Removed first. An element that changes is removed and added. */
+  remove: readonly NftObject[];
+  /** Sets and chains before elements. A table replaces whatever stood there. */
+  put: readonly NftObject[];
+}>;
+
+/**
+ * The kernel as the reconciler sees it. The real one is netlink and nftables; the fake one in the lab passes the same contract tests and
+ * can be told to fail. Every call is synchronous and idempotent; errors are thrown as NetlinkError, NftError or SysError.
+ */
+export interface Kernel {
+  /** Everything of ours, in every namespace of ours, and our table in the node's. Nothing of anybody else. */
+  observe(): readonly Observed[];
+  /** One transaction: all of it, or nothing. What is to be removed must be there. */
+  transact(place: Place, change: NftChange): void;
+  /** Makes a non-nft object, or changes it to be as given. True: it was made anew, so whatever referred to an older one is gone. */
+  put(object: Exclude<KernelObject, NftObject>): boolean;
+  /** Removes it; absent is success. */
+  remove(object: Exclude<KernelObject, NftObject>): void;
+  /** Tells a segment's ports on this node that an address has this MAC now: a gratuitous ARP out of `link`. */
+  announce(place: Place, link: string, address: Ipv4, mac: Mac): void;
+  /** Ends what connection tracking holds in a zone, for one address or altogether. */
+  forget(zone: number, address?: Ipv4): void;
+  /** Ends whatever was begun but put off: links taken out of use are deleted together. */
+  settle(): void;
+}
+
+/** What a dataplane is told about its node. */
+export type NodeFacts = Readonly<{
+  /** Where its tunnels end, and the interface with that address: tunnel packets are admitted only there. */
+  vtep: Ipv4;
+  underlayInterface: string;
+  vxlanPort: number;
+  /** Of tenant packets, at most. */
+  mtu: number;
+  /** On network nodes: the parent of gateways' uplinks. It needs no address. */
+  uplinkInterface: string | undefined;
+  connectionsPerPort: number;
+}>;

@@ -1,0 +1,62 @@
+import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import type { KernelObject } from '../kernel-object.ts';
+import type { NodeFacts } from '../kernel.ts';
+import type { Numbering } from '../numbering.ts';
+import { layoutGateway } from './gateway.ts';
+import { layoutGroup, layoutMember } from './group.ts';
+import { layoutInstance } from './instance.ts';
+import { layoutPeer, layoutVtep, layoutVtepFilter } from './peer.ts';
+import { layoutPort } from './port.ts';
+import { layoutSegment } from './segment.ts';
+
+export type LayoutContext = Readonly<{ plan: Plan; facts: NodeFacts; numbers: Numbering }>;
+
+/**
+ * The kernel objects that one plan resource stands for; none if the plan has no such resource. Pure but for numbers handed out.
+ * Resources that it looks at besides its own are named by {@link dependentsOf}.
+ */
+export function layout(context: LayoutContext, ref: PlanRef): readonly KernelObject[] {
+  const { plan } = context;
+  switch (ref.kind) {
+    case 'segment':
+      return lay(plan.get('segment', ref.key), (body) => layoutSegment(context, body));
+    case 'port':
+      return lay(plan.get('port', ref.key), (body) => layoutPort(context, body));
+    case 'peer':
+      return lay(plan.get('peer', ref.key), layoutPeer);
+    case 'vtep':
+      return lay(plan.get('vtep', ref.key), layoutVtep);
+    case 'vtepfilter':
+      return lay(plan.get('vtepfilter', ref.key), layoutVtepFilter);
+    case 'group':
+      return lay(plan.get('group', ref.key), layoutGroup);
+    case 'member':
+      return lay(plan.get('member', ref.key), layoutMember);
+    case 'instance':
+      return lay(plan.get('instance', ref.key), layoutInstance);
+    case 'gateway':
+      return lay(plan.get('gateway', ref.key), (body) => layoutGateway(context, body));
+    case 'dhcphost':
+      return [];
+  }
+}
+
+function lay<B>(body: B | undefined, make: (body: B) => readonly KernelObject[]): readonly KernelObject[] {
+  return body === undefined ? [] : make(body);
+}
+
+/**
+ * Resources whose objects depend on another one: ports on their segment's gateway (the set `local`) and MTU, ports on their groups (which
+ * decide whether an egress chain is needed). Scans the node's ports, of which there are hundreds.
+ */
+export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVnis: ReadonlySet<number>): PlanRef[] {
+  const groups = new Set(changed.filter((ref) => ref.kind === 'group').map((ref) => ref.key));
+  const segments = new Set(changed.filter((ref) => ref.kind === 'segment').map((ref) => Number(ref.key)));
+  if (groups.size === 0 && segments.size === 0 && gatewayVnis.size === 0) return [];
+  const dependents: PlanRef[] = [];
+  for (const [key, port] of plan.of('port')) {
+    if (segments.has(port.vni) || gatewayVnis.has(port.vni) || port.groups.some((group) => groups.has(group)))
+      dependents.push({ kind: 'port', key });
+  }
+  return dependents;
+}

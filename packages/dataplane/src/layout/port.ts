@@ -1,0 +1,109 @@
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { GroupBody } from '@weft/core/plan/group';
+import type { Plan } from '@weft/core/plan/plan';
+import type { PortBody } from '@weft/core/plan/port';
+import type { ChainObject, KernelObject } from '../kernel-object.ts';
+import {
+  alias,
+  bridgeName,
+  gatewayPortName,
+  groupEgressName,
+  groupIngressName,
+  portEgressName,
+  portIngressName,
+  portName,
+  tunnelName,
+  WORKLOAD_LINK,
+  workloadPlace,
+} from '../names.ts';
+import { MARK_EGRESS_ALLOWED } from '../ruleset/fabric.ts';
+import { fabricElement, zoneElement } from './element.ts';
+import type { LayoutContext } from './layout.ts';
+
+/**
+ * A workload's port: its link, and in front of it its rules. A port without `from` forwards nothing, so one that is administratively down
+ * simply has no rules (datapath.md §4, "Per port").
+ */
+export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): readonly KernelObject[] {
+  const link = portName(body.portId);
+  const bridge = bridgeName(body.vni);
+  const mtu = plan.get('segment', String(body.vni))?.mtu;
+  // Nothing is plugged before its segment is known; the segment's arrival lays the port out again.
+  if (mtu === undefined) return [];
+  const objects: KernelObject[] = [
+    {
+      kind: 'link',
+      place: 'fabric',
+      type: 'veth',
+      name: link,
+      alias: alias('port', body.portId),
+      mtu,
+      master: bridge,
+      end: { place: workloadPlace(body.instanceId), name: WORKLOAD_LINK },
+      flags: { neighSuppress: false, bcastFlood: true, hairpin: false },
+    },
+    { kind: 'link', place: workloadPlace(body.instanceId), type: 'end', name: WORKLOAD_LINK, mac: body.mac, mtu },
+  ];
+  if (!body.adminStateUp) return objects;
+  objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
+  for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
+  return [...rules(plan, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
+}
+
+function rules(plan: Plan, body: PortBody, link: string, number: number, zone: number): KernelObject[] {
+  const ingress: ChainObject = {
+    kind: 'chain',
+    place: 'fabric',
+    family: 'bridge',
+    name: portIngressName(link),
+    rules: [
+      // The connection is charged to the receiving port too.
+      `meta mark set meta mark | 0x${(number << 14).toString(16).padStart(8, '0')}`,
+      ...(body.portSecurity ? body.groups.map((group) => `jump ${groupIngressName(group)}`) : []),
+      body.portSecurity ? 'goto refuse' : 'goto ingress_any',
+    ],
+  };
+  const open = !body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group)));
+  const egress: ChainObject = {
+    kind: 'chain',
+    place: 'fabric',
+    family: 'bridge',
+    name: portEgressName(link),
+    rules: [
+      ...body.groups.flatMap((group) => [
+        `jump ${groupEgressName(group)}`,
+        `meta mark & 0x${MARK_EGRESS_ALLOWED.toString(16)} != 0 return`,
+      ]),
+      'goto refuse',
+    ],
+  };
+  return [
+    ingress,
+    ...(open ? [] : [egress]),
+    fabricElement('macs', [link, body.mac]),
+    ...body.ips.map((address) => fabricElement('addrs', [link, body.mac, address])),
+    ...[tunnelName(body.vni), ...gatewayPortsOf(plan, body.vni)].map((trusted) => fabricElement('local', [trusted, body.mac])),
+    fabricElement('number', [link], String(number)),
+    zoneElement(number, zone),
+    fabricElement('ports', [link]),
+    fabricElement('egress', [link], open ? 'jump egress_all' : `jump ${egress.name}`),
+    fabricElement('ingress', [link], `goto ${ingress.name}`),
+    fabricElement('from', [link], body.portSecurity ? 'goto from_workload' : 'goto from_unguarded'),
+  ];
+}
+
+function allowsAllOut(group: GroupBody | undefined): boolean {
+  return (
+    group?.rules.some(
+      (rule) =>
+        rule.direction === 'egress' && rule.protocol === undefined && rule.remoteCidr === undefined && rule.remoteGroup === undefined,
+    ) ?? false
+  );
+}
+
+/** The gateways' ports on a segment of this node: one at most, but a gateway that just moved may overlap. */
+export function gatewayPortsOf(plan: Plan, vni: number): string[] {
+  return [...plan.of('gateway').values()].flatMap((gateway: GatewayBody) =>
+    gateway.segments.filter((segment) => segment.vni === vni).map((segment) => gatewayPortName(gateway.concentratorId, segment.vni)),
+  );
+}

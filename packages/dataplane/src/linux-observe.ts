@@ -1,0 +1,171 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import { BROADCAST_MAC } from '@weft/core/mac';
+import type { Mac } from '@weft/core/mac';
+import { addrList } from '@weft/netlink/addr';
+import { fdbList } from '@weft/netlink/fdb';
+import type { FdbEntry } from '@weft/netlink/fdb';
+import { linkList } from '@weft/netlink/link';
+import type { Link } from '@weft/netlink/link';
+import { NEIGH_PERMANENT, neighList } from '@weft/netlink/neigh';
+import { ROUTE_PROTOCOL_WEFT, routeList } from '@weft/netlink/route';
+import type { Rtnl } from '@weft/netlink/rtnl';
+import type { Netns } from '@weft/sys/netns';
+import { NftContext, NftError } from '@weft/sys/nft';
+import type { Observed } from './kernel.ts';
+import type { FdbObject, KernelObject, LinkObject, NftFamily } from './kernel-object.ts';
+import { objectContent, objectKey } from './kernel-object.ts';
+import { isOurLink, WORKLOAD_LINK } from './names.ts';
+import type { Place } from './names.ts';
+import { NFT_TABLE } from './nft-text.ts';
+import { parseNftTable } from './nft-observed.ts';
+
+type Handles = Readonly<{ netns: Netns; rtnl: Rtnl }>;
+type Sha256 = (text: string) => string;
+
+/** Ends a content that matches no desired one: something that the object does not show was changed by somebody. */
+const DRIFTED = ' drifted';
+
+/** Everything of ours in these namespaces, in the form in which it would be desired. Throws what netlink and nft throw. */
+export function observeNamespace(places: ReadonlyMap<Place, Handles>, sha256: Sha256): Observed[] {
+  const links = new Map([...places].map(([place, { rtnl }]) => [place, linkList(rtnl)]));
+  const observed: Observed[] = [];
+  const see = (object: KernelObject, asDesired = true): void => {
+    observed.push({ key: objectKey(object), content: objectContent(object, sha256) + (asDesired ? '' : DRIFTED), object });
+  };
+  for (const [place, handles] of places) {
+    for (const family of familiesOf(place)) observed.push(...observeTable(place, family, handles.netns, sha256));
+    if (place === 'node') continue;
+    // What a namespace's sysctls are is checked whenever it is put; that it is there is enough here.
+    see({ kind: 'netns', place, loopback: false, sysctls: {} }, false);
+    const here = links.get(place) ?? [];
+    for (const link of here) observeLink(place, link, links, see);
+    const names = new Map(here.map((link) => [link.index, link.name]));
+    if (place === 'fabric') observeEntries(handles.rtnl, names, see);
+    else observeAddresses(place, handles.rtnl, names, see);
+  }
+  return observed;
+}
+
+function familiesOf(place: Place): readonly NftFamily[] {
+  if (place === 'node') return ['inet'];
+  if (place === 'fabric') return ['bridge', 'inet'];
+  return place.startsWith('gw-') ? ['ip'] : [];
+}
+
+function observeTable(place: Place, family: NftFamily, netns: Netns, sha256: Sha256): Observed[] {
+  using nft = NftContext.open(netns);
+  try {
+    return parseNftTable(place, family, nft.json(`list table ${family} ${NFT_TABLE}`), sha256);
+  } catch (error) {
+    if (error instanceof NftError && /No such file or directory/.test(error.message + JSON.stringify(error.details))) return [];
+    throw error;
+  }
+}
+
+function observeLink(
+  place: Place,
+  link: Link,
+  all: ReadonlyMap<Place, readonly Link[]>,
+  see: (object: LinkObject, asDesired: boolean) => void,
+): void {
+  const isEnd = (place.startsWith('wl-') && link.name === WORKLOAD_LINK) || (place.startsWith('gw-') && link.name.startsWith('seg'));
+  if (link.mac === undefined || !(isEnd || isOurLink(link.name))) return;
+  const base = { kind: 'link', place, name: link.name } as const;
+  const { alias = '', mac, mtu } = link;
+  if (isEnd) {
+    see({ ...base, type: 'end', mac, mtu }, link.up);
+    return;
+  }
+  const nameIn = (where: Place, index: number | undefined): string => all.get(where)?.find((other) => other.index === index)?.name ?? '';
+  const port = link.bridgePort;
+  const flags = { neighSuppress: port?.neighSuppress ?? false, bcastFlood: port?.bcastFlood ?? false, hairpin: port?.hairpin ?? false };
+  const portFits = link.up && port?.learning === false && !port.flood && !port.mcastFlood;
+  switch (link.kind) {
+    case 'bridge': {
+      const bridge = link.bridge;
+      const fits =
+        bridge?.stp === 0 &&
+        bridge.mcastSnooping === 0 &&
+        bridge.nfCallIptables === 1 &&
+        bridge.nfCallIp6tables === 1 &&
+        bridge.nfCallArptables === 0;
+      see({ ...base, type: 'bridge', alias, mac, mtu }, link.up && fits);
+      break;
+    }
+    case 'vxlan': {
+      const { vni = 0, local, port: udp = 0, learning = true } = link.vxlan ?? {};
+      const tunnel = { ...base, type: 'vxlan', alias, mtu, master: nameIn(place, link.master), vni, local, port: udp, flags };
+      see(tunnel as LinkObject, portFits && !learning);
+      break;
+    }
+    case 'veth':
+      see({ ...base, type: 'veth', alias, mtu, master: nameIn(place, link.master), end: endOf(link, all), flags }, portFits);
+      break;
+    case 'macvlan':
+      see({ ...base, type: 'macvlan', alias, mac, parent: nameIn('node', link.parent) }, link.up);
+      break;
+    case undefined:
+    default:
+      // Our name, but no kind that we make: replaced by whoever desires the name, or removed.
+      see({ ...base, type: 'end', mac, mtu }, false);
+  }
+}
+
+/** The other end of a fabric's veth: the one whose pair is this link. Interface numbers repeat between namespaces, so both sides must agree. */
+function endOf(link: Link, all: ReadonlyMap<Place, readonly Link[]>): Readonly<{ place: Place; name: string }> {
+  for (const [place, links] of all) {
+    if (place === 'node' || place === 'fabric') continue;
+    const end = links.find((other) => other.kind === 'veth' && other.parent === link.index && other.index === link.parent);
+    if (end !== undefined) return { place, name: end.name };
+  }
+  return { place: 'node', name: '' };
+}
+
+function observeEntries(rtnl: Rtnl, names: ReadonlyMap<number, string>, see: (object: KernelObject, asDesired?: boolean) => void): void {
+  for (const neigh of neighList(rtnl)) {
+    const link = names.get(neigh.index);
+    if (link === undefined || !link.startsWith('wb') || neigh.mac === undefined) continue;
+    if ((neigh.state & NEIGH_PERMANENT) !== 0) see({ kind: 'neigh', place: 'fabric', link, address: neigh.address, mac: neigh.mac });
+  }
+  // A remote address has two entries: the tunnel's own (`self`, with the VTEP) and the bridge's (on the tunnel port).
+  const onBridge = new Set<string>();
+  const remotes: { link: string; mac: Mac; vtep: Ipv4 }[] = [];
+  for (const entry of fdbList(rtnl)) {
+    const link = names.get(entry.index);
+    if (link === undefined || !isOurLink(link) || entry.state === 'dynamic') continue;
+    if (link.startsWith('wx')) collectTunnelEntry(link, entry, onBridge, remotes, see);
+    else if (!entry.self && entry.state === 'static') see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'local' });
+  }
+  for (const { link, mac, vtep } of remotes)
+    see({ kind: 'fdb', place: 'fabric', link, mac, role: 'remote', vtep }, onBridge.delete(`${link} ${mac}`));
+  for (const half of onBridge) {
+    const [link = '', mac] = half.split(' ');
+    see({ kind: 'fdb', place: 'fabric', link, mac: mac as Mac, role: 'remote', vtep: '0.0.0.0' as Ipv4 }, false);
+  }
+}
+
+function collectTunnelEntry(
+  link: string,
+  entry: FdbEntry,
+  onBridge: Set<string>,
+  remotes: { link: string; mac: Mac; vtep: Ipv4 }[],
+  see: (object: FdbObject) => void,
+): void {
+  if (entry.self && entry.dst !== undefined) {
+    if (entry.mac === BROADCAST_MAC) see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'broadcast', vtep: entry.dst });
+    else remotes.push({ link, mac: entry.mac, vtep: entry.dst });
+  } else if (!entry.self && entry.state === 'static') onBridge.add(`${link} ${entry.mac}`);
+}
+
+function observeAddresses(place: Place, rtnl: Rtnl, names: ReadonlyMap<number, string>, see: (object: KernelObject) => void): void {
+  for (const { index, address, prefix } of addrList(rtnl)) {
+    const link = names.get(index);
+    if (link !== undefined && link !== 'lo') see({ kind: 'address', place, link, address, prefixLength: prefix });
+  }
+  for (const route of routeList(rtnl)) {
+    const link = route.oif === undefined ? undefined : names.get(route.oif);
+    if (route.destination !== undefined || route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined || route.gateway === undefined)
+      continue;
+    see({ kind: 'route', place, link, gateway: route.gateway });
+  }
+}

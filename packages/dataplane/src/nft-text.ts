@@ -1,0 +1,82 @@
+import type { ChainObject, ElementObject, NftFamily, NftObject, SetObject, TableObject } from './kernel-object.ts';
+import { chainDigest, tableDigest } from './kernel-object.ts';
+import type { NftChange } from './kernel.ts';
+
+/** The name of every table of ours. */
+export const NFT_TABLE = 'weft';
+
+/** A chain without rules in every table, whose name tells which release's rules stand there. */
+export const MARK_PREFIX = 'rules_';
+
+/**
+ * A change as one nft transaction. The order matters within it: elements let go of chains, chains are emptied before any is deleted, sets and
+ * chains are there before anything names them, elements come last.
+ */
+export function nftTransaction(change: NftChange, sha256: (text: string) => string): string {
+  const of = <K extends NftObject['kind']>(list: readonly NftObject[], kind: K): Extract<NftObject, { kind: K }>[] =>
+    list.filter((object): object is Extract<NftObject, { kind: K }> => object.kind === kind);
+  const lines: string[] = [];
+  for (const element of of(change.remove, 'element')) lines.push(`delete element ${at(element)} ${element.set} { ${keyText(element)} }`);
+  for (const table of of(change.put, 'table')) lines.push(...tableText(table, sha256));
+  for (const set of of(change.put, 'set')) lines.push(`add set ${at(set)} ${set.name} { type ${set.type}; }`);
+  const chains = of(change.put, 'chain');
+  for (const chain of chains) lines.push(`add chain ${at(chain)} ${chain.name}`, `flush chain ${at(chain)} ${chain.name}`);
+  for (const chain of chains) lines.push(...chainText(chain, sha256));
+  for (const chain of of(change.remove, 'chain')) lines.push(`flush chain ${at(chain)} ${chain.name}`);
+  for (const chain of of(change.remove, 'chain')) lines.push(`delete chain ${at(chain)} ${chain.name}`);
+  for (const set of of(change.remove, 'set')) lines.push(`delete set ${at(set)} ${set.name}`);
+  for (const table of of(change.remove, 'table')) lines.push(`delete table ${at(table)}`);
+  lines.push(...elementsText(of(change.put, 'element')));
+  return `${lines.join('\n')}\n`;
+}
+
+function at(object: Readonly<{ family: NftFamily }>): string {
+  return `${object.family} ${NFT_TABLE}`;
+}
+
+function tableText(table: TableObject, sha256: (text: string) => string): string[] {
+  const chains = table.chains.map((chain) => [
+    `  chain ${chain.name} {`,
+    ...(chain.hook === undefined ? [] : [`    ${chain.hook}`]),
+    '  }',
+  ]);
+  return [
+    `add table ${at(table)}`,
+    `delete table ${at(table)}`,
+    `table ${at(table)} {`,
+    ...table.declarations.map((declaration) => `  ${declaration}`),
+    ...chains.flat(),
+    `  chain ${MARK_PREFIX}${tableDigest(table, sha256)} {`,
+    '  }',
+    '}',
+    ...table.chains.flatMap((chain) => chain.rules.map((rule) => `add rule ${at(table)} ${chain.name} ${rule}`)),
+  ];
+}
+
+function chainText(chain: ChainObject, sha256: (text: string) => string): string[] {
+  const digest = chainDigest(chain.rules, sha256);
+  return chain.rules.map((rule, index) => {
+    const comment = index === chain.rules.length - 1 ? ` comment "${digest}"` : '';
+    return `add rule ${at(chain)} ${chain.name} ${rule}${comment}`;
+  });
+}
+
+/** One line a set, so that a thousand members cost one command. */
+function elementsText(elements: readonly ElementObject[]): string[] {
+  const bySet = new Map<string, string[]>();
+  for (const element of elements) {
+    const set = `${at(element)} ${element.set}`;
+    const text = element.value === undefined ? keyText(element) : `${keyText(element)} : ${element.value}`;
+    const list = bySet.get(set);
+    if (list === undefined) bySet.set(set, [text]);
+    else list.push(text);
+  }
+  return [...bySet].map(([set, list]) => `add element ${set} { ${list.join(', ')} }`);
+}
+
+/** Interface names are quoted; of ours all begin with `w`, which no address, number or MAC does. */
+function keyText(element: ElementObject): string {
+  return element.key.map((part) => (part.startsWith('w') ? `"${part}"` : part)).join(' . ');
+}
+
+export type { SetObject };

@@ -1,0 +1,97 @@
+import type { Vni } from '@weft/core/vni';
+import { WeftError } from '@weft/core/weft-error';
+import type { KernelObject } from './kernel-object.ts';
+import { LARGEST_NUMBER, TRUSTED_NUMBER } from './ruleset/fabric.ts';
+
+/**
+ * The node's own numbers: a port's (it travels in the packet's mark) and a segment's connection tracking zone. They mean nothing elsewhere,
+ * but must not change while packets flow: a restarted launcher learns them from the kernel it finds. What is freed is used last.
+ */
+export class Numbering {
+  readonly #ports = new NumberPool(1, LARGEST_NUMBER);
+  readonly #trusted = new NumberPool(TRUSTED_NUMBER + 1, TRUSTED_NUMBER + LARGEST_NUMBER);
+  readonly #zones = new NumberPool(1, 65_535);
+
+  /** Takes over the numbers of an observed fabric: the elements of `number` and, through a tunnel's, of `zone`. */
+  learn(observed: Iterable<KernelObject>): void {
+    const zones = new Map<string, string>();
+    const numbers: { link: string; number: string }[] = [];
+    for (const object of observed) {
+      if (object.kind !== 'element' || object.place !== 'fabric' || object.value === undefined) continue;
+      const [key] = object.key;
+      if (key === undefined) continue;
+      if (object.set === 'number') numbers.push({ link: key, number: object.value });
+      if (object.set === 'zone') zones.set(key, object.value);
+    }
+    for (const { link, number } of numbers) {
+      (Number(number) > TRUSTED_NUMBER ? this.#trusted : this.#ports).claim(link, Number(number));
+      const zone = zones.get(number);
+      if (link.startsWith('wx') && zone !== undefined) this.#zones.claim(link.slice(2), Number(zone));
+    }
+  }
+
+  /** The number of a workload's port, by link name. */
+  port(link: string): number {
+    return this.#ports.of(link);
+  }
+
+  /** The number of a tunnel or a gateway's port. */
+  trusted(link: string): number {
+    return this.#trusted.of(link);
+  }
+
+  zone(vni: Vni): number {
+    return this.#zones.of(String(vni));
+  }
+
+  /** A link that is gone for good gives its number back. */
+  release(link: string): void {
+    this.#ports.release(link);
+    this.#trusted.release(link);
+    if (link.startsWith('wx')) this.#zones.release(link.slice(2));
+  }
+}
+
+class NumberPool {
+  readonly #first: number;
+  readonly #last: number;
+  readonly #byName = new Map<string, number>();
+  readonly #taken = new Set<number>();
+  #next: number;
+
+  constructor(first: number, last: number) {
+    this.#first = first;
+    this.#last = last;
+    this.#next = first;
+  }
+
+  of(name: string): number {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    for (let tries = this.#first; tries <= this.#last; tries += 1) {
+      const number = this.#next;
+      this.#next = number === this.#last ? this.#first : number + 1;
+      if (!this.#taken.has(number)) {
+        this.claim(name, number);
+        return number;
+      }
+    }
+    throw new WeftError('node_full', `all ${this.#last - this.#first + 1} numbers of this kind are in use on this node`, {
+      remedy: 'Move workloads to another node.',
+    });
+  }
+
+  claim(name: string, number: number): void {
+    if (number < this.#first || number > this.#last || this.#taken.has(number)) return;
+    this.release(name);
+    this.#byName.set(name, number);
+    this.#taken.add(number);
+  }
+
+  release(name: string): void {
+    const number = this.#byName.get(name);
+    if (number === undefined) return;
+    this.#byName.delete(name);
+    this.#taken.delete(number);
+  }
+}

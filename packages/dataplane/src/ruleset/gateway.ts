@@ -1,0 +1,73 @@
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { TableObject } from '../kernel-object.ts';
+import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
+
+/**
+ * A gateway's rules (datapath.md §5). `guard` runs before any NAT: what a tenant addresses to the infrastructure would leave with a
+ * legitimate source otherwise. Its own subnets are excepted, because they may use the same numbers; what is routed to the uplink is
+ * checked again in `forward`, exactly. Source NAT turns a tenant's addresses into the gateway's own.
+ */
+export function gatewayTable(body: GatewayBody): TableObject {
+  const uplink = body.uplink === undefined ? undefined : { ...body.uplink, link: uplinkName(body.concentratorId) };
+  const legs = body.segments.map((segment) => `"${gatewayLegName(segment.vni)}"`);
+  const subnets = body.segments.flatMap((segment) =>
+    segment.subnets.map((subnet) => ({ leg: gatewayLegName(segment.vni), cidr: subnet.cidr })),
+  );
+  const smallestMtu = Math.min(65_535, ...body.segments.map((segment) => segment.mtu));
+  return {
+    kind: 'table',
+    place: gatewayPlace(body.concentratorId),
+    family: 'ip',
+    declarations: [
+      'counter to_infrastructure { }',
+      'counter foreign_source { }',
+      `set infrastructure { type ipv4_addr; flags interval; auto-merge; ${elements(body.infrastructure)} }`,
+      `set legs { type ifname; ${elements(legs)} }`,
+      `set subnets { type ipv4_addr; flags interval; auto-merge; ${elements(subnets.map((subnet) => subnet.cidr))} }`,
+      `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
+    ],
+    chains: [
+      {
+        name: 'guard',
+        hook: 'type filter hook prerouting priority -250; policy accept;',
+        rules: [
+          'iifname @legs ip daddr @infrastructure ip daddr != @subnets counter name to_infrastructure drop',
+          'iifname @legs udp dport 67 accept',
+          'iifname @legs iifname . ip saddr != @sources counter name foreign_source drop',
+        ],
+      },
+      {
+        name: 'nat_out',
+        hook: 'type nat hook postrouting priority srcnat; policy accept;',
+        rules: uplink === undefined ? [] : [`oifname "${uplink.link}" ip saddr @subnets snat to ${uplink.address}`],
+      },
+      {
+        name: 'forward',
+        hook: 'type filter hook forward priority 0; policy drop;',
+        rules: [
+          `tcp flags syn tcp option maxseg size set ${smallestMtu - 40}`,
+          ...(uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`]),
+          'ct state invalid drop',
+          'ct state established,related accept',
+          'iifname @legs oifname @legs accept',
+          ...(uplink === undefined ? [] : [`iifname @legs oifname "${uplink.link}" accept`]),
+        ],
+      },
+      {
+        name: 'input',
+        hook: 'type filter hook input priority 0; policy drop;',
+        rules: [
+          'ct state established,related accept',
+          'iifname "lo" accept',
+          'icmp type echo-request accept',
+          'iifname @legs udp dport 67 accept',
+        ],
+      },
+    ],
+  };
+}
+
+/** nft refuses an empty list of elements. */
+function elements(list: readonly string[]): string {
+  return list.length === 0 ? '' : `elements = { ${list.join(', ')} };`;
+}
