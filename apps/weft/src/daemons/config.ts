@@ -1,0 +1,121 @@
+/** The daemons' configuration files as schemas (design §3). Unknown keys, wrong types and missing keys are told by line. */
+import { cidrContains, parseCidr } from '@weft/core/cidr';
+import type { Cidr } from '@weft/core/cidr';
+import type { ClusterConfig } from '@weft/core/command/context';
+import { ipv4ToNumber, parseIpv4 } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+import { VNI_MAX } from '@weft/core/vni';
+import { InvalidValue } from '@weft/core/weft-error';
+import { ConfigError } from '@weft/daemon/config';
+import type { LogLevel } from '@weft/daemon/log';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
+
+export const LogLevelKey = Type.Union(
+  LEVELS.map((level) => Type.Literal(level)),
+  { default: 'info' },
+);
+
+export const PortNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+/** Paths of PEM files: the authority, this process's certificate, its key. */
+export const CredentialKeys = { ca: Type.String(), cert: Type.String(), key: Type.String() };
+
+/** Where a process listens. `host` absent: on all addresses. */
+const listen = (port: number) =>
+  Type.Object({ host: Type.Optional(Type.String()), port: Type.Integer({ minimum: 0, maximum: 65_535, default: port }) }, { default: {} });
+
+export const SsntpKey = listen(8888);
+export const HttpsKey = listen(8889);
+
+/** What the whole cluster shares; nodes learn it in CONNECTED. */
+export const ClusterKey = Type.Object(
+  {
+    vxlanPort: Type.Integer({ minimum: 1, maximum: 65_535, default: 14_789 }),
+    vniFirst: Type.Integer({ minimum: 1, maximum: VNI_MAX, default: 10_000 }),
+    vniLast: Type.Integer({ minimum: 1, maximum: VNI_MAX, default: VNI_MAX }),
+    underlayMtuBytes: Type.Integer({ minimum: 576, maximum: 65_535, default: 1500 }),
+    /** Prefixes of the compute network, in which nodes have their VTEP addresses. */
+    computeCidrs: Type.Array(Type.String(), { default: [] }),
+    managementCidrs: Type.Array(Type.String(), { default: [] }),
+    defaultTopology: Type.Union([Type.Literal('mesh'), Type.Literal('concentrator')], { default: 'mesh' }),
+    connectionsPerPort: Type.Integer({ minimum: 1, maximum: 16_000_000, default: 10_000 }),
+    /** The addresses that concentrators take on the uplink. Without it tenants have no way out. */
+    uplink: Type.Optional(Type.Object({ cidr: Type.String(), gateway: Type.String(), first: Type.String(), last: Type.String() })),
+  },
+  { default: {} },
+);
+
+export const CommonKeys = { logLevel: LogLevelKey, ...CredentialKeys };
+export const DirectoryKeys = {
+  stateDir: Type.String({ default: '/var/lib/weft' }),
+  runDir: Type.String({ default: '/run/weft' }),
+};
+
+export type ClusterKeys = Static<typeof ClusterKey>;
+
+/** Outer Ethernet, IPv4, UDP and VXLAN headers around a tenant's frame, less that frame's own Ethernet header's place in the MTU. */
+const VXLAN_OVERHEAD_BYTES = 50;
+
+/** What a schema cannot say: addresses, prefixes and their order. Throws ConfigError with every problem. */
+export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
+  const problems: { line: undefined; key: string; message: string }[] = [];
+  const parse = <T>(key: string, value: string, parser: (value: unknown, what: string) => T): T | undefined => {
+    try {
+      return parser(value, 'value');
+    } catch (error) {
+      problems.push({ line: undefined, key: `cluster.${key}`, message: (error as Error).message });
+      return undefined;
+    }
+  };
+  const list = (key: 'computeCidrs' | 'managementCidrs'): Cidr[] =>
+    keys[key].map((cidr, index) => parse(`${key}[${index}]`, cidr, parseCidr)).filter((cidr) => cidr !== undefined);
+  const cluster: ClusterConfig = {
+    mtu: keys.underlayMtuBytes - VXLAN_OVERHEAD_BYTES,
+    vniRange: { first: keys.vniFirst, last: keys.vniLast },
+    defaultTopology: keys.defaultTopology,
+    computeCidrs: list('computeCidrs'),
+    managementCidrs: list('managementCidrs'),
+    uplink: parseUplink(keys.uplink, parse),
+  };
+  if (keys.vniFirst > keys.vniLast) {
+    problems.push({ line: undefined, key: 'cluster.vniLast', message: `${keys.vniLast} is below vniFirst, ${keys.vniFirst}` });
+  }
+  if (problems.length > 0) throw new ConfigError(path, problems);
+  return cluster;
+}
+
+type ParseKey = <T>(key: string, value: string, parser: (value: unknown, what: string) => T) => T | undefined;
+
+function parseUplink(keys: ClusterKeys['uplink'], parse: ParseKey): ClusterConfig['uplink'] {
+  if (keys === undefined) return undefined;
+  const cidr = parse('uplink.cidr', keys.cidr, parseCidr);
+  const address = (key: 'gateway' | 'first' | 'last'): Ipv4 | undefined =>
+    parse(`uplink.${key}`, keys[key], (value, what) => {
+      const parsed = parseIpv4(value, what);
+      if (cidr !== undefined && !cidrContains(cidr, parsed)) throw new InvalidValue(what, value, `is not in ${cidr}`);
+      return parsed;
+    });
+  const [gateway, first, last] = [address('gateway'), address('first'), address('last')];
+  if (cidr === undefined || gateway === undefined || first === undefined || last === undefined) return undefined;
+  parse('uplink.last', keys.last, (value, what) => {
+    if (ipv4ToNumber(last) < ipv4ToNumber(first)) throw new InvalidValue(what, value, `is below first, ${first}`);
+  });
+  return { cidr, gateway, first, last };
+}
+
+/** CONNECTED's payload: what every node has to know of the cluster (design §3, ssntp.md §11.1). */
+export function connectedPayload(keys: ClusterKeys): unknown {
+  return {
+    configure: {
+      launcher: { compute_net: keys.computeCidrs, mgmt_net: keys.managementCidrs },
+      weft: {
+        vxlan_port: keys.vxlanPort,
+        mtu: keys.underlayMtuBytes - VXLAN_OVERHEAD_BYTES,
+        connections_per_port: keys.connectionsPerPort,
+      },
+    },
+  };
+}
