@@ -1,0 +1,196 @@
+import type { IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import { ApiError } from './api-error.ts';
+import type { NetworkView } from './networks.ts';
+import type { PortView } from './ports.ts';
+import type { SecurityGroupRuleView, SecurityGroupView } from './security-groups.ts';
+import type { SubnetView } from './subnets.ts';
+import type {
+  AcceptedView,
+  ConcentratorView,
+  CreateInstanceBody,
+  CreateTenantBody,
+  HealthView,
+  InstanceView,
+  NewTenantView,
+  NodeView,
+  TenantView,
+} from './v1.ts';
+
+export type WeftClientOptions = Readonly<{
+  /** `https://host:8889`; a path in front of /v2.0 and /v1 is kept. */
+  url: string;
+  /** The cluster's authority, PEM; absent: those that the machine trusts. */
+  ca?: string;
+  token: string;
+  /** Default 30000. */
+  timeoutMs?: number;
+}>;
+
+/** Node's `https.request`, or `http.request` for a test. */
+export type RequestFunction = (url: URL, options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
+type ClientRequest = ReturnType<typeof httpsRequest>;
+
+export type WeftClientDeps = Readonly<{ request?: RequestFunction }>;
+
+export type CallOptions = Readonly<{ signal?: AbortSignal }>;
+
+/** Values that match any of a list; a key more narrows. */
+export type Filters = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** A read-only collection. */
+export type Reader<V> = Readonly<{
+  list(filters?: Filters, options?: CallOptions): Promise<readonly V[]>;
+  show(id: string, options?: CallOptions): Promise<V>;
+}>;
+
+export type Collection<V, Body> = Reader<V> &
+  Readonly<{
+    create(body: Body, options?: CallOptions): Promise<V>;
+    /** All of them or none. */
+    createMany(bodies: readonly Body[], options?: CallOptions): Promise<readonly V[]>;
+    update(id: string, body: Body, options?: CallOptions): Promise<V>;
+    delete(id: string, options?: CallOptions): Promise<void>;
+  }>;
+
+/** Bodies as they stand in JSON; the server checks them attribute by attribute. */
+export type Body = Readonly<Record<string, unknown>>;
+
+/** The API's client for the CLI, the lab and tests. Every failure is an ApiError, or the signal's reason. */
+export class WeftClient {
+  readonly #options: WeftClientOptions;
+  readonly #base: URL;
+  readonly #request: RequestFunction;
+
+  readonly networks: Collection<NetworkView, Body> = this.#collection('networks', 'networks', 'network');
+  readonly subnets: Collection<SubnetView, Body> = this.#collection('subnets', 'subnets', 'subnet');
+  readonly ports: Collection<PortView, Body> = this.#collection('ports', 'ports', 'port');
+  readonly securityGroups: Reader<SecurityGroupView> = this.#collection('security-groups', 'security_groups', 'security_group');
+  readonly securityGroupRules: Reader<SecurityGroupRuleView> = this.#collection(
+    'security-group-rules',
+    'security_group_rules',
+    'security_group_rule',
+  );
+
+  readonly tenants = {
+    ...this.#v1<TenantView>('tenants'),
+    create: (body: CreateTenantBody, options?: CallOptions): Promise<NewTenantView> => this.call('POST', '/v1/tenants', body, options),
+    delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/tenants/${path(id)}`, undefined, options),
+  };
+  readonly nodes = {
+    ...this.#v1<NodeView>('nodes'),
+    accept: (id: string, options?: CallOptions): Promise<AcceptedView> =>
+      this.call('POST', `/v1/nodes/${path(id)}/accept`, undefined, options),
+    delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/nodes/${path(id)}`, undefined, options),
+  };
+  readonly instances = {
+    ...this.#v1<InstanceView>('instances'),
+    create: (body: CreateInstanceBody, options?: CallOptions): Promise<InstanceView> => this.call('POST', '/v1/instances', body, options),
+    delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/instances/${path(id)}`, undefined, options),
+  };
+  readonly concentrators: Reader<ConcentratorView> = this.#v1<ConcentratorView>('concentrators');
+
+  constructor(options: WeftClientOptions, deps: WeftClientDeps = {}) {
+    this.#options = options;
+    this.#base = new URL(options.url);
+    this.#request = deps.request ?? httpsRequest;
+  }
+
+  health(options?: CallOptions): Promise<HealthView> {
+    return this.call('GET', '/healthz', undefined, options);
+  }
+
+  /** Any call: `target` is path and query, the answer is its JSON, undefined for none. Throws ApiError or the signal's reason. */
+  async call<T>(method: string, target: string, body?: unknown, options: CallOptions = {}): Promise<T> {
+    const url = new URL(this.#base.pathname.replace(/\/$/, '') + target, this.#base);
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const answer = await this.#send(method, url, payload, options.signal);
+    if (answer.status < 200 || answer.status > 299) throw ApiError.fromAnswer(`${method} ${target}`, answer);
+    if (answer.text === '') return undefined as T;
+    try {
+      return JSON.parse(answer.text) as T;
+    } catch (cause) {
+      throw ApiError.notUnderstood(`${method} ${target}`, answer.status, cause);
+    }
+  }
+
+  #send(method: string, url: URL, payload: string | undefined, signal: AbortSignal | undefined): Promise<Answer> {
+    const { token, ca, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const headers = {
+      'x-auth-token': token,
+      accept: 'application/json',
+      ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) }),
+    };
+    const fail = (cause: unknown): void => {
+      if (signal?.aborted === true) reject(signal.reason);
+      else reject(ApiError.unreachable(url.origin, deadline.aborted ? new Error(`no answer within ${timeoutMs} ms`) : cause));
+    };
+    const request = this.#request(
+      url,
+      {
+        method,
+        headers,
+        signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+        ...(ca === undefined ? {} : { ca }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', fail);
+        response.on('end', () => {
+          const requestId = response.headers['x-openstack-request-id'];
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(chunks).toString('utf8'),
+            requestId: typeof requestId === 'string' ? requestId : undefined,
+          });
+        });
+      },
+    );
+    request.on('error', fail);
+    request.end(payload);
+    return promise;
+  }
+
+  #collection<V>(collection: string, plural: string, singular: string): Collection<V, Body> {
+    const at = `/v2.0/${collection}`;
+    const unwrap = async (key: string, answer: Promise<Readonly<Record<string, unknown>>>): Promise<never> => (await answer)[key] as never;
+    return {
+      list: (filters, options) => unwrap(plural, this.call('GET', at + queryText(filters), undefined, options)),
+      show: (id, options) => unwrap(singular, this.call('GET', `${at}/${path(id)}`, undefined, options)),
+      create: (body, options) => unwrap(singular, this.call('POST', at, { [singular]: body }, options)),
+      createMany: (bodies, options) => unwrap(plural, this.call('POST', at, { [plural]: bodies }, options)),
+      update: (id, body, options) => unwrap(singular, this.call('PUT', `${at}/${path(id)}`, { [singular]: body }, options)),
+      delete: (id, options) => this.call('DELETE', `${at}/${path(id)}`, undefined, options),
+    };
+  }
+
+  #v1<V>(collection: string): Reader<V> {
+    return {
+      list: async (filters, options) =>
+        (await this.call<Readonly<Record<string, readonly V[]>>>('GET', `/v1/${collection}${queryText(filters)}`, undefined, options))[
+          collection
+        ] ?? [],
+      show: (id, options) => this.call('GET', `/v1/${collection}/${path(id)}`, undefined, options),
+    };
+  }
+}
+
+type Answer = Readonly<{ status: number; text: string; requestId: string | undefined }>;
+
+function path(id: string): string {
+  return encodeURIComponent(id);
+}
+
+function queryText(filters: Filters = {}): string {
+  const query = new URLSearchParams();
+  for (const [key, values] of Object.entries(filters)) {
+    for (const value of Array.isArray(values) ? (values as readonly string[]) : [values]) query.append(key, String(value));
+  }
+  return query.size === 0 ? '' : `?${query.toString()}`;
+}

@@ -1,0 +1,129 @@
+import { WeftError } from '@weft/core/weft-error';
+
+/**
+ * How each condition crosses the REST border: as an exception of Neutron under /v2.0, whose clients branch on status and type
+ * (neutron-api.md §1.3), and as a problem under /v1. A code that is not here is a bug to the outside: `internal`.
+ */
+type ErrorRow = Readonly<{ neutron: readonly [status: number, type: string]; v1: readonly [status: number, title: string] }>;
+
+const ROWS: Readonly<Record<string, ErrorRow>> = {
+  // The request.
+  bad_request: { neutron: [400, 'HTTPBadRequest'], v1: [400, 'Bad request'] },
+  invalid_input: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid input'] },
+  invalid_value: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid value'] },
+  body_too_large: { neutron: [413, 'HTTPRequestEntityTooLarge'], v1: [413, 'Body too large'] },
+  method_not_allowed: { neutron: [405, 'HTTPMethodNotAllowed'], v1: [405, 'Method not allowed'] },
+  unknown_path: { neutron: [404, 'HTTPNotFound'], v1: [404, 'No such resource'] },
+  unauthenticated: { neutron: [401, 'Unauthorized'], v1: [401, 'Authentication required'] },
+  forbidden: { neutron: [403, 'PolicyNotAuthorized'], v1: [403, 'Not permitted'] },
+  not_found: { neutron: [404, 'NotFound'], v1: [404, 'Not found'] },
+  // Networks.
+  network_in_use: { neutron: [409, 'NetworkInUse'], v1: [409, 'Network in use'] },
+  no_network_available: { neutron: [503, 'NoNetworkAvailable'], v1: [503, 'No segment id left'] },
+  mtu_too_big: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too big'] },
+  mtu_too_small: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too small'] },
+  // Subnets.
+  subnet_in_use: { neutron: [409, 'SubnetInUse'], v1: [409, 'Subnet in use'] },
+  subnet_overlap: { neutron: [400, 'InvalidInput'], v1: [422, 'Subnets overlap'] },
+  cidr_required: { neutron: [400, 'BadRequest'], v1: [400, 'CIDR required'] },
+  invalid_cidr: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable CIDR'] },
+  invalid_gateway: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable gateway'] },
+  invalid_allocation_pool: { neutron: [400, 'InvalidAllocationPool'], v1: [422, 'Invalid allocation pool'] },
+  out_of_bounds_allocation_pool: { neutron: [400, 'OutOfBoundsAllocationPool'], v1: [422, 'Allocation pool outside its subnet'] },
+  overlapping_allocation_pools: { neutron: [409, 'OverlappingAllocationPools'], v1: [409, 'Allocation pools overlap'] },
+  gateway_conflict_with_allocation_pools: {
+    neutron: [409, 'GatewayConflictWithAllocationPools'],
+    v1: [409, 'Gateway inside an allocation pool'],
+  },
+  dns_name_servers_exhausted: { neutron: [400, 'DNSNameServersExhausted'], v1: [422, 'Too many name servers'] },
+  uplink_exhausted: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'No address left on the uplink'] },
+  // Ports.
+  port_in_use: { neutron: [409, 'PortInUse'], v1: [409, 'Port in use'] },
+  port_bound: { neutron: [409, 'PortBound'], v1: [409, 'Port plugged in'] },
+  invalid_mac: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable MAC address'] },
+  mac_address_in_use: { neutron: [409, 'MacAddressInUse'], v1: [409, 'MAC address in use'] },
+  mac_generation_failure: { neutron: [503, 'HostMacAddressGenerationFailure'], v1: [503, 'No MAC address found'] },
+  invalid_ip_for_network: { neutron: [400, 'InvalidIpForNetwork'], v1: [422, 'Address outside the network'] },
+  invalid_ip_for_subnet: { neutron: [400, 'InvalidIpForSubnet'], v1: [422, 'Address outside the subnet'] },
+  ip_address_already_allocated: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address taken'] },
+  ip_address_generation_failure: { neutron: [409, 'IpAddressGenerationFailure'], v1: [409, 'No address left'] },
+  port_security_required: {
+    neutron: [400, 'PortSecurityAndIPRequiredForSecurityGroups'],
+    v1: [422, 'Port security required'],
+  },
+  port_security_has_groups: { neutron: [409, 'PortSecurityPortHasSecurityGroup'], v1: [409, 'Port has security groups'] },
+  // Weft's own.
+  invalid_name: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable name'] },
+  tenant_exists: { neutron: [409, 'Conflict'], v1: [409, 'Tenant exists'] },
+  tenant_in_use: { neutron: [409, 'Conflict'], v1: [409, 'Tenant in use'] },
+  invalid_command: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable command'] },
+  node_in_use: { neutron: [409, 'Conflict'], v1: [409, 'Node in use'] },
+  node_connected: { neutron: [409, 'Conflict'], v1: [409, 'Node connected'] },
+  node_not_connected: { neutron: [409, 'Conflict'], v1: [409, 'Node not connected'] },
+  nothing_held: { neutron: [409, 'Conflict'], v1: [409, 'Nothing to accept'] },
+  // The cluster.
+  unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Temporarily unavailable'] },
+};
+
+/** What an object is called in a /v2.0 answer: its exception class, and the text with its id. */
+const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: string) => string]>> = {
+  network: ['NetworkNotFound', (id) => `Network ${id} could not be found.`],
+  subnet: ['SubnetNotFound', (id) => `Subnet ${id} could not be found.`],
+  port: ['PortNotFound', (id) => `Port ${id} could not be found.`],
+  securityGroup: ['SecurityGroupNotFound', (id) => `Security group ${id} does not exist`],
+  securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
+  tenant: ['ProjectNotFound', (id) => `Project ${id} could not be found.`],
+};
+
+const INTERNAL: ErrorRow = {
+  neutron: [500, 'HTTPInternalServerError'],
+  v1: [500, 'Internal error'],
+};
+
+/** An answer that is an error. */
+export type ErrorAnswer = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: unknown }>;
+
+/** RFC 9457 problem details, with Weft's `code`, `remedy` and `requestId`. */
+export type Problem = Readonly<{ status: number; code: string; title: string; detail: string; remedy?: string; requestId: string }>;
+
+/** True when the table knows what to tell the caller; anything else is answered `internal` and belongs into the log. */
+export function isAnswerable(error: unknown): error is WeftError {
+  return error instanceof WeftError && Object.hasOwn(ROWS, error.code);
+}
+
+/** The answer under /v2.0. `authUrl` goes into the challenge of a 401, which has Keystone's form. */
+export function neutronAnswer(error: unknown, authUrl: string): ErrorAnswer {
+  const [row, known] = rowOf(error);
+  const [status, type] = row.neutron;
+  if (status === 401) {
+    const body = { error: { code: 401, title: 'Unauthorized', message: known?.message } };
+    return { status, headers: { 'www-authenticate': `Keystone uri="${authUrl}"` }, body };
+  }
+  const object = known?.code === 'not_found' ? NOT_FOUND[String(known.details['kind'])] : undefined;
+  const message =
+    object?.[1](String(known?.details['id'])) ?? known?.message ?? 'Request Failed: internal server error while processing your request.';
+  return { status, headers: retryHeaders(status), body: { NeutronError: { type: object?.[0] ?? type, message, detail: '' } } };
+}
+
+/** The answer under /v1. */
+export function problemAnswer(error: unknown, requestId: string): ErrorAnswer {
+  const [row, known] = rowOf(error);
+  const [status, title] = row.v1;
+  const body: Problem = {
+    status,
+    code: known?.code ?? 'internal',
+    title,
+    detail: known?.message ?? 'The request failed for a reason that is in the log of the controller.',
+    ...(known?.remedy === undefined ? {} : { remedy: known.remedy }),
+    requestId,
+  };
+  return { status, headers: { ...retryHeaders(status), 'content-type': 'application/problem+json' }, body };
+}
+
+function rowOf(error: unknown): readonly [row: ErrorRow, known: WeftError | undefined] {
+  return isAnswerable(error) ? [ROWS[error.code] ?? INTERNAL, error] : [INTERNAL, undefined];
+}
+
+function retryHeaders(status: number): Readonly<Record<string, string>> {
+  return status === 503 ? { 'retry-after': '5' } : {};
+}

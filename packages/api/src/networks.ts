@@ -1,0 +1,81 @@
+import type { CreateNetwork, UpdateNetwork } from '@weft/core/command/network';
+import type { Network } from '@weft/core/resource';
+import type { SubnetId, TenantId } from '@weft/core/uuid';
+import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { boolean, integer, oneOf } from './values.ts';
+
+export type NetworkSource = Readonly<{ record: Network; subnets: readonly SubnetId[] }>;
+
+export const NETWORKS = { path: 'networks', plural: 'networks', singular: 'network' } as const;
+
+/** Networks: neutron-api.md §4.1, and Weft's own `weft:topology`. */
+export const networkAttributes = {
+  ...identityAttributes,
+  name: {
+    show: (source) => source.record.name,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  description: descriptionAttribute,
+  admin_state_up: {
+    show: (source) => source.record.adminStateUp,
+    parse: boolean,
+    create: 'optional',
+    default: true,
+    update: true,
+    filter: 'equal',
+  },
+  // Neutron keeps it ACTIVE also for a network that is switched off.
+  status: { show: () => 'ACTIVE', filter: 'equal' },
+  subnets: { show: (source) => source.subnets },
+  shared: { show: () => false, filter: 'equal' },
+  'router:external': { show: () => false, filter: 'equal' },
+  mtu: { show: (source) => source.record.mtu, parse: integer, create: 'optional', update: true, filter: 'equal' },
+  port_security_enabled: {
+    show: (source) => source.record.portSecurityEnabled,
+    parse: boolean,
+    create: 'optional',
+    default: true,
+    update: true,
+  },
+  'provider:network_type': { show: () => 'vxlan', seenBy: 'admin', filter: 'equal' },
+  'provider:physical_network': { show: () => null, seenBy: 'admin', filter: 'equal' },
+  'provider:segmentation_id': { show: (source) => source.record.vni, seenBy: 'admin', filter: 'equal' },
+  'weft:topology': {
+    show: (source) => source.record.topology,
+    parse: oneOf('mesh', 'concentrator'),
+    create: 'optional',
+    createBy: 'admin',
+    filter: 'equal',
+  },
+  ...stampAttributes,
+} as const satisfies AttributeTable<NetworkSource>;
+
+export type NetworkView = View<typeof networkAttributes>;
+
+export function createNetworkRequest(values: CreateValues<typeof networkAttributes>, tenantId: TenantId): CreateNetwork {
+  return {
+    tenantId,
+    name: values.name,
+    description: values.description,
+    adminStateUp: values.admin_state_up,
+    portSecurityEnabled: values.port_security_enabled,
+    topology: values['weft:topology'],
+    mtu: values.mtu,
+  };
+}
+
+export function updateNetworkRequest(values: UpdateValues<typeof networkAttributes>): UpdateNetwork {
+  const { name, description, admin_state_up: adminStateUp, port_security_enabled: portSecurityEnabled, mtu } = values;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(adminStateUp === undefined ? {} : { adminStateUp }),
+    ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
+    ...(mtu === undefined ? {} : { mtu }),
+  };
+}

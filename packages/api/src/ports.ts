@@ -1,0 +1,153 @@
+import type { CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
+import type { Parse } from '@weft/core/fields';
+import type { Port } from '@weft/core/resource';
+import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
+import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { boolean, invalid, ipAddress, listOf, macAddress, objectOf, uuid } from './values.ts';
+
+/** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
+export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
+
+/** `host` is the host name of the node that the port is plugged in on. */
+export type PortSource = Readonly<{ record: Port; status: PortStatus; host: string | undefined }>;
+
+export const PORTS = { path: 'ports', plural: 'ports', singular: 'port' } as const;
+
+const fixedIp: Parse<FixedIpRequest> = (value, what) => {
+  const given = objectOf({ subnet_id: uuid<SubnetId>(), ip_address: ipAddress }, 'fixed IP')(value, what);
+  if (given.subnet_id === undefined && given.ip_address === undefined) {
+    throw invalid(what, `Invalid data format for fixed IP: '${JSON.stringify(value)}'.`);
+  }
+  return { subnetId: given.subnet_id, address: given.ip_address };
+};
+
+const fixedIps: Parse<readonly FixedIpRequest[]> = (value, what) => {
+  const requests = listOf(fixedIp)(value, what);
+  const addresses = requests.flatMap((request) => request.address ?? []);
+  const twice = addresses.find((address, index) => addresses.indexOf(address) !== index);
+  if (twice !== undefined) throw invalid(what, `Duplicate IP address '${twice}'.`);
+  return requests;
+};
+
+const securityGroups: Parse<readonly SecurityGroupId[]> = (value, what) =>
+  value === null ? [] : listOf(uuid<SecurityGroupId>())(value, what);
+
+/** `fixed_ips=ip_address=10.0.0.5`, `subnet_id=…` or `ip_address_substr=10.5`. */
+function matchesFixedIp(source: PortSource, value: string): boolean {
+  const [key = '', wanted = ''] = value.split('=', 2);
+  return source.record.fixedIps.some((fixed) => {
+    switch (key) {
+      case 'ip_address':
+        return fixed.address === wanted;
+      case 'ip_address_substr':
+        return fixed.address.includes(wanted);
+      case 'subnet_id':
+        return fixed.subnetId === wanted;
+      default:
+        throw invalid('fixed_ips', `'${value}' is not ip_address=…, ip_address_substr=… or subnet_id=….`);
+    }
+  });
+}
+
+/** Ports: neutron-api.md §5.1. */
+export const portAttributes = {
+  ...identityAttributes,
+  name: {
+    show: (source) => source.record.name,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  description: descriptionAttribute,
+  network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
+  admin_state_up: {
+    show: (source) => source.record.adminStateUp,
+    parse: boolean,
+    create: 'optional',
+    default: true,
+    update: true,
+    filter: 'equal',
+  },
+  status: { show: (source) => source.status, filter: 'equal' },
+  mac_address: {
+    show: (source) => source.record.mac,
+    parse: macAddress,
+    create: 'optional',
+    update: true,
+    updateBy: 'admin',
+    filter: (source, value) => source.record.mac === value.toLowerCase(),
+  },
+  fixed_ips: {
+    show: (source) => source.record.fixedIps.map((fixed) => ({ subnet_id: fixed.subnetId, ip_address: fixed.address })),
+    parse: fixedIps,
+    create: 'optional',
+    update: true,
+    filter: matchesFixedIp,
+  },
+  device_id: {
+    show: (source) => source.record.deviceId,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  device_owner: {
+    show: (source) => source.record.deviceOwner,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  security_groups: {
+    show: (source) => source.record.securityGroups,
+    parse: securityGroups,
+    create: 'optional',
+    update: true,
+    filter: (source, value) => source.record.securityGroups.some((id) => id === value),
+  },
+  port_security_enabled: { show: (source) => source.record.portSecurityEnabled, parse: boolean, create: 'optional', update: true },
+  'binding:vnic_type': { show: () => 'normal' },
+  'binding:host_id': { show: (source) => source.host ?? '', seenBy: 'admin', filter: 'equal' },
+  'binding:profile': { show: () => ({}), seenBy: 'admin' },
+  'binding:vif_type': { show: (source) => (source.host === undefined ? 'unbound' : 'bridge'), seenBy: 'admin' },
+  'binding:vif_details': { show: () => ({}), seenBy: 'admin' },
+  ...stampAttributes,
+} as const satisfies AttributeTable<PortSource>;
+
+export type PortView = View<typeof portAttributes>;
+
+export function createPortRequest(values: CreateValues<typeof portAttributes>): CreatePort {
+  return {
+    networkId: values.network_id,
+    name: values.name,
+    description: values.description,
+    adminStateUp: values.admin_state_up,
+    mac: values.mac_address,
+    fixedIps: values.fixed_ips,
+    securityGroups: values.security_groups,
+    portSecurityEnabled: values.port_security_enabled,
+    deviceId: values.device_id,
+    deviceOwner: values.device_owner,
+  };
+}
+
+export function updatePortRequest(values: UpdateValues<typeof portAttributes>): UpdatePort {
+  const { name, description, admin_state_up: adminStateUp, mac_address: mac, fixed_ips: fixedIpRequests } = values;
+  const { device_id: deviceId, device_owner: deviceOwner, security_groups: groups, port_security_enabled: portSecurityEnabled } = values;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(adminStateUp === undefined ? {} : { adminStateUp }),
+    ...(mac === undefined ? {} : { mac }),
+    ...(fixedIpRequests === undefined ? {} : { fixedIps: fixedIpRequests }),
+    ...(deviceId === undefined ? {} : { deviceId }),
+    ...(deviceOwner === undefined ? {} : { deviceOwner }),
+    ...(groups === undefined ? {} : { securityGroups: groups }),
+    ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
+  };
+}

@@ -1,0 +1,34 @@
+import type { TenantId, Uuid } from '@weft/core/uuid';
+import type { Attribute } from './attribute.ts';
+import { text } from './values.ts';
+
+/** What every record of /v2.0 has. */
+type StandardSource = Readonly<{
+  record: Readonly<{ id: Uuid; tenantId: TenantId; description: string; revision: number; createdAt: string; updatedAt: string }>;
+}>;
+
+/** A name of the Neutron API: up to 255 characters. */
+export const nameText = text(255);
+
+/** The rows that all collections begin with (neutron-api.md §1.6). `tenant_id` in a body is read as `project_id`. */
+export const identityAttributes = {
+  id: { show: (source) => source.record.id, filter: 'equal' },
+  tenant_id: { show: (source) => source.record.tenantId, filter: 'equal' },
+  project_id: { show: (source) => source.record.tenantId, filter: 'equal', parse: nameText, create: 'optional' },
+} as const satisfies Readonly<Record<string, Attribute<StandardSource>>>;
+
+/** The rows that all collections end with. */
+export const stampAttributes = {
+  revision_number: { show: (source) => source.record.revision, filter: 'equal' },
+  created_at: { show: (source) => source.record.createdAt },
+  updated_at: { show: (source) => source.record.updatedAt },
+} as const satisfies Readonly<Record<string, Attribute<StandardSource>>>;
+
+export const descriptionAttribute = {
+  show: (source: StandardSource) => source.record.description,
+  parse: nameText,
+  create: 'optional',
+  default: '',
+  update: true,
+  filter: 'equal',
+} as const satisfies Attribute<StandardSource>;
