@@ -85,7 +85,8 @@ export class ClusterState {
     for (const portId of touched) this.#countPort(portId, 'remove');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'remove');
     for (const resource of changes.remove) this.#remove(this.#present(resource));
-    for (const old of before) if (old !== undefined) this.#remove(old);
+    // Written in place: listings keep their order.
+    for (const old of before) if (old !== undefined) this.#index(old, 'remove');
     for (const resource of changes.put) this.#insert(resource);
     for (const portId of touched) this.#countPort(portId, 'add');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'add');

@@ -46,14 +46,14 @@ export class Affected {
 export function applyAffected(state: ClusterState, changes: Changes): Affected {
   const affected = new Affected();
   const resources = [...changes.remove, ...changes.put];
-  const before = presence(state, resources, changes);
+  const before = presence(state, resources);
   for (const resource of [...changes.remove, ...changes.put]) {
     const old = state.get(resource.kind, resource.id);
     if (old !== undefined) collect(state, old, affected);
   }
   state.apply(changes);
 
-  const after = presence(state, resources, changes);
+  const after = presence(state, resources, before);
   for (const resource of changes.put) collect(state, resource, affected);
   for (const now of after.networks) {
     const was = before.networks.find((candidate) => candidate.networkId === now.networkId);
@@ -72,21 +72,19 @@ export function applyAffected(state: ClusterState, changes: Changes): Affected {
 type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gatewayNode: NodeId | undefined }>;
 type GroupPresence = Readonly<{ nodeId: NodeId; groups: ReadonlySet<SecurityGroupId>; remotes: ReadonlySet<SecurityGroupId> }>;
 
-/** Who carries which segment and who enforces which group, for all that the changes may touch. */
-function presence(
-  state: ClusterState,
-  resources: readonly Resource[],
-  changes: Changes,
-): Readonly<{ networks: readonly NetworkPresence[]; groups: readonly GroupPresence[] }> {
-  const networkIds = new Set<NetworkId>();
-  const nodeIds = new Set<NodeId>();
+type Presence = Readonly<{ networks: readonly NetworkPresence[]; groups: readonly GroupPresence[] }>;
+
+/** Who carries which segment and who enforces which group, for all that the changes may touch and all that was looked at before. */
+function presence(state: ClusterState, resources: readonly Resource[], before?: Presence): Presence {
+  const networkIds = new Set<NetworkId>(before?.networks.map(({ networkId }) => networkId));
+  const nodeIds = new Set<NodeId>(before?.groups.map(({ nodeId }) => nodeId));
   const tenants = new Set<TenantId>();
   const port = (id: string): Port | undefined =>
     state.get('port', id) ?? resources.find((candidate): candidate is Port => candidate.kind === 'port' && candidate.id === id);
   const group = (id: SecurityGroupId): void => {
     for (const nodeId of state.nodesUsing(id)) nodeIds.add(nodeId);
   };
-  for (const resource of [...resources, ...changes.put]) {
+  for (const resource of resources) {
     switch (resource.kind) {
       case 'tenant':
         tenants.add(resource.id);

@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { canonicalJson } from '../canonical-json.ts';
+import { cidrClearingHostBits, parseCidr } from '../cidr.ts';
+import { ClusterState } from '../cluster-state.ts';
+import { placeConcentrator } from '../command/concentrator.ts';
+import type { CommandContext } from '../command/context.ts';
+import { createInstance, deleteInstance, placeInstance } from '../command/instance.ts';
+import { createNetwork, deleteNetwork, updateNetwork } from '../command/network.ts';
+import { deleteNode, reportNode } from '../command/node.ts';
+import { createPort, deletePort, updatePort } from '../command/port.ts';
+import { createSubnet, deleteSubnet } from '../command/subnet.ts';
+import { createTenant, deleteTenant } from '../command/tenant.ts';
+import { parseIpv4 } from '../ipv4.ts';
+import { parseResource } from '../resource.ts';
+import type { Changes, Resource } from '../resource.ts';
+import type { NodeId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
+import { WeftError } from '../weft-error.ts';
+import { applyAffected } from './affected.ts';
+import { compile } from './compile.ts';
+import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests } from './plan.ts';
+import { render } from './render.ts';
+
+const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
+const NODES = [1, 2, 3, 4].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}` as NodeId);
+
+/** Ids count up, so that a failing run can be read. */
+function context(): CommandContext {
+  let next = 0;
+  return {
+    now: '2026-11-20T00:00:00Z',
+    uuid: () => `${String((next += 1)).padStart(8, '0')}-0000-4000-9000-000000000000` as Uuid,
+    random: (bytes) =>
+      createHash('sha256')
+        .update(String((next += 1)))
+        .digest()
+        .subarray(0, bytes),
+    cluster: {
+      mtu: 1450,
+      vniRange: { first: 10_000, last: 10_500 },
+      defaultTopology: 'mesh',
+      computeCidrs: [parseCidr('10.88.0.0/24')],
+      managementCidrs: [parseCidr('192.168.0.0/24')],
+      uplink: {
+        cidr: parseCidr('203.0.113.0/24'),
+        gateway: parseIpv4('203.0.113.1'),
+        first: parseIpv4('203.0.113.10'),
+        last: parseIpv4('203.0.113.200'),
+      },
+    },
+  };
+}
+
+/** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
+type Wish = Readonly<{ verb: number; a: number; b: number }>;
+const wish = fc.record({ verb: fc.nat(16), a: fc.nat(50), b: fc.nat(50) });
+
+function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
+  const pick = <T>(items: Iterable<T>, n: number): T => {
+    const list = [...items];
+    const item = list[n % Math.max(1, list.length)];
+    if (item === undefined) throw new WeftError('nothing_to_pick', 'there is none');
+    return item;
+  };
+  const node = (n: number): NodeId => pick(NODES, n);
+  switch (verb) {
+    case 0:
+      return createTenant(state, ctx, { name: `tenant ${state.tenants.size}.${a}`, tokenHash: '' });
+    case 1: {
+      const topology = b % 2 === 0 ? 'mesh' : 'concentrator';
+      const tenantId = pick(state.tenants.values(), a).id;
+      return createNetwork(state, ctx, {
+        tenantId,
+        name: '',
+        description: '',
+        adminStateUp: true,
+        portSecurityEnabled: b % 5 > 0,
+        topology,
+        mtu: 0,
+      });
+    }
+    case 2:
+      return createSubnet(state, ctx, {
+        networkId: pick(state.networks.values(), a).id,
+        name: '',
+        description: '',
+        cidr: cidrClearingHostBits(`10.0.${b % 3}.0/28`),
+        gatewayIp: b % 4 === 0 ? null : undefined,
+        enableDhcp: b % 3 > 0,
+        dnsNameservers: [],
+        allocationPools: undefined,
+      });
+    case 3:
+    case 4:
+    case 5:
+      return createPort(state, ctx, {
+        networkId: pick(state.networks.values(), a).id,
+        name: '',
+        description: '',
+        adminStateUp: b % 7 > 0,
+        mac: undefined,
+        fixedIps: undefined,
+        securityGroups: undefined,
+        portSecurityEnabled: b % 6 > 0 ? undefined : false,
+        deviceId: '',
+        deviceOwner: '',
+      });
+    case 6:
+    case 7: {
+      const port = pick(state.ports.values(), a);
+      return createInstance(state, ctx, {
+        tenantId: port.tenantId,
+        name: '',
+        command: ['true'],
+        portId: port.id,
+        addressing: 'static',
+        nodeId: undefined,
+      });
+    }
+    case 8:
+    case 9:
+      return placeInstance(state, ctx, pick(state.instances.values(), a).id, node(b));
+    case 10:
+      return placeConcentrator(state, ctx, pick(state.concentrators.values(), a).id, node(b));
+    case 11: {
+      // Two deletions in one step: an instance and its port.
+      const instance = pick(state.instances.values(), a);
+      const changes = deleteInstance(state, ctx, instance.id);
+      const port = state.ports.get(instance.portId);
+      return b % 2 === 0 || port === undefined ? changes : { put: [], remove: [...changes.remove, port] };
+    }
+    case 12:
+      return b % 3 === 0
+        ? deletePort(state, pick(state.ports.values(), a).id)
+        : updatePort(state, ctx, pick(state.ports.values(), a).id, { adminStateUp: b % 2 === 0, portSecurityEnabled: b % 5 > 0 });
+    case 13:
+      return b % 2 === 0
+        ? deleteSubnet(state, ctx, pick(state.subnets.values(), a).id)
+        : updateNetwork(state, ctx, pick(state.networks.values(), a).id, { mtu: 1400 - b, adminStateUp: b % 3 > 0 });
+    case 14:
+      return b % 3 > 0
+        ? deleteNetwork(state, pick(state.networks.values(), a).id)
+        : deleteTenant(state, pick(state.tenants.values(), a).id);
+    case 15:
+      return b % 5 === 0
+        ? deleteNode(state, node(a))
+        : reportNode(state, ctx, {
+            id: node(a),
+            hostname: `n${a % 4}`,
+            roles: ['compute', 'network'],
+            addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`)],
+          });
+    default: {
+      // A rule more or less in some group, naming a group of the same tenant.
+      const group = pick(state.securityGroups.values(), a);
+      const rules = [...state.rulesOf(group.id)];
+      if (b % 2 === 0) return { put: [], remove: [pick(rules, b)] };
+      const template = pick(state.securityGroupRules.values(), 0);
+      const rule: Resource = {
+        ...template,
+        id: ctx.uuid() as SecurityGroupRuleId,
+        tenantId: group.tenantId,
+        groupId: group.id,
+        protocol: 'tcp',
+        portMin: b,
+        portMax: b,
+      };
+      return { put: [rule], remove: [] };
+    }
+  }
+}
+
+function refusedIsFine(action: () => Changes): Changes | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof WeftError) return undefined;
+    throw error;
+  }
+}
+
+/** A cluster that has something to lose from the first wish on. */
+const START: readonly Wish[] = [
+  ...NODES.map((_, a) => ({ verb: 15, a, b: 1 })),
+  { verb: 0, a: 0, b: 0 },
+  { verb: 0, a: 1, b: 0 },
+  { verb: 1, a: 0, b: 2 },
+  { verb: 1, a: 1, b: 1 },
+  { verb: 2, a: 0, b: 1 },
+  { verb: 2, a: 1, b: 1 },
+  { verb: 10, a: 0, b: 3 },
+  ...[0, 1, 2, 3, 4, 5].flatMap((n) => [
+    { verb: 3, a: n, b: 1 },
+    { verb: 6, a: n, b: 1 },
+    { verb: 8, a: n, b: n },
+  ]),
+];
+
+const dump = (plan: Plan): string[] =>
+  [...plan.refs()].map((ref) => `${ref.kind} ${ref.key} ${canonicalJson(plan.get(ref.kind, ref.key))}`).toSorted();
+
+test('after any sequence of changes the incremental plan equals the full compile, on every node', () => {
+  fc.assert(
+    fc.property(fc.array(wish, { maxLength: 40 }), (wishes) => {
+      const state = new ClusterState();
+      const ctx = context();
+      const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
+      for (const [step, next] of [...START, ...wishes].entries()) {
+        const changes = refusedIsFine(() => decide(state, ctx, next));
+        if (changes === undefined) continue;
+        const affected = applyAffected(state, changes);
+        for (const nodeId of affected.nodes()) {
+          const plan = plans.get(nodeId);
+          for (const { kind, key } of affected.of(nodeId)) {
+            const body = render(state, FACTS, nodeId, kind, key);
+            if (body === undefined) plan?.delete(kind, key);
+            else plan?.set(kind, key, body);
+          }
+        }
+        for (const [nodeId, plan] of plans)
+          assert.deepEqual(dump(plan), dump(compile(state, FACTS, nodeId)), `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`);
+      }
+    }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 150) },
+  );
+});
+
+test('the indexes of a state that was changed step by step equal those of one loaded at once, and records survive the store', () => {
+  fc.assert(
+    fc.property(fc.array(wish, { maxLength: 60 }), (wishes) => {
+      const state = new ClusterState();
+      const ctx = context();
+      for (const next of [...START, ...wishes]) {
+        const changes = refusedIsFine(() => decide(state, ctx, next));
+        if (changes !== undefined) state.apply(changes);
+      }
+      const loaded = new ClusterState();
+      loaded.apply({ put: [...state.all()].map((resource) => parseResource(JSON.parse(JSON.stringify(resource)))), remove: [] });
+      for (const nodeId of NODES) assert.deepEqual(dump(compile(loaded, FACTS, nodeId)), dump(compile(state, FACTS, nodeId)));
+    }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 50) },
+  );
+});
+
+test('every body that is rendered parses back to itself, and digests do not depend on order', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of START) state.apply(decide(state, ctx, next));
+  const sha256 = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+  const kinds = new Set<string>();
+  for (const nodeId of NODES) {
+    const plan = compile(state, FACTS, nodeId);
+    const reversed = new Plan();
+    for (const ref of [...plan.refs()].toReversed()) {
+      kinds.add(ref.kind);
+      const body = plan.get(ref.kind, ref.key);
+      assert.ok(body !== undefined);
+      const parsed = parsePlanBody(ref.kind, PLAN_VERSIONS[ref.kind], JSON.parse(JSON.stringify(body)));
+      assert.deepEqual(parsed, body, `${ref.kind} ${ref.key}`);
+      reversed.set(ref.kind, ref.key, parsed);
+    }
+    assert.deepEqual(planDigests(reversed, sha256), planDigests(plan, sha256));
+  }
+  assert.deepEqual([...kinds].toSorted(), Object.keys(PLAN_VERSIONS).toSorted(), 'the example has every kind');
+});
+
+test('one port of a large segment changes a handful of resources per node, not the segment', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of START) state.apply(decide(state, ctx, next));
+  const network = [...state.networks.values()].find((candidate) => [...state.portsOf(candidate.id)].length > 0);
+  assert.ok(network !== undefined);
+  const subnet = createSubnet(state, ctx, {
+    networkId: network.id,
+    name: '',
+    description: '',
+    cidr: parseCidr('10.9.0.0/16'),
+    gatewayIp: undefined,
+    enableDhcp: true,
+    dnsNameservers: [],
+    allocationPools: undefined,
+  });
+  state.apply(subnet);
+  const create = (): Changes & { port: Resource } =>
+    createPort(state, ctx, {
+      networkId: network.id,
+      name: '',
+      description: '',
+      adminStateUp: true,
+      mac: undefined,
+      fixedIps: [{ subnetId: subnet.subnet.id, address: undefined }],
+      securityGroups: undefined,
+      portSecurityEnabled: undefined,
+      deviceId: '',
+      deviceOwner: '',
+    });
+  const place = (changes: ReturnType<typeof create>): number => {
+    applyAffected(state, changes);
+    const instance = createInstance(state, ctx, {
+      tenantId: network.tenantId,
+      name: '',
+      command: ['true'],
+      portId: changes.port.id as never,
+      addressing: 'static',
+      nodeId: undefined,
+    });
+    applyAffected(state, instance);
+    const nodeId = [...state.nodesOf(network.id)][0];
+    assert.ok(nodeId !== undefined);
+    const affected = applyAffected(state, placeInstance(state, ctx, instance.instance.id, nodeId));
+    return [...affected.nodes()].reduce((sum, id) => sum + [...affected.of(id)].length, 0);
+  };
+  const atFirst = place(create());
+  for (let n = 0; n < 300; n += 1) place(create());
+  assert.ok(place(create()) <= atFirst + 2, 'the cost did not grow with 300 ports more');
+});
