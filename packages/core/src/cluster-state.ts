@@ -50,6 +50,8 @@ export class ClusterState {
   readonly instances = new Map<InstanceId, Instance>();
 
   readonly networkByVni = new Map<Vni, Network>();
+  /** SHA-256 of an API token, hex → whose it is. */
+  readonly tenantByTokenHash = new Map<string, Tenant>();
   readonly #networksByTenant = new Index<TenantId, NetworkId>();
   readonly #subnetsByNetwork = new Index<NetworkId, SubnetId>();
   readonly #portsByNetwork = new Index<NetworkId, PortId>();
@@ -313,6 +315,7 @@ export class ClusterState {
   #index(resource: Resource, verb: 'add' | 'remove'): void {
     switch (resource.kind) {
       case 'tenant':
+        setOrDelete(this.tenantByTokenHash, resource.tokenHash, resource, verb);
         break;
       case 'network':
         this.#networksByTenant[verb](resource.tenantId, resource.id);

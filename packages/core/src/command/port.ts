@@ -70,7 +70,22 @@ export function updatePort(
   if (old === undefined || network === undefined) throw new NotFound('port', id);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
   const { fixedIps, ...plain } = request;
-  const groups = request.securityGroups ?? (portSecurityEnabled ? old.securityGroups : []);
+  if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
+    throw new Conflict(
+      'port_security_has_groups',
+      `Port ${id} has security groups. Cannot disable port security or IP address until they are removed.`,
+      {
+        remedy: 'Set security_groups to an empty list in the same request.',
+      },
+    );
+  }
+  const placed = state.nodeOfPort(id);
+  if (request.mac !== undefined && request.mac !== old.mac && placed !== undefined) {
+    throw new Conflict('port_bound', `Unable to complete operation on port ${id}, port is already bound; its MAC address cannot change.`, {
+      remedy: 'Delete the instance that it is plugged in to first.',
+    });
+  }
+  const groups = request.securityGroups ?? old.securityGroups;
   const port = revised(context, old, {
     ...plain,
     portSecurityEnabled,

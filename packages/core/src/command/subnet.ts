@@ -71,6 +71,7 @@ export function updateSubnet(
 ): Changes & Readonly<{ subnet: Subnet }> {
   const old = state.subnets.get(id);
   if (old === undefined) throw new NotFound('subnet', id);
+  if (request.enableDhcp === true) checkCidr({ cidr: old.cidr, enableDhcp: true });
   if (request.allocationPools !== undefined) checkPools(old.cidr, request.allocationPools, old.gatewayIp);
   const subnet = revised(context, old, request);
   return { put: [subnet], remove: [], subnet };
@@ -107,7 +108,7 @@ function firstConcentrator(state: ClusterState, context: CommandContext, tenantI
   ];
 }
 
-function checkCidr(request: CreateSubnet): void {
+function checkCidr(request: Pick<CreateSubnet, 'cidr' | 'enableDhcp'>): void {
   const first = ipv4ToNumber(cidrNetwork(request.cidr));
   const refuse = (why: string): never => {
     throw new Refused('invalid_cidr', `Invalid input for operation: ${request.cidr} ${why}.`);
