@@ -1,5 +1,5 @@
 import type { PlanRef } from '@weft/core/plan/plan';
-import { planRefText } from '@weft/core/plan/plan';
+import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { Plan } from '@weft/core/plan/plan';
 import type { GroupBody } from '@weft/core/plan/group';
 import type { MemberBody } from '@weft/core/plan/member';
@@ -142,7 +142,8 @@ export class Dataplane {
       }
       return [...refs.values()];
     }
-    const given = [...changed];
+    // A caller may hand back what failed, and `node` among it: the node's own objects are looked at every time anyway.
+    const given = [...changed].filter((ref) => isPlanKind(ref.kind));
     const gatewayVnis = new Set<number>();
     for (const ref of given) {
       if (ref.kind !== 'gateway') continue;
