@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { WeftError } from '@weft/core/weft-error';
 import { FileLock } from '@weft/sys/flock';
+import { isSysError } from '@weft/sys/sys-error';
 
 /** Another lab runs on this machine. */
 export class LabBusy extends WeftError {
@@ -30,9 +31,10 @@ export class LabLock implements Disposable {
 
   /** Throws {@link LabBusy}. */
   static acquire(path: string): LabLock {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     for (;;) {
-      const lock = FileLock.tryAcquire(path);
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      const lock = tryAcquire(path);
+      if (lock === 'gone') continue;
       if (lock === undefined) throw new LabBusy(path, lockHolder(path) ?? 'unknown');
       if (isUnlinked(path)) {
         lock[Symbol.dispose]();
@@ -46,8 +48,28 @@ export class LabLock implements Disposable {
   [Symbol.dispose](): void {
     if (this.#lock === undefined) return;
     rmSync(this.path, { force: true });
+    removeIfEmpty(dirname(this.path));
     this.#lock[Symbol.dispose]();
     this.#lock = undefined;
+  }
+}
+
+/** `gone`: the directory was removed, by a lab that was ending, since it was made. */
+function tryAcquire(path: string): FileLock | 'gone' | undefined {
+  try {
+    return FileLock.tryAcquire(path);
+  } catch (error) {
+    if (isSysError(error, 'ENOENT')) return 'gone';
+    throw error;
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    // Somebody is taking the lock already, or has put something beside it.
+    if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

@@ -44,7 +44,7 @@ void test('the lock names its holder, excludes a second lab and leaves no file',
       (error) => error instanceof LabBusy && error.message.includes(`pid ${process.pid}`),
     );
   }
-  assert.equal(existsSync(path), false);
+  assert.equal(existsSync(join(dir, 'lab')), false);
   LabLock.acquire(path)[Symbol.dispose]();
 });
 

@@ -1,0 +1,77 @@
+/** The files that a node of the lab starts with: certificates and configuration. YAML is written as JSON, which it contains. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseUuid } from '@weft/core/uuid';
+import type { NodeId } from '@weft/core/uuid';
+import { createAuthority, issueLeaf } from '@weft/pki/certificate';
+import type { Identity } from '@weft/pki/certificate';
+import { Role, oidsOfRoles } from '@weft/ssntp/role';
+import { UPLINK_IFNAME } from './topology.ts';
+import type { LabNodeName, LabNodeSpec, Topology } from './topology.ts';
+import type { LabPaths } from './lab-paths.ts';
+
+/** Longer than anybody keeps a lab, shorter than anybody would want to keep its keys. */
+const CERTIFICATE_DAYS = 30;
+
+/** A node's id is the UUID in its certificate. */
+export type NodeIds = ReadonlyMap<LabNodeName, NodeId>;
+
+/** Makes the authority, and directories, certificate and configuration of every node that runs a daemon. */
+export async function writeLabFiles(options: Readonly<{ paths: LabPaths; topology: Topology }>): Promise<NodeIds> {
+  const { paths, topology } = options;
+  const authority = await createAuthority({ name: 'Weft lab', days: CERTIFICATE_DAYS });
+  await mkdir(paths.root, { recursive: true });
+  await writeFile(paths.ca, authority.certPem);
+  const nodes = topology.nodes.filter((node) => node.daemon !== undefined);
+  const ids = await Promise.all(nodes.map((node) => writeNode(options, authority, node)));
+  return new Map(ids);
+}
+
+async function writeNode(
+  { paths, topology }: Readonly<{ paths: LabPaths; topology: Topology }>,
+  authority: Identity,
+  node: LabNodeSpec,
+): Promise<[LabNodeName, NodeId]> {
+  const id = parseUuid<NodeId>(randomUUID());
+  const server = node.daemon === 'server';
+  const leaf = await issueLeaf(authority, {
+    uuid: id,
+    oids: oidsOfRoles(rolesOf(node)),
+    name: node.name,
+    days: CERTIFICATE_DAYS,
+    ...(server ? { dnsNames: ['localhost'], ipAddresses: [topology.controlHost, '127.0.0.1'] } : {}),
+  });
+  const directories = paths.node(node.name);
+  for (const directory of Object.values(directories)) await mkdir(directory, { recursive: true, mode: 0o700 });
+  const files = {
+    ca: join(directories.etc, 'ca.pem'),
+    cert: join(directories.etc, 'node.pem'),
+    key: join(directories.etc, 'node.key'),
+  };
+  await writeFile(files.ca, authority.certPem);
+  await writeFile(files.cert, leaf.certPem);
+  await writeFile(files.key, leaf.keyPem, { mode: 0o600 });
+  const common = { ...files, stateDir: directories.state, runDir: directories.run };
+  const config = server ? serverConfig(topology) : launcherConfig(topology, node);
+  await writeFile(join(directories.etc, `${node.daemon}.yaml`), `${JSON.stringify({ ...common, ...config }, undefined, 2)}\n`);
+  return [node.name, id];
+}
+
+function rolesOf(node: LabNodeSpec): number {
+  if (node.daemon === 'server') return Role.Scheduler | Role.Controller;
+  return node.roles.reduce((mask, role) => mask | (role === 'compute' ? Role.CNAgent : Role.NetworkingAgent), 0);
+}
+
+function serverConfig(topology: Topology): object {
+  return {
+    ssntp: { host: topology.controlHost, port: topology.ssntpPort },
+    https: { host: topology.controlHost, port: topology.httpsPort },
+    cluster: { computeCidrs: [topology.wires.data], managementCidrs: [topology.wires.management], uplink: topology.uplink },
+  };
+}
+
+function launcherConfig(topology: Topology, node: LabNodeSpec): object {
+  const uplink = node.legs.some((leg) => leg.wire === 'uplink') ? { uplink: UPLINK_IFNAME } : {};
+  return { servers: [`${topology.controlHost}:${topology.ssntpPort}`], roles: node.roles, ...uplink };
+}

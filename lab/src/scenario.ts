@@ -1,0 +1,205 @@
+/**
+ * Two tenants who know nothing of each other and have chosen the very same addresses – IP and MAC alike.
+ *
+ *                 compute1                    compute2
+ *     red    alpha .11  bravo .12        charlie .13  dhcp .14     mesh: nodes talk directly
+ *     blue   alpha .11  bravo .12        charlie .13               concentrator: by way of the network node
+ *     red    open1 .21                   open2 .22                 ports without port security: where forged frames may arrive
+ *
+ * Made through the REST API alone, each tenant with its own token; only the topology is the administrator's to choose.
+ */
+import { join } from 'node:path';
+import type { WeftClient } from '@weft/api/client';
+import { parseCidr } from '@weft/core/cidr';
+import type { Cidr } from '@weft/core/cidr';
+import { parseIpv4 } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+import { parseMac } from '@weft/core/mac';
+import type { Mac } from '@weft/core/mac';
+import type { Topology as NetworkTopology } from '@weft/core/resource';
+import { parseUuid } from '@weft/core/uuid';
+import type { ConcentratorId, InstanceId, NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import { parseVni } from '@weft/core/vni';
+import type { Vni } from '@weft/core/vni';
+import { workloadPlace } from '@weft/dataplane/names';
+import { netnsIsPinned } from '@weft/sys/netns';
+import type { Lab } from './cluster.ts';
+import type { LabNodeName } from './topology.ts';
+import { waitFor } from './wait.ts';
+
+export const TENANT_CIDR = parseCidr('10.0.0.0/24');
+export const TENANT_GATEWAY = parseIpv4('10.0.0.1');
+/** Runs until it is told to stop. */
+const WORKLOAD_COMMAND = ['sleep', 'infinity'];
+const ACTIVE_MS = 30_000;
+
+export type TenantName = 'red' | 'blue';
+
+export type WorkloadSpec = Readonly<{
+  name: string;
+  node: LabNodeName;
+  ip: Ipv4;
+  mac: Mac;
+  addressing: 'static' | 'dhcp';
+  portSecurity: boolean;
+}>;
+
+/** A workload that runs. */
+export type Workload = WorkloadSpec & Readonly<{ tenant: TenantName; instanceId: InstanceId; portId: PortId }>;
+
+export type LabTenant = Readonly<{
+  name: TenantName;
+  id: TenantId;
+  token: string;
+  client: WeftClient;
+  networkId: NetworkId;
+  subnetId: SubnetId;
+  cidr: Cidr;
+  vni: Vni;
+  topology: NetworkTopology;
+  concentratorId: ConcentratorId;
+  /** The address that the outside sees. */
+  uplinkAddress: Ipv4;
+  workloads: ReadonlyMap<string, Workload>;
+}>;
+
+export type Scenario = Readonly<Record<TenantName, LabTenant>>;
+
+export function workloadSpec(
+  name: string,
+  node: LabNodeName,
+  last: number,
+  options: Readonly<{ addressing?: 'dhcp'; portSecurity?: false }> = {},
+): WorkloadSpec {
+  return {
+    name,
+    node,
+    ip: parseIpv4(`10.0.0.${last}`),
+    mac: parseMac(`02:00:0a:00:00:${last.toString().padStart(2, '0')}`),
+    addressing: options.addressing ?? 'static',
+    portSecurity: options.portSecurity ?? true,
+  };
+}
+
+const COMMON = [workloadSpec('alpha', 'compute1', 11), workloadSpec('bravo', 'compute1', 12), workloadSpec('charlie', 'compute2', 13)];
+
+const WORKLOADS: Readonly<Record<TenantName, readonly WorkloadSpec[]>> = {
+  red: [
+    ...COMMON,
+    workloadSpec('dhcp', 'compute2', 14, { addressing: 'dhcp' }),
+    workloadSpec('open1', 'compute1', 21, { portSecurity: false }),
+    workloadSpec('open2', 'compute2', 22, { portSecurity: false }),
+  ],
+  blue: COMMON,
+};
+
+const TOPOLOGIES: Readonly<Record<TenantName, NetworkTopology>> = { red: 'mesh', blue: 'concentrator' };
+
+/** Makes both tenants, and waits until every workload runs and its port works. Throws ApiError, DeadlinePassed. */
+export async function weave(lab: Lab, deps: Readonly<{ progress: (text: string) => void }>): Promise<Scenario> {
+  const [red, blue] = await Promise.all((['red', 'blue'] as const).map((name) => weaveTenant(lab, name)));
+  await lab.publishTokens({ red: red!.token, blue: blue!.token });
+  const workloads = red!.workloads.size + blue!.workloads.size;
+  deps.progress(`wove two tenants with the same addresses (${TENANT_CIDR}), ${workloads} workloads on two nodes`);
+  return { red: red!, blue: blue! };
+}
+
+async function weaveTenant(lab: Lab, name: TenantName): Promise<LabTenant> {
+  const admin = lab.client();
+  const { id, token } = await admin.tenants.create({ name });
+  const client = lab.client(token);
+  const network = await admin.networks.create({ name: 'net', tenant_id: id, 'weft:topology': TOPOLOGIES[name] });
+  const subnet = await client.subnets.create({ name: 'subnet', network_id: network.id, cidr: TENANT_CIDR, ip_version: 4 });
+  const fabric = { networkId: parseUuid<NetworkId>(network.id), subnetId: parseUuid<SubnetId>(subnet.id) };
+  const workloads = new Map<string, Workload>();
+  for (const spec of WORKLOADS[name]) workloads.set(spec.name, await createWorkload(lab, client, name, fabric, spec));
+  for (const workload of workloads.values()) await workloadActive(lab, client, workload);
+  const concentrator = await concentratorActive(lab, parseUuid<TenantId>(id));
+  return {
+    name,
+    id: parseUuid<TenantId>(id),
+    token,
+    client,
+    ...fabric,
+    cidr: TENANT_CIDR,
+    vni: parseVni(network['provider:segmentation_id']),
+    topology: TOPOLOGIES[name],
+    ...concentrator,
+    workloads,
+  };
+}
+
+/** Makes a port and an instance on it. It is not waited for. */
+export async function createWorkload(
+  lab: Lab,
+  client: WeftClient,
+  tenant: TenantName,
+  fabric: Readonly<{ networkId: NetworkId; subnetId: SubnetId }>,
+  spec: WorkloadSpec,
+): Promise<Workload> {
+  const port = await client.ports.create({
+    name: spec.name,
+    network_id: fabric.networkId,
+    mac_address: spec.mac,
+    fixed_ips: [{ subnet_id: fabric.subnetId, ip_address: spec.ip }],
+    ...(spec.portSecurity ? {} : { port_security_enabled: false, security_groups: [] }),
+  });
+  const instance = await client.instances.create({
+    name: spec.name,
+    command: WORKLOAD_COMMAND,
+    port_id: port.id,
+    addressing: spec.addressing,
+    node_id: lab.nodeId(spec.node),
+  });
+  return { ...spec, tenant, portId: parseUuid<PortId>(port.id), instanceId: parseUuid<InstanceId>(instance.id) };
+}
+
+/** Waits until the workload runs and its port is up on its node and its gateway. */
+export async function workloadActive(lab: Lab, client: WeftClient, workload: Workload): Promise<void> {
+  const what = `${workload.tenant}/${workload.name}`;
+  const where = lab.daemon(workload.node).logPath;
+  await waitFor({ expected: `${what} to be active on ${workload.node}`, withinMs: ACTIVE_MS, where, signal: lab.signal }, async () => {
+    lab.checkDaemons();
+    const instance = await client.instances.show(workload.instanceId);
+    if (instance.status !== 'active')
+      return { seen: `instance ${instance.status}${instance.error === null ? '' : `: ${instance.error.message}`}` };
+    const port = await client.ports.show(workload.portId);
+    return port.status === 'ACTIVE' ? { done: undefined } : { seen: `instance active, port ${port.status}` };
+  });
+}
+
+/** Deletes a workload's instance and port, and waits until its node has forgotten the instance. */
+export async function deleteWorkload(lab: Lab, client: WeftClient, workload: Workload): Promise<void> {
+  await client.instances.delete(workload.instanceId);
+  await client.ports.delete(workload.portId);
+  const pin = workloadPin(lab, workload);
+  await waitFor(
+    {
+      expected: `${workload.name} to be gone from ${workload.node}`,
+      withinMs: ACTIVE_MS,
+      where: lab.daemon(workload.node).logPath,
+      signal: lab.signal,
+    },
+    () => (netnsIsPinned(pin) ? { seen: `its namespace ${pin}` } : { done: undefined }),
+  );
+}
+
+async function concentratorActive(
+  lab: Lab,
+  tenantId: TenantId,
+): Promise<Readonly<{ concentratorId: ConcentratorId; uplinkAddress: Ipv4 }>> {
+  const where = lab.daemon('network').logPath;
+  return waitFor({ expected: 'the tenant’s concentrator to be active', withinMs: ACTIVE_MS, where, signal: lab.signal }, async () => {
+    lab.checkDaemons();
+    const found = (await lab.client().concentrators.list()).find((each) => each.tenant_id === tenantId);
+    if (found === undefined) return { seen: 'none' };
+    if (found.status !== 'active' || found.uplink_address === null)
+      return { seen: `${found.status}: ${found.error?.message ?? 'no error'}` };
+    return { done: { concentratorId: parseUuid<ConcentratorId>(found.id), uplinkAddress: parseIpv4(found.uplink_address) } };
+  });
+}
+
+/** Where the workload's namespace is pinned on its node. */
+export function workloadPin(lab: Lab, workload: Pick<Workload, 'node' | 'instanceId'>): string {
+  return join(lab.paths.node(workload.node).run, 'netns', workloadPlace(workload.instanceId));
+}
