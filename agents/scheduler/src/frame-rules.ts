@@ -3,10 +3,9 @@
  * Adapted from ssntp.md §7.1 and ciao.md §2.
  */
 import type { Uuid } from '@weft/core/uuid';
+import { NIL_UUID } from '@weft/core/uuid';
 import type { Frame } from '@weft/ssntp/frame';
-import { framePayload } from '@weft/ssntp/frame';
 import { Command, ErrorOperand, EventOperand, FrameType, Status, frameKey } from '@weft/ssntp/operands';
-import { decodePayload } from '@weft/ssntp/payload';
 import { parseConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
 import { parseNodeFailure, parseStartFailure } from '@weft/ssntp/payloads/failure';
 import { parseDelete, parseEvacuate, parseRestore } from '@weft/ssntp/payloads/instance-command';
@@ -38,9 +37,11 @@ export type Claims = Readonly<{
 
 export type FrameRule = Readonly<{ from: number }> &
   (
-    | Readonly<{ kind: 'start' | 'configure' | 'ready' | 'attach-volume' | 'concentrator-added' | 'routed' }>
+    | Readonly<{ kind: 'start' | 'configure' | 'ready' | 'attach-volume' | 'routed' }>
     | Readonly<{ kind: 'status'; status: Exclude<NodeStatus, 'connected' | 'ready'> }>
     | Readonly<{ kind: 'to-controllers' | 'to-agent' | 'to-concentrator'; claims: (payload: unknown) => Claims }>
+    /** To all controllers, with the sender's node written into the event under `key`: these say what happened but not where. */
+    | Readonly<{ kind: 'vouched'; key: string; parse: (payload: unknown) => object; concentratorOf?: (payload: unknown) => Uuid }>
     /** Complaints of a peer about our frames: logged, answered by nothing. */
     | Readonly<{ kind: 'complaint' }>
   );
@@ -73,9 +74,9 @@ const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
   [frameKey(STATUS, Status.Synced), { from: NODES, kind: 'routed' }],
   [frameKey(STATUS, Status.Reply), { from: EVERYBODY, kind: 'routed' }],
 
-  [frameKey(ERROR, ErrorOperand.StartFailure), toControllers(LAUNCHERS, (value) => ({ sender: parseStartFailure(value).node_uuid }))],
-  [frameKey(ERROR, ErrorOperand.DeleteFailure), toControllers(LAUNCHERS, (value) => ({ sender: parseNodeFailure(value).node_uuid }))],
-  [frameKey(ERROR, ErrorOperand.AttachVolumeFailure), toControllers(LAUNCHERS, (value) => ({ sender: parseNodeFailure(value).node_uuid }))],
+  [frameKey(ERROR, ErrorOperand.StartFailure), failure((value) => parseStartFailure(value).node_uuid)],
+  [frameKey(ERROR, ErrorOperand.DeleteFailure), failure((value) => parseNodeFailure(value).node_uuid)],
+  [frameKey(ERROR, ErrorOperand.AttachVolumeFailure), failure((value) => parseNodeFailure(value).node_uuid)],
   [frameKey(ERROR, ErrorOperand.AssignPublicIPFailure), fromGateway((value) => parsePublicIpFailure(value).concentrator_uuid)],
   [frameKey(ERROR, ErrorOperand.UnassignPublicIPFailure), fromGateway((value) => parsePublicIpFailure(value).concentrator_uuid)],
   [frameKey(ERROR, ErrorOperand.InvalidPayload), { from: EVERYBODY, kind: 'routed' }],
@@ -83,21 +84,31 @@ const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
 
   [frameKey(EVENT, EventOperand.TenantAdded), hint((value) => parseTenantAdded(value))],
   [frameKey(EVENT, EventOperand.TenantRemoved), hint((value) => parseTenantRemoved(value))],
-  [frameKey(EVENT, EventOperand.ConcentratorInstanceAdded), { from: GATEWAYS, kind: 'concentrator-added' }],
+  [
+    frameKey(EVENT, EventOperand.ConcentratorInstanceAdded),
+    {
+      from: GATEWAYS,
+      kind: 'vouched',
+      key: 'concentrator_instance_added',
+      parse: parseConcentratorInstanceAdded,
+      concentratorOf: (value) => parseConcentratorInstanceAdded(value).instance_uuid,
+    },
+  ],
   [frameKey(EVENT, EventOperand.PublicIPAssigned), fromGateway((value) => parsePublicIpAssigned(value).concentrator_uuid)],
   [frameKey(EVENT, EventOperand.PublicIPUnassigned), fromGateway((value) => parsePublicIpUnassigned(value).concentrator_uuid)],
-  [frameKey(EVENT, EventOperand.InstanceDeleted), toControllers(LAUNCHERS, (value) => checked(parseInstanceDeleted(value)))],
-  [frameKey(EVENT, EventOperand.InstanceStopped), toControllers(LAUNCHERS, (value) => checked(parseInstanceStopped(value)))],
+  [
+    frameKey(EVENT, EventOperand.InstanceDeleted),
+    { from: LAUNCHERS, kind: 'vouched', key: 'instance_deleted', parse: parseInstanceDeleted },
+  ],
+  [
+    frameKey(EVENT, EventOperand.InstanceStopped),
+    { from: LAUNCHERS, kind: 'vouched', key: 'instance_stopped', parse: parseInstanceStopped },
+  ],
 ]);
 
 /** Undefined for a frame that nobody may send to a scheduler. */
 export function ruleOf(frame: Frame): FrameRule | undefined {
   return RULES.get(frameKey(frame.type, frame.operand));
-}
-
-/** The concentrator that a ConcentratorInstanceAdded announces. Throws InvalidValue or PayloadError. */
-export function announcedConcentrator(frame: Frame): Uuid {
-  return parseConcentratorInstanceAdded(decodePayload(framePayload(frame))).instance_uuid;
 }
 
 function toControllers(from: number, claims: (payload: unknown) => Claims): FrameRule {
@@ -106,6 +117,11 @@ function toControllers(from: number, claims: (payload: unknown) => Claims): Fram
 
 function fromGateway(concentratorOf: (payload: unknown) => Uuid): FrameRule {
   return toControllers(GATEWAYS, (payload) => ({ speaksFor: concentratorOf(payload) }));
+}
+
+/** A failure names its node: one without would look like the scheduler's own. */
+function failure(nodeOf: (payload: unknown) => Uuid | undefined): FrameRule {
+  return toControllers(LAUNCHERS, (payload) => ({ sender: nodeOf(payload) ?? NIL_UUID }));
 }
 
 function toAgent(agentOf: (payload: unknown) => Uuid): FrameRule {
@@ -122,9 +138,4 @@ function hint(parse: (payload: unknown) => Readonly<{ agent_uuid: Uuid; concentr
     return { sender: agent_uuid, concentrator: concentrator_uuid };
   };
   return { from: LAUNCHERS, kind: 'to-concentrator', claims };
-}
-
-/** For frames that were parsed only to refuse bad ones here, at the first border. */
-function checked(_parsed: object): Claims {
-  return {};
 }

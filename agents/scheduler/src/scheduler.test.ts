@@ -111,8 +111,9 @@ function start(memMb: number, requirements: object = {}): object {
   return { start: { instance_uuid: instance, requirements: { mem_mb: memMb, vcpus: 1, ...requirements } } };
 }
 
-function added(instance_uuid: Uuid): object {
-  return { concentrator_instance_added: { instance_uuid, concentrator_ip: '10.88.0.2', concentrator_mac: '02:00:00:00:00:01' } };
+function added(instance_uuid: Uuid, node_uuid: Uuid = testUuid(9)): object {
+  const event = { instance_uuid, concentrator_ip: '10.88.0.2', concentrator_mac: '02:00:00:00:00:01', node_uuid };
+  return { concentrator_instance_added: event };
 }
 
 function tenantAdded(agent_uuid: Uuid): object {
@@ -215,7 +216,12 @@ test('STATS and instance events of a node go to every controller', async () => {
   node.send(ERROR, ErrorOperand.StartFailure, { node_uuid: node.uuid, instance_uuid: instance, reason: 'launch_failure', restart: false });
   for (const controller of controllers) {
     assert.equal(((await controller.takePayload('COMMAND STATS')) as { mem_available_mb: number }).mem_available_mb, 90);
-    assert.deepEqual(await controller.takePayload('EVENT InstanceDeleted'), { instance_deleted: { instance_uuid: instance } });
+    const deleted = { instance_uuid: instance, node_uuid: node.uuid };
+    assert.deepEqual(
+      await controller.takePayload('EVENT InstanceDeleted'),
+      { instance_deleted: deleted },
+      'with the node that it came from',
+    );
     await controller.take('ERROR StartFailure');
   }
 });
@@ -303,6 +309,7 @@ test('a node that speaks for another, or with a broken payload, is told so and d
     [STATUS, Status.READY, { ...ready(node.uuid, 1), mem_total_mb: 'much' }, /ready\.mem_total_mb/],
     [COMMAND, Command.STATS, ready(testUuid(9), 5_000), /which sent it/],
     [EVENT, EventOperand.TenantAdded, tenantAdded(testUuid(9)), /which sent it/],
+    [ERROR, ErrorOperand.StartFailure, { instance_uuid: instance, reason: 'full_cloud' }, /which sent it/],
     [EVENT, EventOperand.InstanceDeleted, { instance_deleted: {} }, /instance_deleted\.instance_uuid/],
     [EVENT, EventOperand.InstanceDeleted, undefined, /payload/],
   ];
@@ -316,7 +323,7 @@ test('a node that speaks for another, or with a broken payload, is told so and d
   await settle();
   assert.deepEqual(controller.frames, []);
   assert.equal(cluster.node(2)?.memAvailableMb, 100);
-  assert.equal(cluster.warnings.length, 4, 'one line for each kind of frame');
+  assert.equal(cluster.warnings.length, 5, 'one line for each kind of frame');
 });
 
 test('a bad START is answered InvalidPayload and reserves nothing', async () => {
@@ -360,7 +367,7 @@ test("a concentrator's frames find its host, which is the one that announced it 
   compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
   await until(() => cluster.scheduler.status().counters.dropped === 1, 'a hint without a host is dropped');
   first.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
-  assert.deepEqual(await controller.takePayload('EVENT ConcentratorInstanceAdded'), added(concentrator));
+  assert.deepEqual(await controller.takePayload('EVENT ConcentratorInstanceAdded'), added(concentrator, first.uuid));
   compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
   assert.deepEqual(await first.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid));
   second.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));

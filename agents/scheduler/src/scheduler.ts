@@ -29,7 +29,7 @@ import { Role, hasAnyRole, roleName } from '@weft/ssntp/role';
 import { SsntpServer } from '@weft/ssntp/server';
 import type { CloseReason, Session } from '@weft/ssntp/session';
 import type { Claims, FrameRule } from './frame-rules.ts';
-import { NODES, announcedConcentrator, ruleOf } from './frame-rules.ts';
+import { NODES, ruleOf } from './frame-rules.ts';
 import type { NodeRecord } from './node-table.ts';
 import { NodeTable } from './node-table.ts';
 import { requirementsOf } from './placement.ts';
@@ -184,9 +184,12 @@ export class Scheduler {
         const { concentrator } = this.#checkedClaims(session, rule.claims(decodePayload(framePayload(frame))));
         return this.#forward(concentrator === undefined ? undefined : this.#concentratorHosts.get(concentrator), frame);
       }
-      case 'concentrator-added':
-        this.#concentratorHosts.set(announcedConcentrator(frame), session.peerUuid);
-        return this.#toControllers(frame);
+      case 'vouched': {
+        const payload = decodePayload(framePayload(frame));
+        const event = { ...rule.parse(payload), node_uuid: session.peerUuid };
+        if (rule.concentratorOf !== undefined) this.#concentratorHosts.set(rule.concentratorOf(payload), session.peerUuid);
+        return this.#toControllers(plainFrame(frame.type, frame.operand, encodePayload({ [rule.key]: event })));
+      }
       case 'ready': {
         const ready = parseReady(decodePayload(framePayload(frame)));
         this.#checkedClaims(session, { sender: ready.node_uuid });

@@ -10,7 +10,7 @@ import { WeftError } from '@weft/core/weft-error';
 import type { JsonGeneralName, X509Certificate } from '@peculiar/x509';
 import { loadX509 } from './x509.ts';
 
-/** A certificate and its private key: X.509 and PKCS #8, both PEM. The key is a secret: {@link file://./secret-file.ts}. */
+/** A certificate and its private key: X.509 and PKCS #8, both PEM. The key is a secret: write it with `writeSecret`. */
 export type Identity = Readonly<{ certPem: string; keyPem: string }>;
 
 export type AuthorityOptions = Readonly<{

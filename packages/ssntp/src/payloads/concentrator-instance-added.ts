@@ -2,7 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { parseMac } from '@weft/core/mac';
-import type { ConcentratorId, TenantId } from '@weft/core/uuid';
+import type { ConcentratorId, NodeId, TenantId } from '@weft/core/uuid';
 import { PayloadMap } from '../payload-map.ts';
 
 /** EVENT ConcentratorInstanceAdded: a gateway runs at the sender; `concentrator_ip` is the VTEP that it is reached at. */
@@ -11,6 +11,8 @@ export type ConcentratorInstanceAdded = Readonly<{
   tenant_uuid: TenantId | undefined;
   concentrator_ip: Ipv4;
   concentrator_mac: Mac;
+  /** The node that hosts it: written by the scheduler, whatever the sender says. The receiver checks that it was placed there. */
+  node_uuid?: NodeId | undefined;
 }>;
 
 export function parseConcentratorInstanceAdded(value: unknown): ConcentratorInstanceAdded {
@@ -20,5 +22,6 @@ export function parseConcentratorInstanceAdded(value: unknown): ConcentratorInst
     tenant_uuid: map.optionalUuid<TenantId>('tenant_uuid'),
     concentrator_ip: map.parsed('concentrator_ip', parseIpv4),
     concentrator_mac: map.parsed('concentrator_mac', parseMac),
+    node_uuid: map.optionalUuid<NodeId>('node_uuid'),
   };
 }

@@ -1,13 +1,22 @@
-import type { InstanceId } from '@weft/core/uuid';
+import type { InstanceId, NodeId } from '@weft/core/uuid';
 import { PayloadMap } from '../payload-map.ts';
 
 /** EVENT InstanceDeleted and InstanceStopped, under `instance_deleted:` and `instance_stopped:`. */
-export type InstanceEvent = Readonly<{ instance_uuid: InstanceId }>;
+export type InstanceEvent = Readonly<{
+  instance_uuid: InstanceId;
+  /** The node whose session it came from: written by the scheduler, whatever the sender says. The receiver checks that the instance is there. */
+  node_uuid?: NodeId | undefined;
+}>;
 
 export function parseInstanceDeleted(value: unknown): InstanceEvent {
-  return { instance_uuid: new PayloadMap(value, 'payload').map('instance_deleted').uuid<InstanceId>('instance_uuid') };
+  return parseInstanceEvent(value, 'instance_deleted');
 }
 
 export function parseInstanceStopped(value: unknown): InstanceEvent {
-  return { instance_uuid: new PayloadMap(value, 'payload').map('instance_stopped').uuid<InstanceId>('instance_uuid') };
+  return parseInstanceEvent(value, 'instance_stopped');
+}
+
+function parseInstanceEvent(value: unknown, key: string): InstanceEvent {
+  const map = new PayloadMap(value, 'payload').map(key);
+  return { instance_uuid: map.uuid<InstanceId>('instance_uuid'), node_uuid: map.optionalUuid<NodeId>('node_uuid') };
 }
