@@ -1,0 +1,251 @@
+import type { ClusterConfig } from '@weft/core/command/context';
+import { oneOf } from '@weft/core/fields';
+import { parseSynced } from '@weft/core/plan/sync';
+import type { Sync } from '@weft/core/plan/sync';
+import type { NodeRole } from '@weft/core/resource';
+import type { ConcentratorId, NodeId, Uuid } from '@weft/core/uuid';
+import { WeftError, errorInfo } from '@weft/core/weft-error';
+import type { SsntpClientHandler } from '@weft/ssntp/client';
+import { framePayload, plainFrame, routedFrame } from '@weft/ssntp/frame';
+import type { Frame } from '@weft/ssntp/frame';
+import type { Logger } from '@weft/ssntp/logger';
+import { Command, ErrorOperand, EventOperand, FrameType, Status, frameKey, frameName } from '@weft/ssntp/operands';
+import { decodePayload, encodePayload } from '@weft/ssntp/payload';
+import { PayloadMap } from '@weft/ssntp/payload-map';
+import { parseConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
+import { parseStartFailure } from '@weft/ssntp/payloads/failure';
+import { parseInstanceDeleted, parseInstanceStopped } from '@weft/ssntp/payloads/instance-event';
+import { invalidPayloadFrame, parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
+import { parseNodeConnected, parseNodeDisconnected } from '@weft/ssntp/payloads/node-event';
+import { parsePlacement } from '@weft/ssntp/payloads/placement';
+import { parseRequest, replyFrame } from '@weft/ssntp/payloads/request';
+import { parseStats } from '@weft/ssntp/payloads/stats';
+import type { Store } from '@weft/store/store';
+import { Cluster } from './cluster.ts';
+import type { ControllerClock, SchedulerLink } from './link.ts';
+import { NodeRegistry } from './node-registry.ts';
+import { Placement } from './placement.ts';
+import type { StatusSources } from './status.ts';
+
+export type ControllerOptions = Readonly<{ config: ClusterConfig }>;
+
+export type ControllerDeps = Readonly<{
+  store: Store;
+  /** Makes the connection to the scheduler, not started yet: `(handler) => new SsntpClient(options, { …, handler })`. */
+  connect: (handler: SsntpClientHandler) => SchedulerLink;
+  clock: ControllerClock;
+  /** In [0, 1). */
+  random: () => number;
+  randomUuid: () => string;
+  randomBytes: (count: number) => Uint8Array;
+  log: Logger;
+  /** What this process knows can no longer be trusted: it must end and be started again. */
+  fatal: (error: unknown) => void;
+}>;
+
+/** Reads a frame's payload and acts on it. Throws a WeftError for what cannot be read. */
+type FrameHandler = (payload: unknown, origin: Uuid | undefined) => Promise<void> | void;
+type FrameHandlers = ReadonlyMap<number, FrameHandler>;
+
+/**
+ * The controller without its REST border: state, plans, placement, and the SSNTP frames that feed them.
+ *
+ *     REST ─────▶ cluster ──plans──▶ nodes ──Sync──▶ scheduler ──▶ launchers
+ *                    ▲ └─unplaced──▶ placement ──START──▶ │
+ *                    └───────────────────────────────────┴── Synced, STATS, placements, events
+ */
+export class Controller {
+  readonly cluster: Cluster;
+  readonly nodes: NodeRegistry;
+  readonly #placement: Placement;
+  readonly #link: SchedulerLink;
+  readonly #log: Logger;
+  readonly #announced = new Map<ConcentratorId, NodeId>();
+  readonly #handlers: FrameHandlers;
+  /** What is under way on behalf of a frame; each owns its failure. */
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #complaints = new Set<string>();
+  #isConnected = false;
+
+  private constructor(cluster: Cluster, deps: ControllerDeps) {
+    this.cluster = cluster;
+    this.#log = deps.log;
+    this.#handlers = this.#frameHandlers();
+    this.#link = deps.connect({
+      connected: () => this.#connected(),
+      disconnected: () => this.#disconnected(),
+      frame: (frame) => this.#onFrame(frame),
+    });
+    const { clock, log, random } = deps;
+    this.nodes = new NodeRegistry({
+      cluster,
+      clock,
+      log,
+      send: (nodeId, sync) => this.#sendSync(nodeId, sync),
+      ready: () => this.#placement.retryNow(),
+    });
+    this.#placement = new Placement({
+      cluster,
+      clock,
+      log,
+      random,
+      send: (request) => this.#isConnected && this.#link.send(plainFrame(FrameType.COMMAND, Command.START, encodePayload(request))),
+    });
+    cluster.listen({
+      published: ({ changes }) => {
+        for (const record of changes.remove) {
+          if (record.kind === 'concentrator') this.#announced.delete(record.id);
+          if (record.kind === 'node') this.nodes.forget(record.id);
+        }
+      },
+      flushed: () => undefined,
+    });
+  }
+
+  /** Reads the store; nothing is sent before {@link start}. Throws as `Cluster.open`. */
+  static async open(options: ControllerOptions, deps: ControllerDeps): Promise<Controller> {
+    const { store, clock, randomUuid, randomBytes, fatal } = deps;
+    const cluster = await Cluster.open(options, { store, randomUuid, randomBytes, fatal, wallMs: () => clock.wallMs() });
+    return new Controller(cluster, deps);
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  /** Ends the connection and waits for what is under way. The store stays open: it is the caller's. */
+  async close(): Promise<void> {
+    this.#placement.close();
+    await this.#link.close();
+    await Promise.all(this.#tasks);
+    await this.nodes.drain();
+  }
+
+  /** Whether the scheduler can be asked for a place. */
+  get schedulerConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** For the statuses that the API shows. */
+  get statusSources(): StatusSources {
+    return {
+      state: this.cluster.state,
+      observe: (nodeId) => this.nodes.observe(nodeId),
+      placementError: (id) => this.#placement.errorOf(id),
+      announcedFrom: (id) => this.#announced.get(id),
+    };
+  }
+
+  #connected(): void {
+    this.#isConnected = true;
+    this.#placement.retryNow();
+  }
+
+  #disconnected(): void {
+    this.#isConnected = false;
+    this.#placement.disconnected();
+    this.nodes.allDisconnected();
+  }
+
+  #sendSync(nodeId: NodeId, sync: Sync): void {
+    // A frame that does not go out was for a connection that is gone; the next one begins with `ask`.
+    this.#link.send(routedFrame(FrameType.COMMAND, Command.Sync, nodeId, encodePayload(sync)));
+  }
+
+  /** A frame that cannot be read costs that frame, never the connection; its sender is told where that is possible. */
+  #onFrame(frame: Frame): void {
+    const origin = frame.body.kind === 'routed' ? frame.body.origin : undefined;
+    const handle = this.#handlers.get(frameKey(frame.type, frame.operand));
+    if (handle === undefined) {
+      this.#log.debug({ frame: frameName(frame.type, frame.operand), origin }, 'frame not for a controller');
+      return;
+    }
+    try {
+      const task = handle(decodePayload(framePayload(frame)), origin);
+      if (task !== undefined) this.#own(task, frame, origin);
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      this.#complain(frame, origin, error);
+      if (origin !== undefined && frame.type !== FrameType.ERROR) this.#link.send(invalidPayloadFrame(origin, frame, errorInfo(error)));
+    }
+  }
+
+  #own(task: Promise<void>, frame: Frame, origin: Uuid | undefined): void {
+    const owned = task
+      .catch((error: unknown) => this.#complain(frame, origin, error))
+      .finally(() => {
+        this.#tasks.delete(owned);
+      });
+    this.#tasks.add(owned);
+  }
+
+  /** One line per sender and reason: what is wrong once is wrong often. */
+  #complain(frame: Frame, origin: Uuid | undefined, error: unknown): void {
+    const info = errorInfo(error);
+    const key = `${frameKey(frame.type, frame.operand)} ${origin} ${info.code} ${info.message}`;
+    if (this.#complaints.has(key)) return;
+    if (this.#complaints.size > 1_000) this.#complaints.clear();
+    this.#complaints.add(key);
+    this.#log.warn({ frame: frameName(frame.type, frame.operand), origin, err: error }, 'frame refused');
+  }
+
+  #frameHandlers(): FrameHandlers {
+    const { COMMAND, STATUS, ERROR, EVENT } = FrameType;
+    return new Map<number, FrameHandler>([
+      [
+        frameKey(EVENT, EventOperand.NodeConnected),
+        (payload) => {
+          const { node_uuid, node_type } = parseNodeConnected(payload);
+          this.nodes.connected(node_uuid, node_type);
+        },
+      ],
+      [frameKey(EVENT, EventOperand.NodeDisconnected), (payload) => this.nodes.disconnected(parseNodeDisconnected(payload).node_uuid)],
+      [frameKey(STATUS, Status.Synced), (payload, origin) => this.nodes.synced(origin as NodeId, parseSynced(payload))],
+      [frameKey(COMMAND, Command.STATS), (payload) => this.nodes.stats(parseStats(payload), parseRoles(payload))],
+      [frameKey(STATUS, Status.Reply), (payload) => this.#placement.placed(parsePlacement(payload))],
+      [frameKey(ERROR, ErrorOperand.StartFailure), (payload) => this.#placement.startFailure(parseStartFailure(payload))],
+      [
+        frameKey(EVENT, EventOperand.InstanceDeleted),
+        (payload) => {
+          const { instance_uuid: id } = parseInstanceDeleted(payload);
+          this.nodes.instanceEvent(this.cluster.state.instances.get(id)?.nodeId, id, undefined);
+        },
+      ],
+      [
+        frameKey(EVENT, EventOperand.InstanceStopped),
+        (payload) => {
+          const { instance_uuid: id } = parseInstanceStopped(payload);
+          this.nodes.instanceEvent(this.cluster.state.instances.get(id)?.nodeId, id, 'stopped');
+        },
+      ],
+      [
+        frameKey(EVENT, EventOperand.ConcentratorInstanceAdded),
+        (payload) => {
+          const { instance_uuid: id, concentrator_ip } = parseConcentratorInstanceAdded(payload);
+          const node = this.cluster.state.nodeByVtep(concentrator_ip);
+          if (node !== undefined && this.cluster.state.concentrators.has(id)) this.#announced.set(id, node.id);
+        },
+      ],
+      [
+        frameKey(ERROR, ErrorOperand.InvalidPayload),
+        (payload, origin) => this.#log.warn({ origin, ...parseInvalidPayload(payload) }, 'a frame of ours was refused'),
+      ],
+      [frameKey(COMMAND, Command.Request), (payload, origin) => this.#refuseRequest(payload, origin)],
+    ]);
+  }
+
+  /** Nothing may be asked of the controller yet; whoever asks is told so and does not wait in vain. */
+  #refuseRequest(payload: unknown, origin: Uuid | undefined): void {
+    const { id, op } = parseRequest(payload);
+    const error = { code: 'unknown_request', message: `the controller does not know the request ${op}`, retryable: false };
+    if (origin !== undefined) this.#link.send(replyFrame(origin, { id, error }));
+  }
+}
+
+const parseRole = oneOf('compute', 'network');
+
+/** Weft's own addition to STATS; a node that does not send it has the roles that the scheduler told. */
+function parseRoles(payload: unknown): readonly NodeRole[] | undefined {
+  const map = new PayloadMap(payload, 'stats');
+  return map.has('weft_roles') ? map.list('weft_roles', parseRole) : undefined;
+}

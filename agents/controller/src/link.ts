@@ -1,0 +1,18 @@
+import type { Frame } from '@weft/ssntp/frame';
+
+/** The controller's connection to the scheduler, as much of it as is used here. `SsntpClient` is one. */
+export interface SchedulerLink {
+  /** Begins connecting, for ever. */
+  start(): void;
+  /** False when there is no connection. */
+  send(frame: Frame): boolean;
+  close(): Promise<void>;
+}
+
+/** Monotonic milliseconds and timers as SSNTP has them, and the time of day in milliseconds since 1970. */
+export interface ControllerClock {
+  now(): number;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  wallMs(): number;
+}
