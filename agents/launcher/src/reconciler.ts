@@ -8,7 +8,6 @@
  */
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import { planRefText } from '@weft/core/plan/plan';
-import { errorInfo } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
@@ -39,7 +38,8 @@ export type Applied = Readonly<{ epoch: string; revision: number; failed: Readon
 
 export type ReconcilerDeps = Readonly<{
   dataplane: DataplanePort;
-  followers: readonly Follower[];
+  /** They act after the data path, in this order. */
+  followers: () => readonly Follower[];
   desired: () => DesiredPlan | undefined;
   report: (applied: Applied) => void;
   clock: Clock;
@@ -62,8 +62,11 @@ export class Reconciler {
   #failures = 0;
   #lastPassMs = Number.NEGATIVE_INFINITY;
   #passing: Promise<void> | undefined;
+  /** A pass is under way, also while it is synchronous. */
+  #inPass = false;
   #timers: { soon?: unknown; retry?: unknown; resync?: unknown } = {};
   #applied: Applied | undefined;
+  #reported = '';
   #stopped = false;
 
   constructor(deps: ReconcilerDeps) {
@@ -89,7 +92,9 @@ export class Reconciler {
 
   /** A follower's failures changed: reports again. */
   followerChanged(): void {
-    if (this.#applied !== undefined && this.#passing === undefined && !this.#stopped) this.#report(this.#applied);
+    // A pass reports at its end.
+    if (this.#applied === undefined || this.#inPass || this.#stopped) return;
+    if (JSON.stringify([...this.#allFailures()]) !== this.#reported) this.#report(this.#applied);
   }
 
   /** What the last pass applied, with what fails now; undefined before the first. */
@@ -107,7 +112,7 @@ export class Reconciler {
 
   #soon(): void {
     const { clock } = this.#deps;
-    if (this.#stopped || this.#passing !== undefined || this.#timers.soon !== undefined) return;
+    if (this.#stopped || this.#inPass || this.#timers.soon !== undefined) return;
     const waitMs = this.#lastPassMs + COALESCE_MS - clock.now();
     if (waitMs <= 0) return this.#begin();
     this.#timers.soon = clock.setTimeout(() => {
@@ -118,20 +123,25 @@ export class Reconciler {
 
   /** Up to its first wait a pass is synchronous, so a single change is in the kernel before the caller goes on. */
   #begin(): void {
-    if (this.#stopped || this.#passing !== undefined) return;
+    if (this.#stopped || this.#inPass) return;
     this.#lastPassMs = this.#deps.clock.now();
-    const pass = this.#pass().finally(() => {
-      this.#passing = undefined;
-      if (this.#whole || this.#dirty.size > 0) this.#soon();
-    });
-    this.#passing = pass;
+    this.#inPass = true;
+    this.#passing = this.#passOnce();
   }
 
-  /** Never rejects. */
-  async #pass(): Promise<void> {
-    const { desired, dataplane, followers } = this.#deps;
+  async #passOnce(): Promise<void> {
+    const done = await this.#pass();
+    this.#inPass = false;
+    // What a pass that failed left dirty waits for the retry.
+    if (done && (this.#whole || this.#dirty.size > 0)) this.#soon();
+  }
+
+  /** True if it came to its end. Never rejects. */
+  async #pass(): Promise<boolean> {
+    const { desired, dataplane } = this.#deps;
+    const followers = this.#deps.followers();
     const target = desired();
-    if (target === undefined) return;
+    if (target === undefined) return false;
     const { plan } = target;
     const scope = this.#take(target);
     try {
@@ -141,18 +151,21 @@ export class Reconciler {
         const retired = follower.retire(plan, scope);
         if (retired !== undefined) await retired;
       }
-      if (this.#stopped) return;
+      if (this.#stopped) return false;
       const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
       this.#settle(failed, scope);
       for (const follower of followers) follower.apply(plan, scope, this.#failed);
       this.#report({ epoch: target.epoch, revision: target.revision, failed });
+      this.#scheduleRetry();
+      return true;
     } catch (error) {
       this.#restore(scope);
       this.#needsObserve = true;
       if (this.#failures === 0) this.#deps.log.error({ err: error }, 'reconciling the plan failed, trying again');
       this.#failures += 1;
+      this.#scheduleRetry();
+      return false;
     }
-    this.#scheduleRetry();
   }
 
   /** Takes what is dirty and what failed before. */
@@ -220,11 +233,13 @@ export class Reconciler {
 
   #report(applied: Applied): void {
     this.#applied = applied;
-    this.#deps.report({ ...applied, failed: this.#allFailures() });
+    const failed = this.#allFailures();
+    this.#reported = JSON.stringify([...failed]);
+    this.#deps.report({ ...applied, failed });
   }
 
   #allFailures(): ReadonlyMap<string, ErrorInfo> {
-    return new Map([...this.#deps.followers.flatMap((follower) => [...follower.failures()]), ...this.#failed]);
+    return new Map([...this.#deps.followers().flatMap((follower) => [...follower.failures()]), ...this.#failed]);
   }
 }
 

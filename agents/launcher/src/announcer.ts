@@ -1,0 +1,73 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import { gatewayKey } from '@weft/core/plan/gateway';
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import { planRefText } from '@weft/core/plan/plan';
+import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import type { Clock } from '@weft/ssntp/clock';
+import type { Frame } from '@weft/ssntp/frame';
+import type { NodeFacts } from './node-facts.ts';
+import { gatewayAddedFrame, readyFrame, statsFrame } from './reports.ts';
+import type { ReportingNode } from './reports.ts';
+import type { InstanceState } from './runner.ts';
+
+export type AnnouncerDeps = Readonly<{
+  send: (frame: Frame) => boolean;
+  facts: () => NodeFacts;
+  instances: () => readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[];
+  clock: Clock;
+  random: () => number;
+}>;
+
+const PERIOD_MS = 5000;
+
+/** Tells the scheduler and the controller about the node: resources and instances all the time, each gateway once a connection. */
+export class Announcer {
+  readonly #node: ReportingNode;
+  readonly #deps: AnnouncerDeps;
+  readonly #announced = new Set<ConcentratorId>();
+  #timer: unknown;
+  /** The node's VTEP address, if it has one. */
+  vtep: () => Ipv4 | undefined = () => undefined;
+
+  constructor(node: ReportingNode, deps: AnnouncerDeps) {
+    this.#node = node;
+    this.#deps = deps;
+  }
+
+  /** There is a connection: reports at once, then every 5 s, and knows of no announced gateway. */
+  resume(): void {
+    this.pause();
+    this.#announced.clear();
+    this.#tick();
+  }
+
+  pause(): void {
+    this.#deps.clock.clearTimeout(this.#timer);
+  }
+
+  /** Announces those that the data path has applied and the other side does not know of. */
+  gateways(bodies: Iterable<GatewayBody>, failed: ReadonlyMap<string, ErrorInfo>): void {
+    const present = new Set<ConcentratorId>();
+    for (const body of bodies) {
+      present.add(body.concentratorId);
+      if (this.#announced.has(body.concentratorId)) continue;
+      if (failed.has(planRefText({ kind: 'gateway', key: gatewayKey(body.concentratorId) }))) continue;
+      const vtep = this.vtep();
+      const frame = vtep === undefined ? undefined : gatewayAddedFrame(body, vtep);
+      if (frame !== undefined && this.#deps.send(frame)) this.#announced.add(body.concentratorId);
+    }
+    for (const id of this.#announced) if (!present.has(id)) this.#announced.delete(id);
+  }
+
+  #tick(): void {
+    const { send, facts, instances, clock, random } = this.#deps;
+    const now = facts();
+    send(readyFrame(this.#node, now));
+    send(statsFrame(this.#node, now, instances()));
+    const timer = clock.setTimeout(() => this.#tick(), PERIOD_MS * (0.9 + 0.2 * random()));
+    // A report keeps no process alive.
+    (timer as { unref?: () => void }).unref?.();
+    this.#timer = timer;
+  }
+}

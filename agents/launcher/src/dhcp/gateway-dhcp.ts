@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { rmSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { cidrContains } from '@weft/core/cidr';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { ConcentratorId } from '@weft/core/uuid';
+import { errorInfo } from '@weft/core/weft-error';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import { ManagedProcess } from '../process/managed-process.ts';
+import type { ManagedProcessDeps, WantedProcess } from '../process/managed-process.ts';
+import { processRecordFile } from '../process/process-record.ts';
+import { ensureDirectory, readFileIfPresent, replaceFile } from '../state-file.ts';
+import { sendDhcpReleases } from './dhcp-release.ts';
+import type { DhcpRelease } from './dhcp-release.ts';
+import { dnsmasqCommand, dnsmasqPath, requireDnsmasq } from './dnsmasq-command.ts';
+import { hostFileContent, hostFileName, HostsDirectory } from './hosts-directory.ts';
+import { parseLeaseFile } from './lease-file.ts';
+import type { SavedLease } from './lease-file.ts';
+
+export type GatewayDhcpOptions = Readonly<{
+  concentratorId: ConcentratorId;
+  /** `runDir/gateways/<id>`: hosts and the process's record, which a boot clears away. */
+  runDirectory: string;
+  /** `stateDir/gateways/<id>`: leases and the log. */
+  stateDirectory: string;
+  netnsPath: string;
+  bootId: string;
+  /** Of the server process; PATH at least. */
+  environment: Readonly<Record<string, string>>;
+}>;
+
+export type GatewayDhcpDeps = Omit<ManagedProcessDeps, 'record'>;
+
+/** `host` is undefined for one that is no longer in the plan. */
+export type HostChange = Readonly<{ name: string; host: DhcpHostBody | undefined }>;
+
+const GRACE_MS = 1000;
+const RETRY_MS = 1000;
+const MAX_LOG_BYTES = 1 << 20;
+
+/**
+ * DHCP of one gateway: a dnsmasq, the directory of hosts it reads, and its leases.
+ *
+ * dnsmasq gives an address to another client only if it has forgotten both the old host and the old lease (kernel.md §11). So the order is:
+ * remove the host's file, release the lease in the old client's name, write the new file, one SIGHUP for all of it. Whether a lease is
+ * stale is seen by comparing the lease file with the hosts, not by remembering: a kill between the steps costs nothing.
+ */
+export class GatewayDhcp {
+  readonly #options: GatewayDhcpOptions;
+  readonly #deps: GatewayDhcpDeps;
+  readonly #process: ManagedProcess;
+  readonly #hosts: HostsDirectory;
+  readonly #leaseFile: string;
+  #desired: ReadonlyMap<string, DhcpHostBody> = new Map();
+  #body: GatewayBody | undefined;
+  /** The running process may have missed changes that an earlier launcher made. */
+  #unsure = true;
+  #failure: ErrorInfo | undefined;
+  #retry: unknown;
+
+  constructor(options: GatewayDhcpOptions, deps: GatewayDhcpDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#hosts = new HostsDirectory(join(options.runDirectory, 'hosts'));
+    this.#leaseFile = join(options.stateDirectory, 'leases');
+    this.#process = new ManagedProcess(
+      { fields: { concentrator: options.concentratorId, program: 'dnsmasq' }, bootId: options.bootId, ownsNetns: false, graceMs: GRACE_MS },
+      { ...deps, record: processRecordFile(join(options.runDirectory, 'dnsmasq.json')) },
+    );
+  }
+
+  get failure(): ErrorInfo | undefined {
+    const { state } = this.#process;
+    return this.#failure ?? (state.kind === 'exited' ? state.error : undefined);
+  }
+
+  /** `hosts` are all hosts by file name; `changes` those that may differ from the directory, or all. */
+  apply(body: GatewayBody, hosts: ReadonlyMap<string, DhcpHostBody>, changes: readonly HostChange[] | 'all'): void {
+    this.#body = body;
+    this.#desired = hosts;
+    this.#deps.clock.clearTimeout(this.#retry);
+    try {
+      ensureDirectory(this.#options.runDirectory, 0o755);
+      ensureDirectory(this.#options.stateDirectory);
+      const outdated = this.#applyHosts(changes);
+      this.#process.want(this.#wanted(body));
+      if (outdated || this.#unsure) this.#process.hangup();
+      this.#unsure = false;
+      this.#failure = undefined;
+    } catch (error) {
+      this.#unsure = true;
+      this.#failure = errorInfo(error);
+      this.#retry = this.#deps.clock.setTimeout(() => {
+        this.apply(body, hosts, 'all');
+        this.#deps.onChange();
+      }, RETRY_MS);
+    }
+  }
+
+  /** Ends the server and forgets its hosts and leases. */
+  async remove(): Promise<void> {
+    this.#deps.clock.clearTimeout(this.#retry);
+    await this.#process.stop();
+    rmSync(this.#options.runDirectory, { recursive: true, force: true });
+    rmSync(this.#options.stateDirectory, { recursive: true, force: true });
+  }
+
+  /** Lets go of the server, which runs on. */
+  release(): void {
+    this.#deps.clock.clearTimeout(this.#retry);
+    this.#process.release();
+  }
+
+  /** True if dnsmasq must be told. */
+  #applyHosts(changes: readonly HostChange[] | 'all'): boolean {
+    const written: [name: string, content: string][] = [];
+    const removed: string[] = [];
+    for (const { name, host } of changes === 'all' ? this.#allChanges() : changes) {
+      const content = host === undefined ? undefined : hostFileContent(host);
+      const present = this.#hosts.files.get(name);
+      if (content === present) continue;
+      if (present !== undefined) removed.push(name);
+      if (content !== undefined) written.push([name, content]);
+    }
+    for (const name of removed) this.#hosts.remove(name);
+    const released = removed.length > 0 || changes === 'all' ? this.#releaseStale() : 0;
+    for (const [name, content] of written) this.#hosts.write(name, content);
+    return removed.length > 0 || released > 0;
+  }
+
+  #allChanges(): HostChange[] {
+    const names = new Set([...this.#hosts.files.keys(), ...this.#desired.keys()]);
+    return Array.from(names, (name) => ({ name, host: this.#desired.get(name) }));
+  }
+
+  #releaseStale(): number {
+    if (this.#process.state.kind !== 'running' && !this.#unsure) return 0;
+    const releases = this.#leases().flatMap((lease) => (this.#isStale(lease) ? this.#release(lease) : []));
+    sendDhcpReleases(this.#options.netnsPath, releases);
+    return releases.length;
+  }
+
+  #release({ address, mac, clientId }: SavedLease): DhcpRelease[] {
+    const server = this.#serverOf(address);
+    return server === undefined ? [] : [{ address, mac, clientId, server }];
+  }
+
+  #serverOf(address: Ipv4): Ipv4 | undefined {
+    const subnets = this.#body?.segments.flatMap((segment) => segment.subnets) ?? [];
+    return subnets.find((subnet) => subnet.dhcp && cidrContains(subnet.cidr, address))?.gatewayIp;
+  }
+
+  #isStale({ address, mac }: SavedLease): boolean {
+    const vnis = this.#body?.segments.map((segment) => segment.vni) ?? [];
+    return !vnis.some((vni) => this.#desired.get(hostFileName({ vni, address }))?.mac === mac);
+  }
+
+  #leases(): SavedLease[] {
+    return parseLeaseFile(readFileIfPresent(this.#leaseFile) ?? '');
+  }
+
+  #wanted(body: GatewayBody): WantedProcess | undefined {
+    const { environment, netnsPath, runDirectory, stateDirectory } = this.#options;
+    const command = dnsmasqCommand(body, { hostsDirectory: this.#hosts.path, leaseFile: this.#leaseFile });
+    if (command === undefined) return undefined;
+    const path = dnsmasqPath(environment['PATH'] ?? '');
+    const log = join(stateDirectory, 'dnsmasq.log');
+    return {
+      fingerprint: createHash('sha256').update(JSON.stringify(command)).digest('hex'),
+      prepare: () => {
+        requireDnsmasq(path);
+        this.#dropStale();
+        if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES) truncateSync(log);
+      },
+      command,
+      netnsPath,
+      directory: runDirectory,
+      environment: { ...environment, PATH: path },
+      stdout: log,
+      stderr: log,
+    };
+  }
+
+  /** While no server runs the lease file is ours. */
+  #dropStale(): void {
+    const stale = new Set(this.#leases().flatMap((lease) => (this.#isStale(lease) ? [lease.line] : [])));
+    if (stale.size === 0) return;
+    const lines = (readFileIfPresent(this.#leaseFile) ?? '').split('\n').filter((line) => !stale.has(line));
+    replaceFile(this.#leaseFile, lines.join('\n'), 0o600);
+  }
+}

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
+import { ensureDirectory, replaceFile } from '../state-file.ts';
+
+/** File name → content. */
+export type HostFiles = ReadonlyMap<string, string>;
+
+/** dnsmasq passes over names that begin with a dot, so an unfinished file is never read. */
+export const hostFileName = ({ vni, address }: Pick<DhcpHostBody, 'vni' | 'address'>): string => `${vni}-${address}`;
+
+/** One line of dnsmasq's `dhcp-host`. A name that is none would change the line's meaning, and is left out. */
+export function hostFileContent({ mac, address, hostname }: DhcpHostBody): string {
+  const name = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(hostname) ? `,${hostname}` : '';
+  return `${mac},${address}${name}\n`;
+}
+
+/** The directory that dnsmasq reads its hosts from, a file each: it notices new files by itself, but removed ones only when told. */
+export class HostsDirectory {
+  readonly path: string;
+  #files: Map<string, string> | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** What is there. Read once; nobody else writes there. */
+  get files(): HostFiles {
+    return this.#load();
+  }
+
+  write(name: string, content: string): void {
+    replaceFile(join(this.path, name), content, 0o644);
+    this.#load().set(name, content);
+  }
+
+  remove(name: string): void {
+    rmSync(join(this.path, name), { force: true });
+    this.#load().delete(name);
+  }
+
+  #load(): Map<string, string> {
+    if (this.#files !== undefined) return this.#files;
+    ensureDirectory(this.path, 0o755);
+    const names = readdirSync(this.path).filter((name) => !name.startsWith('.'));
+    this.#files = new Map(names.map((name) => [name, readFileSync(join(this.path, name), 'utf8')]));
+    return this.#files;
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * One node's agent (design §9): takes plans from the controller and keeps the node equal to them.
+ *
+ *     SSNTP ──▶ PlanSync ──▶ Reconciler ──▶ data path, Runner, DhcpService
+ *                  │             └─────────▶ Synced
+ *                  └──▶ PlanStore ──(next start)──▶ PlanSync
+ *
+ * It starts without a connection: what was saved is applied first, so that whatever runs keeps running. After a boot the saved plan brings
+ * back the plumbing only; instances and gateways wait until the controller has confirmed the plan, for they may be elsewhere by now.
+ * Stopping leaves the kernel and all processes as they are.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { canonicalJson } from '@weft/core/canonical-json';
+import { Plan, PLAN_KINDS } from '@weft/core/plan/plan';
+import type { PlanKind } from '@weft/core/plan/plan';
+import type { Sync } from '@weft/core/plan/sync';
+import type { NodeRole } from '@weft/core/resource';
+import type { NodeId } from '@weft/core/uuid';
+import type { SsntpClientHandler } from '@weft/ssntp/client';
+import type { Clock } from '@weft/ssntp/clock';
+import type { Frame } from '@weft/ssntp/frame';
+import type { Logger } from '@weft/ssntp/logger';
+import { parseConfigure } from '@weft/ssntp/payloads/configure';
+import type { Configure } from '@weft/ssntp/payloads/configure';
+import { FileLock } from '@weft/sys/flock';
+import { Announcer } from './announcer.ts';
+import { BootMark } from './boot-mark.ts';
+import type { DataplanePort } from './dataplane-port.ts';
+import { DhcpService } from './dhcp/dhcp-service.ts';
+import { Inbox } from './inbox.ts';
+import { LauncherRunning } from './launcher-running.ts';
+import type { NodeFacts } from './node-facts.ts';
+import { PlanStore } from './plan-store.ts';
+import { PlanSync } from './plan-sync.ts';
+import { launchProcess } from './process/launch-process.ts';
+import { ProcessTable } from './process/process-table.ts';
+import { Reconciler } from './reconciler.ts';
+import type { Applied, DesiredPlan } from './reconciler.ts';
+import { appliedReport, instanceDeletedFrame, syncedFrame } from './reports.ts';
+import { Runner } from './runner.ts';
+import { ensureDirectory } from './state-file.ts';
+import { vtepOf } from './vtep.ts';
+
+export type LauncherOptions = Readonly<{
+  nodeId: NodeId;
+  hostname: string;
+  roles: readonly NodeRole[];
+  stateDir: string;
+  runDir: string;
+  /** The environment of workloads and servers: PATH, and what else each of them shall carry. Nothing of the launcher's own comes in. */
+  environment: Readonly<Record<string, string>>;
+}>;
+
+/** The connection to the scheduler; `SsntpClient` is one. */
+export interface LauncherClient {
+  start(): void;
+  close(): Promise<void>;
+  /** False if there is no connection. */
+  send(frame: Frame): boolean;
+}
+
+export type LauncherDeps = Readonly<{
+  client: (handler: SsntpClientHandler) => LauncherClient;
+  /** Called once the cluster's configuration is known, again only if it throws. */
+  dataplane: (configuration: Configure) => DataplanePort;
+  /** The node's resources and addresses now. */
+  facts: () => NodeFacts;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}>;
+
+const OPEN_RETRY_MS = 1000;
+const OPEN_RETRY_MAX_MS = 30_000;
+/** What may be somewhere else since the last boot. */
+const WITHHELD: ReadonlySet<PlanKind> = new Set<PlanKind>(['instance', 'gateway']);
+
+type Workloads = Readonly<{ runner: Runner; dhcp: DhcpService }>;
+
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #deps: LauncherDeps;
+  readonly #store: PlanStore;
+  readonly #bootMark: BootMark;
+  readonly #inbox: Inbox;
+  readonly #announcer: Announcer;
+  #lock: FileLock | undefined;
+  #sync: PlanSync;
+  /** CONNECTED's payload as it came, now or in an earlier life. */
+  #configuration: unknown;
+  #dataplane: DataplanePort | undefined;
+  #reconciler: Reconciler | undefined;
+  /** Undefined while they are withheld. */
+  #workloads: Workloads | undefined;
+  #client: LauncherClient | undefined;
+  #confirmed = false;
+  #openFailures = 0;
+  #openTimer: unknown;
+  #stopped = false;
+
+  constructor(options: LauncherOptions, deps: LauncherDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { clock, log } = deps;
+    const current = (): { configuration: unknown; plan: PlanSync['own'] } => ({ configuration: this.#configuration, plan: this.#sync.own });
+    this.#store = new PlanStore({ stateDir: options.stateDir }, { clock, log, current });
+    this.#bootMark = new BootMark({ runDir: options.runDir });
+    this.#sync = newPlanSync(undefined);
+    const send = (frame: Frame): boolean => this.#client?.send(frame) ?? false;
+    this.#inbox = new Inbox({ sync: (sync) => this.#onSync(sync), wake: () => this.#reconciler?.retryNow(), send, log });
+    this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
+  }
+
+  /** Applies what was saved and begins to connect. Throws LauncherRunning, and what the file system says; then nothing is left running. */
+  async start(): Promise<void> {
+    const { stateDir, runDir } = this.#options;
+    ensureDirectory(stateDir);
+    ensureDirectory(runDir, 0o755);
+    const lockPath = join(runDir, 'launcher.lock');
+    this.#lock = FileLock.tryAcquire(lockPath);
+    if (this.#lock === undefined) throw new LauncherRunning(lockPath);
+    try {
+      const saved = await this.#store.load();
+      this.#configuration = saved.configuration;
+      this.#sync = newPlanSync(saved.plan);
+      if (this.#bootMark.id === undefined) this.#deps.log.info({}, 'node has booted: instances and gateways wait for the controller');
+      if (this.#configuration !== undefined) this.#open();
+      this.#client = this.#deps.client({
+        connected: (configuration) => this.#onConnected(configuration),
+        disconnected: () => this.#announcer.pause(),
+        frame: (frame) => this.#inbox.handle(frame),
+      });
+      this.#client.start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends this process's part; the kernel and everything that runs stay as they are. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#deps.clock.clearTimeout(this.#openTimer);
+    this.#announcer.pause();
+    await this.#client?.close();
+    await this.#reconciler?.stop();
+    this.#workloads?.runner.close();
+    this.#workloads?.dhcp.close();
+    await this.#store.flush();
+    this.#store.close();
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+
+  #onConnected(configuration: unknown): void {
+    if (this.#stopped) return;
+    this.#takeConfiguration(configuration);
+    this.#open();
+    this.#announcer.resume();
+    this.#workloads?.runner.announceDeleted();
+    this.#announceGateways();
+  }
+
+  #takeConfiguration(configuration: unknown): void {
+    const { log } = this.#deps;
+    if (configuration === undefined) {
+      log.warn({}, 'the scheduler sent no cluster configuration');
+      return;
+    }
+    if (this.#configuration !== undefined && canonicalJson(configuration) === canonicalJson(this.#configuration)) return;
+    if (this.#dataplane !== undefined) log.warn({}, 'cluster configuration changed, it takes effect when the launcher starts again');
+    this.#configuration = configuration;
+    this.#store.save();
+  }
+
+  /** Makes the data path and begins to reconcile, once the configuration is there. Tried again until it succeeds. */
+  #open(): void {
+    const { clock, random, log } = this.#deps;
+    if (this.#dataplane !== undefined || this.#configuration === undefined || this.#stopped) return;
+    clock.clearTimeout(this.#openTimer);
+    try {
+      const configure = parseConfigure(this.#configuration);
+      const dataplane = this.#deps.dataplane(configure);
+      this.#dataplane = dataplane;
+      this.#reconciler = new Reconciler({
+        ...this.#deps,
+        dataplane,
+        followers: () => (this.#workloads === undefined ? [] : [this.#workloads.runner, this.#workloads.dhcp]),
+        desired: () => this.#desired(),
+        report: (applied) => this.#report(applied),
+      });
+      this.#announcer.vtep = () => vtepOf(configure.launcher.compute_net, this.#deps.facts().networks);
+    } catch (err) {
+      if (this.#openFailures === 0) log.error({ err }, 'data path cannot be set up, trying again');
+      const ceiling = Math.min(OPEN_RETRY_MAX_MS, OPEN_RETRY_MS * 2 ** Math.min(this.#openFailures, 20));
+      this.#openFailures += 1;
+      this.#openTimer = clock.setTimeout(() => this.#open(), ceiling * (0.5 + random() / 2));
+      return;
+    }
+    if (this.#bootMark.id !== undefined || this.#confirmed) this.#releaseWorkloads();
+    this.#reconciler.start();
+    if (this.#sync.own !== undefined) this.#reconciler.changed('all');
+  }
+
+  /** From now on instances and gateways are part of what is reconciled. */
+  #releaseWorkloads(): void {
+    const { stateDir, runDir, environment } = this.#options;
+    if (this.#workloads !== undefined || this.#dataplane === undefined) return;
+    const bootId = this.#bootMark.ensure();
+    const onFailures = (): void => this.#reconciler?.followerChanged();
+    const deps = { ...this.#deps, dataplane: this.#dataplane, table: new ProcessTable(this.#deps), launch: launchProcess, onFailures };
+    const deleted = (instanceId: Parameters<typeof instanceDeletedFrame>[0]): boolean =>
+      this.#client?.send(instanceDeletedFrame(instanceId)) ?? false;
+    this.#workloads = {
+      runner: new Runner({ stateDir, bootId, environment }, { ...deps, deleted }),
+      dhcp: new DhcpService({ stateDir, runDir, bootId, environment }, deps),
+    };
+  }
+
+  #desired(): DesiredPlan | undefined {
+    const { own } = this.#sync;
+    if (own === undefined) return undefined;
+    const plan = this.#workloads === undefined ? withoutWorkloads(own.plan) : own.plan;
+    return { plan, epoch: own.epoch, revision: own.revision, confirmed: this.#confirmed };
+  }
+
+  #onSync(sync: Sync): void {
+    if (this.#stopped) return;
+    const { log } = this.#deps;
+    const outcome = this.#sync.handle(sync);
+    switch (outcome.kind) {
+      case 'collecting':
+        return;
+      case 'answer': {
+        this.#send(syncedFrame(this.#sync.status()));
+        return this.#reportAgain();
+      }
+      case 'held':
+        log.warn({ ...outcome.held, own: this.#sync.own?.revision }, 'plan is held back until an operator accepts it');
+        return this.#reconciler?.applied === undefined ? this.#send(syncedFrame(this.#sync.status())) : this.#reportAgain();
+      case 'taken': {
+        const first = !this.#confirmed;
+        this.#confirmed = true;
+        if (outcome.changed === 'all') log.info({ epoch: this.#sync.own?.epoch, revision: this.#sync.own?.revision }, 'plan taken over');
+        this.#releaseWorkloads();
+        this.#reconciler?.changed(first ? 'all' : outcome.changed);
+        return this.#store.save();
+      }
+    }
+  }
+
+  #reportAgain(): void {
+    const applied = this.#reconciler?.applied;
+    if (applied !== undefined) this.#report(applied);
+  }
+
+  #report(applied: Applied): void {
+    const failed = new Map([...this.#sync.unparsed, ...applied.failed]);
+    this.#send(syncedFrame(appliedReport({ ...applied, failed }, this.#sync.held)));
+    this.#announceGateways();
+  }
+
+  #announceGateways(): void {
+    const applied = this.#reconciler?.applied;
+    const { own } = this.#sync;
+    if (this.#workloads === undefined || own === undefined || applied === undefined) return;
+    this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed);
+  }
+
+  #send(frame: Frame): void {
+    this.#client?.send(frame);
+  }
+}
+
+function newPlanSync(saved: PlanSync['own']): PlanSync {
+  return new PlanSync({ saved }, { sha256: (text) => createHash('sha256').update(text).digest() });
+}
+
+function withoutWorkloads(plan: Plan): Plan {
+  const rest = new Plan();
+  for (const kind of PLAN_KINDS) {
+    if (!WITHHELD.has(kind)) for (const [key, body] of plan.of(kind)) rest.set(kind, key, body);
+  }
+  return rest;
+}

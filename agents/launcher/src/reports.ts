@@ -1,0 +1,88 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { Synced } from '@weft/core/plan/sync';
+import type { NodeRole } from '@weft/core/resource';
+import type { InstanceId, NodeId } from '@weft/core/uuid';
+import { NIL_UUID } from '@weft/core/uuid';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import { plainFrame, routedFrame } from '@weft/ssntp/frame';
+import type { Frame } from '@weft/ssntp/frame';
+import { Command, EventOperand, FrameType, Status } from '@weft/ssntp/operands';
+import { encodePayload } from '@weft/ssntp/payload';
+import type { ConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
+import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
+import type { Ready } from '@weft/ssntp/payloads/ready';
+import type { Stats } from '@weft/ssntp/payloads/stats';
+import type { NodeFacts } from './node-facts.ts';
+import type { Applied } from './reconciler.ts';
+import type { InstanceState } from './runner.ts';
+
+/** Who reports. */
+export type ReportingNode = Readonly<{ nodeId: NodeId; hostname: string; roles: readonly NodeRole[] }>;
+
+/** More failures than this say nothing new, and a frame has room for a megabyte. */
+const MAX_REPORTED_FAILURES = 500;
+
+export function readyFrame({ nodeId, hostname }: ReportingNode, facts: NodeFacts): Frame {
+  const ready: Ready = { node_uuid: nodeId, ...facts, hostname };
+  return plainFrame(FrameType.STATUS, Status.READY, encodePayload(ready));
+}
+
+/** STATS, with the node's roles under `weft_roles`: the controller does not see the mask that the scheduler knows. */
+export function statsFrame(
+  { nodeId, hostname, roles }: ReportingNode,
+  facts: NodeFacts,
+  instances: readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[],
+): Frame {
+  const stats: Stats & { weft_roles: readonly NodeRole[] } = {
+    node_uuid: nodeId,
+    ...facts,
+    hostname,
+    status: 'READY',
+    weft_roles: roles,
+    instances: instances.map(({ instanceId, state }) => ({
+      instance_uuid: instanceId,
+      state,
+      ssh_ip: undefined,
+      ssh_port: 0,
+      memory_usage_mb: -1,
+      disk_usage_mb: -1,
+      cpu_usage: -1,
+      volumes: [],
+    })),
+  };
+  return plainFrame(FrameType.COMMAND, Command.STATS, encodePayload(stats));
+}
+
+/** To the leading controller. */
+export function syncedFrame(synced: Synced): Frame {
+  return routedFrame(FrameType.STATUS, Status.Synced, NIL_UUID, encodePayload(synced));
+}
+
+/** What has been applied, and what of it is held back. */
+export function appliedReport({ epoch, revision, failed }: Applied, held: Synced['held']): Synced {
+  return { epoch, revision, failed: failureRecord(failed), ...(held === undefined ? {} : { held }) };
+}
+
+function failureRecord(failed: ReadonlyMap<string, ErrorInfo>): Record<string, ErrorInfo> {
+  return Object.fromEntries([...failed].slice(0, MAX_REPORTED_FAILURES));
+}
+
+/** A gateway runs here. Undefined as long as it has no segment: the event names the MAC of the first. */
+export function gatewayAddedFrame({ concentratorId, tenantId, segments }: GatewayBody, vtep: Ipv4): Frame | undefined {
+  const mac = segments[0]?.mac;
+  if (mac === undefined) return undefined;
+  const event: ConcentratorInstanceAdded = {
+    instance_uuid: concentratorId,
+    tenant_uuid: tenantId,
+    concentrator_ip: vtep,
+    concentrator_mac: mac,
+  };
+  return plainFrame(FrameType.EVENT, EventOperand.ConcentratorInstanceAdded, encodePayload({ concentrator_instance_added: event }));
+}
+
+/** Nothing of an instance is left here. */
+export function instanceDeletedFrame(instanceId: InstanceId): Frame {
+  const event: InstanceEvent = { instance_uuid: instanceId };
+  return plainFrame(FrameType.EVENT, EventOperand.InstanceDeleted, encodePayload({ instance_deleted: event }));
+}
