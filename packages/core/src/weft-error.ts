@@ -37,8 +37,9 @@ export class WeftError extends Error {
 /** Bad input at a border: `what` names the field or thing, `reason` says what is wrong with it. */
 export class InvalidValue extends WeftError {
   constructor(what: string, value: unknown, reason: string) {
-    super('invalid_value', `${what} ${JSON.stringify(value) ?? 'undefined'}: ${reason}`, {
-      details: { what, value: jsonSafe(value), reason },
+    const scalar = scalarOf(value);
+    super('invalid_value', `${what} ${typeof scalar === 'string' ? JSON.stringify(scalar) : (scalar ?? kindOf(value))}: ${reason}`, {
+      details: { what, value: scalar === undefined ? kindOf(value) : scalar, reason },
     });
   }
 }
@@ -49,7 +50,16 @@ export function errorInfo(error: unknown): ErrorInfo {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error), retryable: false };
 }
 
-/** Details show a wrong value if it is a scalar, otherwise only its type: it may be huge, or hold a secret. */
-function jsonSafe(value: unknown): unknown {
-  return ['string', 'number', 'boolean'].includes(typeof value) || value === null ? value : typeof value;
+/** Longer values are cut: they come from outside, and end in logs and answers. */
+const SHOWN_CHARACTERS = 100;
+
+/** A wrong value is shown if it is a scalar of JSON; of anything else only what it is: it may be huge, hold a secret, or not be JSON at all. */
+function scalarOf(value: unknown): string | number | boolean | null | undefined {
+  if (typeof value === 'string') return value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
+  return Number.isFinite(value) || typeof value === 'boolean' || value === null ? (value as number | boolean | null) : undefined;
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'number' || value === null) return String(value);
+  return Array.isArray(value) ? 'list' : typeof value;
 }
