@@ -20,17 +20,23 @@ export class Fields {
   }
 
   required<T>(key: string, parse: Parse<T>): T {
-    if (this.#record[key] === undefined) throw new InvalidValue(`${this.#what}.${key}`, undefined, 'is missing');
-    return parse(this.#record[key], `${this.#what}.${key}`);
+    const value = this.#own(key);
+    if (value === undefined) throw new InvalidValue(`${this.#what}.${key}`, undefined, 'is missing');
+    return parse(value, `${this.#what}.${key}`);
   }
 
   optional<T>(key: string, parse: Parse<T>): T | undefined {
-    const value = this.#record[key];
+    const value = this.#own(key);
     return value === undefined || value === null ? undefined : parse(value, `${this.#what}.${key}`);
   }
 
   list<T>(key: string, parse: Parse<T>): readonly T[] {
     return this.required(key, listOf(parse));
+  }
+
+  /** Not what every object inherits: a key may come from outside. */
+  #own(key: string): unknown {
+    return Object.hasOwn(this.#record, key) ? this.#record[key] : undefined;
   }
 }
 
