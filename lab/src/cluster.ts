@@ -11,6 +11,7 @@ import { writeFileAtomic } from '@weft/daemon/atomic-file';
 import { warmThreadPool } from '@weft/sys/netns';
 import { writeLabFiles } from './lab-files.ts';
 import type { NodeIds } from './lab-files.ts';
+import type { LabInfo } from './lab-info.ts';
 import { LabLock } from './lab-lock.ts';
 import type { LabPaths } from './lab-paths.ts';
 import { killMarked } from './marked-processes.ts';
@@ -37,9 +38,6 @@ export type LabOptions = Readonly<{
 
 export type LabDeps = Readonly<{ progress: (text: string) => void }>;
 
-/** What `weft lab status` and `weft lab exec` read. */
-export type LabInfo = Readonly<{ id: string; pid: number; url: string; nodes: readonly Readonly<{ name: LabNodeName; id?: NodeId }>[] }>;
-
 /** The API on the machine's side. */
 export type ApiAccess = Readonly<{ url: string; ca: string; adminToken: string }>;
 
@@ -53,6 +51,7 @@ export class Lab implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #daemons = new Map<LabNodeName, LabProcess>();
   #network: LabNetwork | undefined;
+  #relay: Relay | undefined;
   #nodeIds: NodeIds = new Map();
   #api: ApiAccess | undefined;
   #tokens: Readonly<Record<string, string>> = {};
@@ -138,6 +137,13 @@ export class Lab implements AsyncDisposable {
     await writeFileAtomic(this.paths.client, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, fsync: false });
   }
 
+  /** Goes without taking anything down: the daemons run on, and the next lab, or `weft lab down`, removes all. */
+  async leave(): Promise<void> {
+    this.#stack.move();
+    for (const daemon of this.#daemons.values()) daemon.abandon();
+    await this.#relay?.[Symbol.asyncDispose]();
+  }
+
   /** Takes everything down, in order. Safe to call again. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
@@ -159,7 +165,7 @@ export class Lab implements AsyncDisposable {
     );
     this.#nodeIds = await writeLabFiles({ paths, topology });
     this.#writeInfo();
-    this.#stack.use(
+    this.#relay = this.#stack.use(
       await Relay.listen({
         port: this.#options.apiPort,
         netns: this.network.netns('control'),
@@ -205,8 +211,11 @@ export class Lab implements AsyncDisposable {
   }
 
   #writeInfo(): void {
-    const nodes = this.topology.nodes.map(({ name }) => ({ name, id: this.#nodeIds.get(name) }));
-    const info = { id: this.id, pid: process.pid, url: `https://127.0.0.1:${this.#options.apiPort}`, nodes };
+    const nodes = this.topology.nodes.map(({ name, daemon }) => {
+      const id = this.#nodeIds.get(name);
+      return { name, ...(id === undefined ? {} : { id }), ...(daemon === undefined ? {} : { daemon }) };
+    });
+    const info: LabInfo = { id: this.id, pid: process.pid, url: `https://127.0.0.1:${this.#options.apiPort}`, nodes };
     writeFileSync(this.paths.info, `${JSON.stringify(info, undefined, 2)}\n`);
   }
 }

@@ -105,6 +105,11 @@ export class LabProcess {
     await this.#exited;
   }
 
+  /** Lets it run on without us. */
+  abandon(): void {
+    this.#child?.unref();
+  }
+
   /** Sends a signal, if it runs. */
   signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     if (!this.running) return;

@@ -55,14 +55,14 @@ export const VNI_INJECTION: LabCheck = {
       notAt: [],
     });
 
+    const raw = (source: typeof alpha, mac: typeof alpha.mac): Uint8Array =>
+      udpFrame({ source, destination: { mac, ip: vtep }, payload: packet.payload, sourcePort: 40_000, destinationPort: VXLAN_PORT });
+    const forged = (): Uint8Array => raw({ ...open1, ip: hub }, gateway.mac);
     const attempts = [
       ['through its gateway', () => sendDatagram(context.place(alpha), datagram(vtep, packet.payload)), alpha],
       ['straight to its bridge', () => sendFrame(context.place(alpha), raw(alpha, bridgeMac(red.vni))), alpha],
       ["through its gateway, with the network node's address as source,", () => sendFrame(context.place(open1), forged()), open1],
     ] as const;
-    const raw = (source: typeof alpha, mac: typeof alpha.mac): Uint8Array =>
-      udpFrame({ source, destination: { mac, ip: vtep }, payload: packet.payload, sourcePort: 40_000, destinationPort: VXLAN_PORT });
-    const forged = (): Uint8Array => raw({ ...open1, ip: hub }, gateway.mac);
     for (const [way, send, sender] of attempts) {
       packet = tunnelPacket(context);
       await expectReach(context, {

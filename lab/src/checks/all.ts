@@ -1,0 +1,33 @@
+import { ANTI_SPOOF } from './anti-spoof.ts';
+import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
+import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
+import { DHCP_LEASE } from './dhcp-lease.ts';
+import { DHCP_REUSE } from './dhcp-reuse.ts';
+import type { LabCheck } from './lab-check.ts';
+import { LAUNCHER_KILL } from './launcher-kill.ts';
+import { LEFTOVERS } from './leftovers.ts';
+import { NODES_JOINED } from './nodes-joined.ts';
+import { OLD_BACKUP } from './old-backup.ts';
+import { OUTBOUND_NAT } from './outbound-nat.ts';
+import { PING_CONCENTRATOR } from './ping-concentrator.ts';
+import { PING_MESH } from './ping-mesh.ts';
+import { TENANT_ISOLATION } from './tenant-isolation.ts';
+import { VNI_INJECTION } from './vni-injection.ts';
+
+/** Every check, in the order in which they run: what others need comes first, what disturbs comes late, what looks back comes last. */
+export const ALL_CHECKS: readonly LabCheck[] = [
+  NODES_JOINED,
+  PING_MESH,
+  PING_CONCENTRATOR,
+  TENANT_ISOLATION,
+  DEFAULT_SECURITY_GROUP,
+  ANTI_SPOOF,
+  DHCP_LEASE,
+  DHCP_REUSE,
+  OUTBOUND_NAT,
+  VNI_INJECTION,
+  CONTROL_PLANE_DOWN,
+  LAUNCHER_KILL,
+  OLD_BACKUP,
+  LEFTOVERS,
+];
