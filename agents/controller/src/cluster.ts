@@ -56,6 +56,9 @@ export class ClusterUnavailable extends WeftError {
   }
 }
 
+/** A pure decision of `core/command`, or several. */
+export type Command<X extends Changes> = (state: ClusterState, context: CommandContext) => X;
+
 type InFlight = {
   readonly changes: Changes;
   readonly plans: ReadonlyMap<NodeId, readonly PlanChange[]>;
@@ -123,25 +126,18 @@ export class Cluster {
    * Runs a command and makes its decision durable. Rejects with the command's own error, which changes nothing, or ClusterUnavailable.
    * The command must not keep the state it is given.
    */
-  async decide<X extends Changes>(
-    command: (state: ClusterState, context: CommandContext) => X,
-  ): Promise<X & Readonly<{ revision: Revision }>> {
-    this.#checkUsable();
-    let result: X;
-    try {
-      result = command(this.state, this.#context());
-    } catch (error) {
-      // The reason may lie in a commit that is still in flight.
-      await this.settled();
-      throw error;
-    }
-    if (result.put.length + result.remove.length === 0) {
-      await this.settled();
-      return { ...result, revision: this.#revision };
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Revision>();
-    this.#commit(result, resolve, reject);
-    return { ...result, revision: await promise };
+  async decide<X extends Changes>(command: Command<X>): Promise<X & Readonly<{ revision: Revision }>> {
+    const [result, revision] = await this.#decide(command, (decided) => decided);
+    return { ...result, revision };
+  }
+
+  /**
+   * As {@link decide}, but answers with what `show` makes of the state right after the decision: later, the state may already hold
+   * decisions of others that are not durable.
+   */
+  async decideAndShow<X extends Changes, V>(command: Command<X>, show: (result: X) => V): Promise<V> {
+    const [view] = await this.#decide(command, show);
+    return view;
   }
 
   /** Resolves when all that is decided by now is durable. Rejects with ClusterUnavailable. */
@@ -173,6 +169,32 @@ export class Cluster {
       return await this.#deps.store.newEpoch();
     } catch (error) {
       throw this.#fail(error);
+    }
+  }
+
+  async #decide<X extends Changes, V>(command: Command<X>, show: (result: X) => V): Promise<readonly [V, Revision]> {
+    this.#checkUsable();
+    let result: X;
+    try {
+      result = command(this.state, this.#context());
+    } catch (error) {
+      // The reason may lie in a commit that is still in flight.
+      await this.settled();
+      throw error;
+    }
+    if (result.put.length + result.remove.length === 0) {
+      const view = show(result);
+      await this.settled();
+      return [view, this.#revision];
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Revision>();
+    this.#commit(result, resolve, reject);
+    if (this.#failure !== undefined) await promise;
+    try {
+      return [show(result), await promise];
+    } finally {
+      // Also when showing went wrong: nobody else waits for it, and it may reject.
+      await promise;
     }
   }
 

@@ -223,7 +223,6 @@ export class NodeRegistry {
   #ahead(nodeId: NodeId, revision: number): void {
     if (this.#takingEpoch !== undefined) return;
     const { cluster, log } = this.#deps;
-    const old = { epoch: cluster.epoch, revision: cluster.revision };
     log.error(
       { node: nodeId, nodeRevision: revision, epoch: cluster.epoch, revision: cluster.revision },
       'a node is ahead of the store, which must be an old copy: taking a new epoch, nodes hold their plans until accepted',

@@ -1,0 +1,25 @@
+import type { Caller } from '@weft/api/caller';
+import type { FastifyRequest } from 'fastify';
+import type { Controller } from '../controller.ts';
+
+/** What routes work with. */
+export type RestContext = Readonly<{
+  controller: Controller;
+  randomBytes: (count: number) => Uint8Array;
+  /** Who sent an authenticated request. */
+  caller: (request: FastifyRequest) => Caller;
+}>;
+
+export function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '/';
+}
+
+/** Where the client sees us, also behind a proxy that ends TLS. */
+export function baseUrl(request: FastifyRequest): string {
+  const protocol = first(request.headers['x-forwarded-proto']) ?? request.protocol;
+  return `${protocol}://${first(request.headers['x-forwarded-host']) ?? request.host}`;
+}
+
+function first(value: string | string[] | undefined): string | undefined {
+  return (Array.isArray(value) ? value[0] : value)?.split(',', 1)[0]?.trim();
+}

@@ -1,0 +1,154 @@
+/**
+ * The REST border: HTTP in, commands and views out. One request's life:
+ *
+ *     token ──▶ caller ──▶ body and query parsed by the tables of `api` ──▶ command, or view ──▶ durable ──▶ answer
+ *
+ * Every answer carries `X-Openstack-Request-Id`; whatever goes wrong is answered in the form of the path that was asked (/v2.0, /v1).
+ */
+import type { ServerOptions } from 'node:https';
+import type { Caller } from '@weft/api/caller';
+import { isAnswerable, neutronAnswer, problemAnswer } from '@weft/api/error-table';
+import { BadRequest, BodyTooLarge, MethodNotAllowed, UnknownPath } from '@weft/api/request-error';
+import type { HealthView } from '@weft/api/v1';
+import { WeftError } from '@weft/core/weft-error';
+import type { Logger } from '@weft/ssntp/logger';
+import Fastify from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Controller } from '../controller.ts';
+import { authenticate } from './authenticate.ts';
+import { collections } from './collections.ts';
+import { baseUrl, pathOf } from './rest-context.ts';
+import type { RestContext } from './rest-context.ts';
+import { routesOfV1 } from './v1-routes.ts';
+import { routesOfV2 } from './v2-routes.ts';
+
+export type RestOptions = Readonly<{
+  /** SHA-256 of the administrator's token, hex. */
+  adminTokenHash: string;
+  /** Certificate, key and authority; absent: plain HTTP, for tests by injection. */
+  https?: ServerOptions;
+}>;
+
+export type RestDeps = Readonly<{
+  controller: Controller;
+  randomUuid: () => string;
+  randomBytes: (count: number) => Uint8Array;
+  log: Logger;
+}>;
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+
+/** The API's server, not listening yet: `await rest.listen({ host, port })`, `rest.inject(…)`, `rest.close()`. */
+export function createRest(options: RestOptions, deps: RestDeps): FastifyInstance {
+  const { controller, randomUuid, randomBytes, log } = deps;
+  const app = Fastify({
+    ...(options.https === undefined ? {} : { https: options.https }),
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    genReqId: () => `req-${randomUuid()}`,
+    requestIdHeader: false,
+    // Nobody's idle connection delays the end of the process.
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+    // Old clients write `networks.json`.
+    rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/[^?]*)\.json(?=\?|$)/, '$1'),
+    ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, allErrors: false } },
+  }) as unknown as FastifyInstance;
+
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  const context: RestContext = { controller, randomBytes, caller: (request) => callers.get(request) ?? raise('not authenticated') };
+
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-openstack-request-id', request.id);
+  });
+  app.removeAllContentTypeParsers();
+  // Whatever a client calls its body, it is JSON or nothing.
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') return done(null, undefined);
+    try {
+      done(null, JSON.parse(String(body)));
+    } catch (cause) {
+      done(new BadRequest('Body contains invalid data', { remedy: 'Send a JSON object.', cause }));
+    }
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request) => {
+    throw isKnownPath(app, request) ? new MethodNotAllowed(request.method) : new UnknownPath();
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/healthz',
+    handler: (): HealthView => ({ status: 'ok', scheduler: controller.schedulerConnected ? 'connected' : 'disconnected' }),
+  });
+  const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
+    scope.addHook('onRequest', async (request) => {
+      callers.set(request, authenticate(controller.cluster.state, options.adminTokenHash, request.headers['x-auth-token']));
+    });
+    routes(scope);
+  };
+  void app.register(
+    authenticated((scope) => routesOfV2(scope, context, collections(controller))),
+    { prefix: '/v2.0' },
+  );
+  void app.register(
+    authenticated((scope) => routesOfV1(scope, context)),
+    { prefix: '/v1' },
+  );
+  return app;
+
+  async function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const error = await durable(ownError(thrown));
+    if (!isAnswerable(error)) {
+      log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');
+    }
+    const isNeutron = pathOf(request).startsWith('/v2.0');
+    const answer = isNeutron ? neutronAnswer(error, baseUrl(request)) : problemAnswer(error, request.id);
+    return reply
+      .status(answer.status)
+      .headers({ 'content-type': 'application/json', ...answer.headers })
+      .send(JSON.stringify(answer.body));
+  }
+
+  /** A refusal may rest on a decision that is not durable yet, like the deletion of what was asked for. */
+  async function durable(error: unknown): Promise<unknown> {
+    if (!isAnswerable(error)) return error;
+    try {
+      await controller.cluster.settled();
+      return error;
+    } catch (unavailable) {
+      return unavailable;
+    }
+  }
+}
+
+/** Fastify's own refusals in our words; anything else stays what it is. */
+function ownError(error: unknown): unknown {
+  if (error instanceof WeftError) return error;
+  const { code, validation, message } = error as Partial<FastifyError>;
+  if (validation !== undefined) return new BadRequest(`The request is not valid: ${message ?? ''}.`);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BodyTooLarge(BODY_LIMIT_BYTES);
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new BadRequest('The request cannot be read.');
+  }
+  return error;
+}
+
+function isKnownPath(app: FastifyInstance, request: FastifyRequest): boolean {
+  const url = pathOf(request);
+  return METHODS.some((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
+}
+
+/** `findRoute` knows patterns, not paths: try the collection's pattern with an id in its last part. */
+function matchesRoute(app: FastifyInstance, method: (typeof METHODS)[number], url: string): boolean {
+  const parts = url.split('/').filter((part) => part !== '');
+  return parts.some((_, index) => {
+    const pattern = `/${parts.map((part, at) => (at === index ? ':id' : part)).join('/')}`;
+    return app.findRoute({ method, url: pattern }) !== null;
+  });
+}
+
+function raise(message: string): never {
+  throw new Error(message);
+}

@@ -1,0 +1,85 @@
+import type { ConcentratorView, InstanceView, NodeView, TenantView } from '@weft/api/v1';
+import type { Concentrator, Instance, Node, Tenant } from '@weft/core/resource';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import type { NodeObservation } from '../node-registry.ts';
+import { concentratorStatus, convergence, instanceStatus } from '../status.ts';
+import type { StatusSources } from '../status.ts';
+
+export function tenantView(tenant: Tenant): TenantView {
+  const { id, name, automaticGateway, createdAt, updatedAt } = tenant;
+  return { id, name, automatic_gateway: automaticGateway, created_at: createdAt, updated_at: updatedAt };
+}
+
+export function nodeView(node: Node, observed: NodeObservation | undefined): NodeView {
+  const { id, hostname, roles, vtep } = node;
+  const { progress, load } = observed ?? {};
+  return {
+    id,
+    hostname,
+    roles: [...roles],
+    status: observed?.connected === true ? 'connected' : 'disconnected',
+    plan: planOf(observed),
+    vtep: vtep ?? null,
+    applied_revision: progress?.applied ?? null,
+    sent_revision: observed?.sent ?? null,
+    failed: Object.fromEntries(Object.entries(progress?.failed ?? {}).map(([key, error]) => [key, fault(error)])),
+    held: progress?.held ?? null,
+    load: known(load?.load),
+    mem_total_mb: known(load?.memTotalMb),
+    mem_available_mb: known(load?.memAvailableMb),
+    last_seen: observed?.lastSeenMs === undefined ? null : new Date(observed.lastSeenMs).toISOString(),
+  };
+}
+
+export function instanceView(instance: Instance, sources: StatusSources): InstanceView {
+  const { id, tenantId, name, command, portId, addressing, nodeId, requestedNodeId, createdAt, updatedAt } = instance;
+  const { status, error } = instanceStatus(sources, instance);
+  const networkId = sources.state.ports.get(portId)?.networkId;
+  return {
+    id,
+    tenant_id: tenantId,
+    name,
+    command: [...command],
+    port_id: portId,
+    addressing,
+    node_id: nodeId ?? requestedNodeId ?? null,
+    status,
+    error: error === undefined ? null : fault(error),
+    applied: networkId === undefined ? { applied: 0, of: 0, oldest: null } : convergence(sources, networkId),
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}
+
+export function concentratorView(concentrator: Concentrator, sources: StatusSources): ConcentratorView {
+  const { id, tenantId, nodeId, generation, uplink, createdAt, updatedAt } = concentrator;
+  const { status, error } = concentratorStatus(sources, concentrator);
+  return {
+    id,
+    tenant_id: tenantId,
+    node_id: nodeId ?? null,
+    status,
+    error: error === undefined ? null : fault(error),
+    generation,
+    uplink_address: uplink?.address ?? null,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}
+
+function planOf(observed: NodeObservation | undefined): NodeView['plan'] {
+  if (observed === undefined) return 'unknown';
+  const { progress } = observed;
+  if (progress.held !== undefined) return 'held';
+  if (progress.applied === undefined) return observed.connected ? 'syncing' : 'unknown';
+  return progress.isComplete ? 'in-sync' : 'syncing';
+}
+
+/** -1 is how a node says that it cannot tell. */
+function known(figure: number | undefined): number | null {
+  return figure === undefined || figure < 0 ? null : figure;
+}
+
+function fault({ code, message }: ErrorInfo): Readonly<{ code: string; message: string }> {
+  return { code, message };
+}

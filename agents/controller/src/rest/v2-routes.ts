@@ -1,0 +1,111 @@
+import { unwrap, unwrapCreate } from '@weft/api/attribute';
+import type { Query } from '@weft/api/list-query';
+import { sequence } from '@weft/core/command/sequence';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Collection } from './collections.ts';
+import { baseUrl, pathOf } from './rest-context.ts';
+import type { RestContext } from './rest-context.ts';
+
+type WithId = { Params: { id: string }; Querystring: Query };
+
+/** The verbs of /v2.0 for every collection (neutron-api.md §1.1). */
+export function routesOfV2(scope: FastifyInstance, context: RestContext, all: readonly Collection[]): void {
+  for (const collection of all) collectionRoutes(scope, context, collection);
+}
+
+function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestContext, collection: Collection): void {
+  const { cluster } = controller;
+  const { path, plural, singular } = collection.names;
+  const fieldsOf = (query: Query): ReadonlySet<string> | undefined =>
+    query['fields'] === undefined ? undefined : new Set([query['fields']].flat());
+
+  scope.route<{ Querystring: Query }>({
+    method: 'GET',
+    url: `/${path}`,
+    handler: async (request) => {
+      const page = collection.list(caller(request), request.query);
+      await cluster.settled();
+      const links = linksOf(request, page.next, page.previous);
+      return { [plural]: page.items, ...(links.length === 0 ? {} : { [`${plural}_links`]: links }) };
+    },
+  });
+
+  scope.route<WithId>({
+    method: 'GET',
+    url: `/${path}/:id`,
+    handler: async (request) => {
+      const view = collection.show(caller(request), request.params.id, fieldsOf(request.query));
+      await cluster.settled();
+      return { [singular]: view };
+    },
+  });
+
+  const { create, update, delete: remove } = collection;
+  if (create !== undefined) {
+    scope.route({
+      method: 'POST',
+      url: `/${path}`,
+      handler: async (request, reply) => {
+        const who = caller(request);
+        const { bulk, bodies } = unwrapCreate(request.body, collection.names);
+        const decisions = bodies.map((body) => create(who, body));
+        const views = await cluster.decideAndShow(
+          (state, command) =>
+            sequence(
+              state,
+              decisions.map((decide) => (present) => decide(present, command)),
+            ),
+          ({ results }) => results.map(({ id }) => collection.show(who, id)),
+        );
+        void reply.status(201);
+        return bulk ? { [plural]: views } : { [singular]: views[0] };
+      },
+    });
+  }
+  if (update !== undefined) {
+    scope.route<WithId>({
+      method: 'PUT',
+      url: `/${path}/:id`,
+      handler: async (request) => {
+        const who = caller(request);
+        const id = request.params.id.toLowerCase();
+        // Whether it exists comes before what is wrong with the body.
+        collection.show(who, id);
+        const decide = update(who, unwrap(request.body, collection.names));
+        const view = await cluster.decideAndShow(
+          (state, command) => decide(state, command, id),
+          () => collection.show(who, id),
+        );
+        return { [singular]: view };
+      },
+    });
+  }
+  if (remove !== undefined) {
+    scope.route<WithId>({
+      method: 'DELETE',
+      url: `/${path}/:id`,
+      handler: async (request, reply) => {
+        const id = request.params.id.toLowerCase();
+        await cluster.decide((state, command) => {
+          collection.show(caller(request), id);
+          return remove(state, command, id);
+        });
+        return reply.status(204).send();
+      },
+    });
+  }
+}
+
+type Link = Readonly<{ rel: 'next' | 'previous'; href: string }>;
+
+/** The request again, for the page after and before this one. */
+function linksOf(request: FastifyRequest, next: string | undefined, previous: string | undefined): readonly Link[] {
+  const link = (rel: Link['rel'], marker: string): Link => {
+    const query = new URLSearchParams(request.url.split('?')[1] ?? '');
+    query.set('marker', marker);
+    if (rel === 'previous') query.set('page_reverse', 'True');
+    else query.delete('page_reverse');
+    return { rel, href: `${baseUrl(request)}${pathOf(request)}?${query.toString()}` };
+  };
+  return [...(next === undefined ? [] : [link('next', next)]), ...(previous === undefined ? [] : [link('previous', previous)])];
+}
