@@ -128,7 +128,10 @@ export class Launcher {
       if (this.#configuration !== undefined) this.#open();
       this.#client = this.#deps.client({
         connected: (configuration) => this.#onConnected(configuration),
-        disconnected: () => this.#announcer.pause(),
+        disconnected: () => {
+          this.#announcer.pause();
+          this.#sync.interrupt();
+        },
         frame: (frame) => this.#inbox.handle(frame),
       });
       this.#client.start();

@@ -74,6 +74,11 @@ export class PlanSync {
     };
   }
 
+  /** The connection is lost, and with it the rest of a plan that was on its way. */
+  interrupt(): void {
+    this.#incoming = undefined;
+  }
+
   handle(sync: Sync): PlanSyncOutcome {
     switch (sync.op) {
       case 'ask':

@@ -7,7 +7,7 @@
  * may be older than the kernel.
  */
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
-import { planRefText } from '@weft/core/plan/plan';
+import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
@@ -58,8 +58,12 @@ export class Reconciler {
   #whole = false;
   #failed = new Map<string, ErrorInfo>();
   #failedRefs = new Map<string, PlanRef>();
+  /** Something failed that is no resource of the plan: to remove what nothing owns, for instance. */
+  #retryWhole = false;
   #needsObserve = true;
   #failures = 0;
+  /** The pass that begins is a retry. */
+  #retrying = false;
   #lastPassMs = Number.NEGATIVE_INFINITY;
   #passing: Promise<void> | undefined;
   /** A pass is under way, also while it is synchronous. */
@@ -132,6 +136,7 @@ export class Reconciler {
   async #passOnce(): Promise<void> {
     const done = await this.#pass();
     this.#inPass = false;
+    this.followerChanged();
     // What a pass that failed left dirty waits for the retry.
     if (done && (this.#whole || this.#dirty.size > 0)) this.#soon();
   }
@@ -153,7 +158,7 @@ export class Reconciler {
       }
       if (this.#stopped) return false;
       const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
-      this.#settle(failed, scope);
+      this.#settle(failed);
       for (const follower of followers) follower.apply(plan, scope, this.#failed);
       this.#report({ epoch: target.epoch, revision: target.revision, failed });
       this.#scheduleRetry();
@@ -162,15 +167,17 @@ export class Reconciler {
       this.#restore(scope);
       this.#needsObserve = true;
       if (this.#failures === 0) this.#deps.log.error({ err: error }, 'reconciling the plan failed, trying again');
-      this.#failures += 1;
+      this.#noteFailure();
       this.#scheduleRetry();
       return false;
+    } finally {
+      this.#retrying = false;
     }
   }
 
   /** Takes what is dirty and what failed before. */
   #take(target: DesiredPlan): Scope {
-    const whole = this.#whole;
+    const whole = this.#whole || this.#retryWhole;
     this.#whole = false;
     const refs = new Map([...this.#failedRefs, ...this.#dirty]);
     this.#dirty = new Map();
@@ -183,11 +190,16 @@ export class Reconciler {
     else for (const [text, ref] of scope) if (!this.#dirty.has(text)) this.#dirty.set(text, ref);
   }
 
-  #settle(failed: ReadonlyMap<string, ErrorInfo>, scope: Scope): void {
+  #settle(failed: ReadonlyMap<string, ErrorInfo>): void {
     const before = this.#failed.size;
     this.#failed = new Map(failed);
     this.#failedRefs = new Map();
-    for (const text of failed.keys()) this.#failedRefs.set(text, parseRefText(text));
+    this.#retryWhole = false;
+    for (const text of failed.keys()) {
+      const ref = parseRefText(text);
+      if (ref === undefined) this.#retryWhole = true;
+      else this.#failedRefs.set(text, ref);
+    }
     if (failed.size === 0) {
       if (before > 0 || this.#failures > 0) this.#deps.log.info({}, 'plan is applied completely again');
       this.#failures = 0;
@@ -198,20 +210,26 @@ export class Reconciler {
       const fields = { resource: first, code: error?.code, reason: error?.message, count: failed.size };
       this.#deps.log.warn(fields, 'parts of the plan could not be applied, trying again');
     }
-    // Only what fails repeatedly makes the pauses longer, not a stream of changes beside it.
-    if (typeof scope === 'string' || before > 0) this.#failures += 1;
-    else this.#failures = 1;
+    this.#noteFailure();
+  }
+
+  /** Only a retry that fails makes the pauses longer, not a stream of changes beside what fails. */
+  #noteFailure(): void {
+    this.#failures = this.#retrying ? this.#failures + 1 : Math.max(this.#failures, 1);
   }
 
   #scheduleRetry(): void {
     const { clock, random } = this.#deps;
-    clock.clearTimeout(this.#timers.retry);
-    delete this.#timers.retry;
-    if (this.#failures === 0 || this.#stopped) return;
+    if (this.#failures === 0 || this.#stopped) {
+      clock.clearTimeout(this.#timers.retry);
+      delete this.#timers.retry;
+    }
+    if (this.#failures === 0 || this.#stopped || this.#timers.retry !== undefined) return;
     const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures - 1, 20));
     this.#timers.retry = clock.setTimeout(
       () => {
         delete this.#timers.retry;
+        this.#retrying = true;
         this.#soon();
       },
       ceiling * (0.5 + random() / 2),
@@ -243,8 +261,9 @@ export class Reconciler {
   }
 }
 
-/** The reverse of `planRefText`; kinds have no blank in them. */
-function parseRefText(text: string): PlanRef {
+/** The reverse of `planRefText`; kinds have no blank in them. Undefined for what names no resource of a plan. */
+function parseRefText(text: string): PlanRef | undefined {
   const blank = text.indexOf(' ');
-  return { kind: text.slice(0, blank), key: text.slice(blank + 1) } as PlanRef;
+  const kind = text.slice(0, Math.max(blank, 0));
+  return isPlanKind(kind) ? { kind, key: text.slice(blank + 1) } : undefined;
 }
