@@ -73,5 +73,5 @@ function serverConfig(topology: Topology): object {
 
 function launcherConfig(topology: Topology, node: LabNodeSpec): object {
   const uplink = node.legs.some((leg) => leg.wire === 'uplink') ? { uplink: UPLINK_IFNAME } : {};
-  return { servers: [`${topology.controlHost}:${topology.ssntpPort}`], roles: node.roles, ...uplink };
+  return { hostname: node.name, servers: [`${topology.controlHost}:${topology.ssntpPort}`], roles: node.roles, ...uplink };
 }

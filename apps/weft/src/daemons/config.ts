@@ -7,18 +7,13 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { VNI_MAX } from '@weft/core/vni';
 import { InvalidValue } from '@weft/core/weft-error';
 import { ConfigError } from '@weft/daemon/config';
-import type { LogLevel } from '@weft/daemon/log';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 
-const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
-
 export const LogLevelKey = Type.Union(
-  LEVELS.map((level) => Type.Literal(level)),
+  [Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('silent')],
   { default: 'info' },
 );
-
-export const PortNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
 
 /** Paths of PEM files: the authority, this process's certificate, its key. */
 export const CredentialKeys = { ca: Type.String(), cert: Type.String(), key: Type.String() };

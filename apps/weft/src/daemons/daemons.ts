@@ -5,6 +5,9 @@ import type { Lifecycle } from '@weft/daemon/lifecycle';
 import type { Logger, LogLevel } from '@weft/daemon/log';
 import { weftVersion } from '../version.ts';
 
+/** A daemon of any configuration, as the table of daemons knows it. */
+type AnyDaemon = Daemon<Readonly<{ logLevel: LogLevel }>>;
+
 /** A daemon: how its file is read, and how it runs. */
 export type Daemon<Config extends Readonly<{ logLevel: LogLevel }>> = Readonly<{
   /** Throws ConfigError. */
@@ -72,14 +75,19 @@ export async function runDaemonCommand(
     case 'run':
       break;
   }
-  return start(name, (await DAEMONS[name]()) as Daemon<Readonly<{ logLevel: LogLevel }>>, parsed, process);
+  return start(name, await loadDaemon(name), parsed, process);
+}
+
+/** What a daemon loads it also runs, so that nobody else needs to know what its configuration looks like. */
+async function loadDaemon(name: DaemonName): Promise<AnyDaemon> {
+  return (await DAEMONS[name]()) as unknown as AnyDaemon;
 }
 
 type Writer = Readonly<{ write(text: string): unknown }>;
 
 async function start(
   name: DaemonName,
-  daemon: Daemon<Readonly<{ logLevel: LogLevel }>>,
+  daemon: AnyDaemon,
   args: Readonly<{ kind: 'run' | 'check'; config: string }>,
   process: Readonly<{ stdout: Writer; stderr: Writer }>,
 ): Promise<number> {
