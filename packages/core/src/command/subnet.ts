@@ -109,13 +109,14 @@ function firstConcentrator(state: ClusterState, context: CommandContext, tenantI
 }
 
 function checkCidr(request: Pick<CreateSubnet, 'cidr' | 'enableDhcp'>): void {
-  const first = ipv4ToNumber(cidrNetwork(request.cidr));
+  const firstByte = ipv4ToNumber(cidrNetwork(request.cidr)) >>> 24;
+  const lastByte = ipv4ToNumber(cidrLast(request.cidr)) >>> 24;
   const refuse = (why: string): never => {
     throw new Refused('invalid_cidr', `Invalid input for operation: ${request.cidr} ${why}.`);
   };
-  if (cidrPrefixLength(request.cidr) === 0 || first >>> 24 === 0) refuse('is not a usable network');
-  if (first >>> 24 === 127) refuse('is a loopback network');
-  if (first >>> 28 >= 14) refuse('is a multicast or reserved network');
+  if (firstByte === 0) refuse('is not a usable network');
+  if (firstByte <= 127 && lastByte >= 127) refuse('is or contains a loopback network');
+  if (lastByte >= 224) refuse('is or contains a multicast or reserved network');
   if (request.enableDhcp && cidrPrefixLength(request.cidr) > 30)
     refuse('has no room for DHCP: use a prefix up to /30, or enable_dhcp=false');
 }
