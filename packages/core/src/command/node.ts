@@ -8,9 +8,14 @@ import type { CommandContext } from './context.ts';
 
 export type ReportNode = Readonly<{ id: NodeId; hostname: string; roles: readonly NodeRole[]; addresses: readonly Ipv4[] }>;
 
-/** What a node says of itself, taken over. Its VTEP is its first address in a compute network. An unchanged report changes nothing. */
+/**
+ * What a node says of itself, taken over. Its VTEP is its first address in a compute network, and stays that one as long as the node has
+ * it: the order of addresses means nothing. An unchanged report changes nothing.
+ */
 export function reportNode(state: ClusterState, context: CommandContext, request: ReportNode): Changes {
-  const vtep = request.addresses.find((address) => context.cluster.computeCidrs.some((cidr) => cidrContains(cidr, address)));
+  const old = state.nodes.get(request.id);
+  const candidates = request.addresses.filter((address) => context.cluster.computeCidrs.some((cidr) => cidrContains(cidr, address)));
+  const vtep = candidates.find((address) => address === old?.vtep) ?? candidates[0];
   const holder = vtep === undefined ? undefined : state.nodeByVtep(vtep);
   if (holder !== undefined && holder.id !== request.id) {
     throw new Conflict('vtep_in_use', `address ${vtep} is the tunnel end of node ${holder.hostname} (${holder.id}) already`, {
@@ -19,7 +24,6 @@ export function reportNode(state: ClusterState, context: CommandContext, request
     });
   }
   const roles = request.roles.toSorted();
-  const old = state.nodes.get(request.id);
   if (old === undefined) {
     const node: Node = { kind: 'node', id: request.id, hostname: request.hostname, roles, vtep, ...stamps(context) };
     return { put: [node], remove: [] };
