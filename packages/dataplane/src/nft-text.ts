@@ -1,6 +1,7 @@
 import type { ChainObject, ElementObject, NftFamily, NftObject, SetObject, TableObject } from './kernel-object.ts';
 import { chainDigest, tableDigest } from './kernel-object.ts';
 import type { NftChange } from './kernel.ts';
+import { DROP_REASONS } from './ruleset/fabric.ts';
 
 /** The name of every table of ours. */
 export const NFT_TABLE = 'weft';
@@ -27,7 +28,26 @@ export function nftTransaction(change: NftChange, sha256: (text: string) => stri
   for (const set of of(change.remove, 'set')) lines.push(`delete set ${at(set)} ${set.name}`);
   for (const table of of(change.remove, 'table')) lines.push(`delete table ${at(table)}`);
   lines.push(...elementsText(of(change.put, 'element')));
+  lines.push(...traceRemoval(of(change.remove, 'element'), of(change.put, 'element')));
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * What the rules counted under the name and number of ports that go: nothing else would ever remove it, and the number will be another port's.
+ * There may be nothing, and deleting what is absent would fail the transaction, so it is added first.
+ */
+function traceRemoval(removed: readonly ElementObject[], put: readonly ElementObject[]): string[] {
+  const kept = new Set(put.filter(({ set }) => set === 'number').map(({ key }) => key[0]));
+  const lines: string[] = [];
+  for (const { set, key, value } of removed) {
+    const [link] = key;
+    if (set !== 'number' || value === undefined || link === undefined || kept.has(link)) continue;
+    const reasons = DROP_REASONS.map((_, index) => `"${link}" . ${index + 1}`).join(', ');
+    const charged = `${value}, ${Number(value) << 14}`;
+    lines.push(...['add', 'delete'].map((verb) => `${verb} element bridge ${NFT_TABLE} why { ${reasons} }`));
+    if (link.startsWith('wp')) lines.push(...['add', 'delete'].map((verb) => `${verb} element inet ${NFT_TABLE} conns { ${charged} }`));
+  }
+  return lines;
 }
 
 function at(object: Readonly<{ family: NftFamily }>): string {
