@@ -164,20 +164,30 @@ function allocate(
 ): readonly FixedIp[] {
   const subnets = [...state.subnetsOf(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
   if (requests === undefined) return subnets.length === 0 ? [] : [allocateFrom(state, context, network, subnets, [])];
-  const result: FixedIp[] = [];
-  for (const request of requests) {
-    if (request.address !== undefined) {
-      const fixed = claim(state, network, subnets, request.address, request.subnetId, held);
-      if (result.some((other) => other.subnetId === fixed.subnetId && other.address === fixed.address)) throw taken(network, fixed.address);
-      result.push(fixed);
-      continue;
-    }
+  // What was asked for by name comes first, so that nothing chosen freely takes it.
+  const named = requests.map(({ address, subnetId }) =>
+    address === undefined ? undefined : claim(state, network, subnets, address, subnetId, held),
+  );
+  const settled: FixedIp[] = [];
+  for (const fixed of named) {
+    if (fixed === undefined) continue;
+    if (includes(settled, fixed)) throw taken(network, fixed.address);
+    settled.push(fixed);
+  }
+  return requests.map((request, index) => {
+    const given = named[index];
+    if (given !== undefined) return given;
     const subnet = subnets.find((candidate) => candidate.id === request.subnetId);
     if (subnet === undefined) throw new NotFound('subnet', request.subnetId ?? '');
-    const keep = held.find((fixed) => fixed.subnetId === subnet.id && !result.includes(fixed));
-    result.push(keep ?? allocateFrom(state, context, network, [subnet], result));
-  }
-  return result;
+    const keep = held.find((fixed) => fixed.subnetId === subnet.id && !includes(settled, fixed));
+    const fixed = keep ?? allocateFrom(state, context, network, [subnet], settled);
+    settled.push(fixed);
+    return fixed;
+  });
+}
+
+function includes(list: readonly FixedIp[], wanted: FixedIp): boolean {
+  return list.some((fixed) => fixed.subnetId === wanted.subnetId && fixed.address === wanted.address);
 }
 
 function claim(
@@ -223,7 +233,7 @@ function allocateFrom(
     const isTaken = (address: Ipv4): boolean =>
       address === subnet.gatewayIp ||
       state.portByAddress(subnet.id, address) !== undefined ||
-      also.some((fixed) => fixed.subnetId === subnet.id && fixed.address === address);
+      includes(also, { subnetId: subnet.id, address });
     const address = allocateAddress(subnet.allocationPools, isTaken, start);
     if (address !== undefined) return { subnetId: subnet.id, address };
   }
