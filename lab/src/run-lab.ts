@@ -6,8 +6,10 @@ import { ALL_CHECKS } from './checks/all.ts';
 import { LEFTOVERS } from './checks/leftovers.ts';
 import { Lab } from './cluster.ts';
 import { labPaths } from './lab-paths.ts';
+import { nodesInSync } from './nodes.ts';
 import { HumanReporter, JsonReporter, summarise } from './report.ts';
 import type { Output, Reporter } from './report.ts';
+import { saveLogs } from './save-logs.ts';
 import { weave } from './scenario.ts';
 import { snapshotDifference, snapshotLab, snapshotMachine } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -53,7 +55,10 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
     reporter.check(result);
   };
   let looksBack: CheckResult | undefined;
+  let broken = false;
   try {
+    const nodes = await nodesInSync(lab);
+    progress(`${nodes.length} nodes have joined`);
     const scenario = await weave(lab, { progress });
     using context = new CheckContext({ lab, scenario, before: snapshotLab(lab.paths) });
     const hold = (result: CheckResult): void => {
@@ -67,13 +72,16 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
       await stayUp(lab, reporter);
     }
   } catch (error) {
-    if (!deps.signal.aborted || error !== deps.signal.reason) {
-      progress(`the logs are kept until the lab is taken down: ${lab.paths.root}/*/log`);
+    if (error !== deps.signal.reason) {
+      broken = true;
       throw error;
     }
   } finally {
     if (options.keep) await lab.leave();
     else {
+      if (broken || [...results, looksBack].some((result) => result?.ok === false)) {
+        progress(`something failed; the daemons' logs are now in ${await saveLogs(lab.paths, lab.topology)}`);
+      }
       progress('taking the lab down');
       await lab[Symbol.asyncDispose]();
     }

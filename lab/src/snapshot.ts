@@ -102,12 +102,16 @@ export function rulesetThings(ruleset: unknown): string[] {
     const body = object[kind!] as Readonly<Record<string, unknown>>;
     if (kind === undefined || kind === 'metainfo' || (body['table'] ?? body['name']) !== 'weft') return [];
     const { elem, ...rest } = stateless(body) as Readonly<Record<string, unknown>>;
-    const lines = [`${kind} ${canonicalJson(rest)}`];
-    const flags = body['flags'];
-    if (!Array.isArray(elem) || (Array.isArray(flags) && flags.includes('dynamic')) || flags === 'dynamic') return lines;
+    const elements = Array.isArray(elem) ? elem.filter((each) => !isMadeByPackets(each)) : [];
     const name = `${String(body['family'])} ${String(body['name'])}`;
-    return [...lines, ...elem.map((each) => `element ${name} ${canonicalJson(each)}`)];
+    return [`${kind} ${canonicalJson(rest)}`, ...elements.map((each) => `element ${name} ${canonicalJson(each)}`)];
   });
+}
+
+/** Rules add such elements as packets come, with a counter or a limit in them; nft's JSON does not say that the set is dynamic. */
+function isMadeByPackets(element: unknown): boolean {
+  const inner = (element as Readonly<{ elem?: unknown }> | null)?.elem;
+  return typeof inner === 'object' && inner !== null && ('counter' in inner || 'ct count' in inner);
 }
 
 function stateless(value: unknown): unknown {

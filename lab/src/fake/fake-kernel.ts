@@ -202,8 +202,11 @@ export class FakeKernel implements Kernel {
       if (held !== undefined) this.#removeLink(held);
       if (object.type === 'veth') this.#makeEnd(object);
     }
+    const otherMac = held?.type === 'bridge' && object.type === 'bridge' && held.mac !== object.mac;
+    // As the kernel does, also with permanent ones.
+    if (otherMac) for (const entry of this.#on(object.place, object.name)) this.#drop(entry);
     this.#hold(object);
-    return !fits;
+    return !fits || otherMac;
   }
 
   #requireNeeds(object: MadeLink): void {
