@@ -13,6 +13,8 @@ import type { PortBody } from '@weft/core/plan/port';
 import type { SyncItem } from '@weft/core/plan/sync';
 import type { ConcentratorId, InstanceId, PortId, TenantId, Uuid } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
+import { systemClock } from '@weft/ssntp/clock';
+import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 
 export const VNI = 10_001 as Vni;
@@ -106,4 +108,13 @@ export async function eventually<T>(what: string, condition: () => T | undefined
 export function temporaryDirectory(): Disposable & { path: string } {
   const path = mkdtempSync(join(tmpdir(), 'weft-launcher-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** The system's clock, so many times faster: 1 s is 1 s / `factor`. For tests with real processes, which no fake clock moves on. */
+export function fastClock(factor: number): Clock {
+  return {
+    now: () => performance.now() * factor,
+    setTimeout: (callback, ms) => systemClock.setTimeout(callback, ms / factor),
+    clearTimeout: (timer) => systemClock.clearTimeout(timer),
+  };
 }
