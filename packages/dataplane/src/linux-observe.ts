@@ -4,7 +4,6 @@ import type { Mac } from '@weft/core/mac';
 import { addrList } from '@weft/netlink/addr';
 import { fdbList } from '@weft/netlink/fdb';
 import type { FdbEntry } from '@weft/netlink/fdb';
-import { linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { NEIGH_PERMANENT, neighList } from '@weft/netlink/neigh';
 import { ROUTE_PROTOCOL_WEFT, routeList } from '@weft/netlink/route';
@@ -14,20 +13,23 @@ import { NftContext, NftError } from '@weft/sys/nft';
 import type { Observed } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NftFamily } from './kernel-object.ts';
 import { objectContent, objectKey } from './kernel-object.ts';
+import type { NamespaceHandles } from './linux-namespaces.ts';
 import { isOurLink, WORKLOAD_LINK } from './names.ts';
 import type { Place } from './names.ts';
 import { NFT_TABLE } from './nft-text.ts';
 import { parseNftTable } from './nft-observed.ts';
 
-type Handles = Readonly<{ netns: Netns; rtnl: Rtnl }>;
 type Sha256 = (text: string) => string;
 
 /** Ends a content that matches no desired one: something that the object does not show was changed by somebody. */
 const DRIFTED = ' drifted';
 
-/** Everything of ours in these namespaces, in the form in which it would be desired. Throws what netlink and nft throw. */
-export function observeNamespace(places: ReadonlyMap<Place, Handles>, sha256: Sha256): Observed[] {
-  const links = new Map([...places].map(([place, { rtnl }]) => [place, linkList(rtnl)]));
+/** Everything of ours in these namespaces and their links, in the form in which it would be desired. Throws what netlink and nft throw. */
+export function observeNamespaces(
+  from: Readonly<{ places: ReadonlyMap<Place, NamespaceHandles>; links: ReadonlyMap<Place, readonly Link[]> }>,
+  sha256: Sha256,
+): Observed[] {
+  const { places, links } = from;
   const observed: Observed[] = [];
   const see = (object: KernelObject, asDesired = true): void => {
     observed.push({ key: objectKey(object), content: objectContent(object, sha256) + (asDesired ? '' : DRIFTED), object });

@@ -14,6 +14,7 @@ const SYSCTLS = {
   'net.bridge.bridge-nf-call-iptables': '0',
   'net.bridge.bridge-nf-call-ip6tables': '0',
   'net.bridge.bridge-nf-call-arptables': '0',
+  'net.ipv4.conf.all.promote_secondaries': '1',
   'net.ipv4.ip_forward': '1',
   'net.ipv4.conf.all.rp_filter': '1',
   'net.ipv4.conf.default.rp_filter': '1',
