@@ -1,6 +1,7 @@
 import { CountMap } from './count-map.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
+import { MultiMap } from './multi-map.ts';
 import type {
   Changes,
   Concentrator,
@@ -52,21 +53,21 @@ export class ClusterState {
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
   readonly tenantByTokenHash = new Map<string, Tenant>();
-  readonly #networksByTenant = new Index<TenantId, NetworkId>();
-  readonly #subnetsByNetwork = new Index<NetworkId, SubnetId>();
-  readonly #portsByNetwork = new Index<NetworkId, PortId>();
+  readonly #networksByTenant = new MultiMap<TenantId, NetworkId>();
+  readonly #subnetsByNetwork = new MultiMap<NetworkId, SubnetId>();
+  readonly #portsByNetwork = new MultiMap<NetworkId, PortId>();
   readonly #portsByMac = new Map<string, PortId>();
   readonly #portsByAddress = new Map<SubnetId, Map<Ipv4, PortId>>();
-  readonly #portsByGroup = new Index<SecurityGroupId, PortId>();
-  readonly #groupsByTenant = new Index<TenantId, SecurityGroupId>();
-  readonly #rulesByGroup = new Index<SecurityGroupId, SecurityGroupRuleId>();
+  readonly #portsByGroup = new MultiMap<SecurityGroupId, PortId>();
+  readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
+  readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
   /** Groups whose rules name this group as remote. */
   readonly #namedBy = new CountMap<SecurityGroupId, SecurityGroupId>();
   readonly #remotes = new CountMap<SecurityGroupId, SecurityGroupId>();
   readonly #instanceByPort = new Map<PortId, InstanceId>();
-  readonly #instancesByNode = new Index<NodeId, InstanceId>();
+  readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
-  readonly #concentratorsByNode = new Index<NodeId, ConcentratorId>();
+  readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
@@ -76,19 +77,22 @@ export class ClusterState {
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
   readonly #members = new CountMap<SecurityGroupId, Ipv4>();
 
-  /** Applies a command's decision. All removals come before all writes. A record to remove must exist. */
+  /**
+   * Applies a command's decision; each record at most once in either list. All removals come before all writes. A record to remove must
+   * exist: otherwise it throws, and nothing has changed.
+   */
   apply(changes: Changes): void {
-    const before = changes.put.map((resource) => this.get(resource.kind, resource.id));
+    const removed = changes.remove.map((resource) => this.#present(resource));
+    const replaced = changes.put.flatMap((resource) => this.get(resource.kind, resource.id) ?? []);
     // Derived placement counts depend on several records at once, so they are taken out under the old state and put back under the new.
     const touched = new Set<PortId>();
     const gateways = new Set<TenantId>();
-    for (const resource of [...changes.remove, ...changes.put, ...before])
-      if (resource !== undefined) this.#derived(resource, touched, gateways);
+    for (const list of [removed, replaced, changes.put]) for (const resource of list) this.#derived(resource, touched, gateways);
     for (const portId of touched) this.#countPort(portId, 'remove');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'remove');
-    for (const resource of changes.remove) this.#remove(this.#present(resource));
-    // Written in place: listings keep their order.
-    for (const old of before) if (old !== undefined) this.#index(old, 'remove');
+    for (const resource of removed) this.#remove(resource);
+    // Written in place: listings keep their order. All old ones leave the indexes first, for records may swap what they are found by.
+    for (const old of replaced) if (this.#table(old.kind).has(old.id)) this.#index(old, 'remove');
     for (const resource of changes.put) this.#insert(resource);
     for (const portId of touched) this.#countPort(portId, 'add');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'add');
@@ -367,32 +371,9 @@ export class ClusterState {
   }
 }
 
-class Index<A, B> {
-  readonly #sets = new Map<A, Set<B>>();
-
-  add(outer: A, inner: B): void {
-    const set = this.#sets.get(outer);
-    if (set === undefined) this.#sets.set(outer, new Set([inner]));
-    else set.add(inner);
-  }
-
-  remove(outer: A, inner: B): void {
-    const set = this.#sets.get(outer);
-    if (set?.delete(inner) === true && set.size === 0) this.#sets.delete(outer);
-  }
-
-  of(outer: A): Iterable<B> {
-    return this.#sets.get(outer) ?? [];
-  }
-
-  size(outer: A): number {
-    return this.#sets.get(outer)?.size ?? 0;
-  }
-}
-
 function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V, verb: 'add' | 'remove'): void {
   if (verb === 'add') map.set(key, value);
-  else map.delete(key);
+  else if (map.get(key) === value) map.delete(key);
 }
 
 /** For an id that an index just gave: absent would be a bug of this file. */

@@ -1,0 +1,392 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { parseCidr } from './cidr.ts';
+import { ClusterState } from './cluster-state.ts';
+import { parseIpv4 } from './ipv4.ts';
+import type { Ipv4 } from './ipv4.ts';
+import { parseMac } from './mac.ts';
+import type { Mac } from './mac.ts';
+import type {
+  Changes,
+  Concentrator,
+  Instance,
+  Network,
+  Node,
+  Port,
+  Resource,
+  ResourceOf,
+  SecurityGroup,
+  SecurityGroupRule,
+  Subnet,
+  Tenant,
+} from './resource.ts';
+import { resourceKey } from './resource.ts';
+import type { NodeId, Uuid } from './uuid.ts';
+import { parseVni } from './vni.ts';
+import type { Vni } from './vni.ts';
+
+/**
+ * A small world: a few ids of each kind, and records whose `variant` decides what they say. Whatever a state may assume – one port for a
+ * MAC of a network, one instance for a port, a subnet in its network's tenant – holds for every combination; all else, also records that
+ * name what is not there, comes up.
+ */
+const COUNT = { tenant: 2, network: 3, subnet: 4, port: 6, securityGroup: 3, securityGroupRule: 4, node: 3, concentrator: 2, instance: 5 };
+type Kind = keyof typeof COUNT;
+const KINDS = Object.keys(COUNT) as readonly Kind[];
+
+function id<T extends Uuid>(kind: Kind, n: number): T {
+  return `${String(KINDS.indexOf(kind)).padStart(8, '0')}-0000-4000-8000-${String(n % COUNT[kind]).padStart(12, '0')}` as T;
+}
+
+const stamps = { revision: 1, createdAt: '', updatedAt: '' };
+
+function record(kind: Kind, n: number, variant: number): Resource {
+  const v = (divisor: number): number => Math.floor(variant / divisor);
+  const networkTenant = (network: number): Tenant['id'] => id('tenant', network % COUNT.network);
+  const common = { name: String(variant), description: '', ...stamps };
+  switch (kind) {
+    case 'tenant':
+      return { kind, id: id(kind, n), name: '', tokenHash: `${n} ${variant % 2}`, automaticGateway: variant % 3 > 0, ...stamps };
+    case 'network':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: networkTenant(n),
+        adminStateUp: true,
+        portSecurityEnabled: true,
+        topology: 'mesh',
+        vni: parseVni(10_000 + 10 * n + (variant % 3)),
+        mtu: 1450,
+        gatewayMac: parseMac('02:00:00:00:ff:01'),
+        ...common,
+      };
+    case 'subnet':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: networkTenant(variant),
+        networkId: id('network', variant),
+        cidr: parseCidr('10.0.0.0/24'),
+        gatewayIp: v(3) % 2 === 0 ? undefined : parseIpv4('10.0.0.1'),
+        enableDhcp: true,
+        dnsNameservers: [],
+        allocationPools: [],
+        ...common,
+      };
+    case 'port':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: networkTenant(variant),
+        networkId: id('network', variant),
+        adminStateUp: true,
+        mac: parseMac(`02:00:00:00:0${n}:0${v(3) % 2}`),
+        fixedIps: Array.from({ length: v(2) % 3 }, (_, index) => ({
+          subnetId: id('subnet', variant + index),
+          // Two ports may share an address, on different subnets.
+          address: parseIpv4(`10.0.0.${10 + n - ((variant + index) % COUNT.subnet)}`),
+        })),
+        securityGroups: [id<SecurityGroup['id']>('securityGroup', variant), id<SecurityGroup['id']>('securityGroup', variant + 1)].slice(
+          v(5) % 3,
+        ),
+        portSecurityEnabled: v(7) % 3 > 0,
+        deviceId: '',
+        deviceOwner: '',
+        ...common,
+      };
+    case 'securityGroup':
+      return { kind, id: id(kind, n), tenantId: id('tenant', variant), isDefault: true, ...common };
+    case 'securityGroupRule':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', variant),
+        groupId: id('securityGroup', variant),
+        description: '',
+        direction: 'ingress',
+        ethertype: 'IPv4',
+        protocol: undefined,
+        portMin: undefined,
+        portMax: undefined,
+        remoteCidr: undefined,
+        remoteGroupId: v(3) % 3 === 0 ? undefined : id('securityGroup', v(5)),
+        ...stamps,
+      };
+    case 'node': {
+      const vtep = variant % 3 === 0 ? undefined : parseIpv4(`10.88.${n}.${variant % 3}`);
+      return { kind, id: id(kind, n), hostname: '', roles: ['compute'], vtep, ...stamps };
+    }
+    case 'concentrator': {
+      const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
+      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink: undefined, ...stamps };
+    }
+    case 'instance': {
+      const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
+      // Five instances share six ports without ever meeting: each has one of its own, or, the last of them, a sixth.
+      const portId = id<Port['id']>('port', n === 4 && v(4) % 2 === 1 ? 5 : n);
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', n),
+        name: '',
+        command: ['true'],
+        portId,
+        addressing: 'static',
+        requestedNodeId: undefined,
+        nodeId,
+        generation: 1,
+        ...stamps,
+      };
+    }
+  }
+}
+
+const wish = fc.record({ kind: fc.constantFrom(...KINDS), n: fc.nat(5), variant: fc.nat(60), remove: fc.boolean() });
+type Wish = Readonly<{ kind: Kind; n: number; variant: number; remove: boolean }>;
+
+/** Wishes as one change; each record at most once, removals only of what is there. */
+function toChanges(state: ClusterState, wishes: readonly Wish[]): Changes {
+  const chosen = new Map<string, Wish>();
+  for (const given of wishes) {
+    const n = given.n % COUNT[given.kind];
+    chosen.set(`${given.kind} ${n}`, { ...given, n });
+  }
+  const put: Resource[] = [];
+  const remove: Resource[] = [];
+  for (const { kind, n, variant, remove: gone } of chosen.values()) {
+    if (!gone) put.push(record(kind, n, variant));
+    else if (state.get(kind, id(kind, n)) !== undefined) remove.push(record(kind, n, variant));
+  }
+  return { put, remove };
+}
+
+/** What commands and plans ask of a state. */
+type Questions = Omit<ClusterState, 'apply' | 'get' | 'all' | Exclude<TableName, 'networks'>>;
+type TableName = { [K in keyof ClusterState]: ClusterState[K] extends Map<Uuid, Resource> ? K : never }[keyof ClusterState];
+
+/** Everything that the state answers, as sorted text; asked for every id of the world, there or not. */
+function answers(state: Questions): string[] {
+  const lines: string[] = [];
+  const say = (question: string, answer: unknown): void => void lines.push(`${question}: ${JSON.stringify(answer) ?? 'none'}`);
+  const ids = <T extends { readonly id: string }>(items: Iterable<T>): string[] => Array.from(items, (item) => item.id).toSorted();
+  const texts = (items: Iterable<string>): string[] => [...items].toSorted();
+  for (const n of Array.from({ length: 6 }, (_, index) => index)) {
+    const tenantId = id<Tenant['id']>('tenant', n);
+    const networkId = id<Network['id']>('network', n);
+    const subnetId = id<Subnet['id']>('subnet', n);
+    const portId = id<Port['id']>('port', n);
+    const groupId = id<SecurityGroup['id']>('securityGroup', n);
+    const nodeId = id<NodeId>('node', n);
+    say(`networks of ${n}`, ids(state.networksOf(tenantId)));
+    say(`groups of ${n}`, ids(state.groupsOf(tenantId)));
+    say(`concentrator of ${n}`, state.concentratorOf(tenantId)?.id);
+    say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
+    say(`ports of ${n}`, [state.portCount(networkId), ...ids(state.portsOf(networkId))]);
+    say(`nodes of ${n}`, texts(state.nodesOf(networkId)));
+    say(`addresses of ${n}`, state.addressCount(subnetId));
+    say(`rules of ${n}`, ids(state.rulesOf(groupId)));
+    say(`ports in ${n}`, ids(state.portsIn(groupId)));
+    say(`nodes using ${n}`, texts(state.nodesUsing(groupId)));
+    say(`remotes of ${n}`, texts(state.remotesOf(groupId)));
+    say(`named by ${n}`, texts(state.namedBy(groupId)));
+    say(`members of ${n}`, texts(state.membersOf(groupId)));
+    say(`instances on ${n}`, ids(state.instancesOn(nodeId)));
+    say(`concentrators on ${n}`, ids(state.concentratorsOn(nodeId)));
+    say(`segments on ${n}`, texts(state.segmentsOn(nodeId)));
+    say(`groups on ${n}`, texts(state.groupsOn(nodeId)));
+    say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
+    const network = state.networks.get(networkId);
+    say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
+    for (const m of [0, 1, 2]) {
+      say(`carries ${n} ${m}`, state.carries(id('node', m), networkId));
+      say(`uses ${n} ${m}`, state.usesGroup(id('node', m), groupId));
+      say(`vni ${n} ${m}`, state.networkByVni.get(parseVni(10_000 + 10 * n + m)));
+      say(`token ${n} ${m}`, state.tenantByTokenHash.get(`${n} ${m}`));
+      say(`vtep ${n} ${m}`, state.nodeByVtep(parseIpv4(`10.88.${n}.${m}`))?.id);
+      for (const p of [0, 1, 2, 3, 4, 5])
+        say(`mac ${m} ${p} ${n}`, state.portByMac(id('network', m), parseMac(`02:00:00:00:0${p}:0${n % 2}`))?.id);
+    }
+    for (let host = 5; host < 20; host += 1) {
+      const address = parseIpv4(`10.0.0.${host}`);
+      say(`address ${n} ${host}`, state.portByAddress(subnetId, address)?.id);
+      say(`member ${n} ${host}`, state.isMember(groupId, address));
+    }
+  }
+  return lines.toSorted();
+}
+
+/** The same questions, answered by looking at every record each time: the definition of the indexes. */
+class Scan implements Questions {
+  readonly #records: readonly Resource[];
+
+  constructor(records: Iterable<Resource>) {
+    this.#records = [...records];
+  }
+
+  get networks(): Map<Network['id'], Network> {
+    return new Map(this.#all('network').map((network) => [network.id, network]));
+  }
+  get networkByVni(): Map<Vni, Network> {
+    return new Map(this.#all('network').map((network) => [network.vni, network]));
+  }
+  get tenantByTokenHash(): Map<string, Tenant> {
+    return new Map(this.#all('tenant').map((tenant) => [tenant.tokenHash, tenant]));
+  }
+  *networksOf(tenantId: Uuid): Generator<Network> {
+    yield* this.#all('network').filter((network) => network.tenantId === tenantId);
+  }
+  *subnetsOf(networkId: Uuid): Generator<Subnet> {
+    yield* this.#all('subnet').filter((subnet) => subnet.networkId === networkId);
+  }
+  *portsOf(networkId: Uuid): Generator<Port> {
+    yield* this.#all('port').filter((port) => port.networkId === networkId);
+  }
+  portCount(networkId: Uuid): number {
+    return [...this.portsOf(networkId)].length;
+  }
+  *groupsOf(tenantId: Uuid): Generator<SecurityGroup> {
+    yield* this.#all('securityGroup').filter((group) => group.tenantId === tenantId);
+  }
+  *rulesOf(groupId: Uuid): Generator<SecurityGroupRule> {
+    yield* this.#all('securityGroupRule').filter((rule) => rule.groupId === groupId);
+  }
+  *portsIn(groupId: SecurityGroup['id']): Generator<Port> {
+    yield* this.#all('port').filter((port) => port.securityGroups.includes(groupId));
+  }
+  *instancesOn(nodeId: NodeId): Generator<Instance> {
+    yield* this.#all('instance').filter((instance) => instance.nodeId === nodeId);
+  }
+  *concentratorsOn(nodeId: NodeId): Generator<Concentrator> {
+    yield* this.#all('concentrator').filter((concentrator) => concentrator.nodeId === nodeId);
+  }
+  portByMac(networkId: Uuid, mac: Mac): Port | undefined {
+    return this.#all('port').find((port) => port.networkId === networkId && port.mac === mac);
+  }
+  portByAddress(subnetId: Uuid, address: Ipv4): Port | undefined {
+    return this.#all('port').find((port) => port.fixedIps.some((fixed) => fixed.subnetId === subnetId && fixed.address === address));
+  }
+  addressCount(subnetId: Uuid): number {
+    return this.#all('port').flatMap((port) => port.fixedIps.filter((fixed) => fixed.subnetId === subnetId)).length;
+  }
+  instanceOfPort(portId: Uuid): Instance | undefined {
+    return this.#all('instance').find((instance) => instance.portId === portId);
+  }
+  concentratorOf(tenantId: Uuid): Concentrator | undefined {
+    return this.#all('concentrator').find((concentrator) => concentrator.tenantId === tenantId);
+  }
+  nodeByVtep(vtep: Ipv4): Node | undefined {
+    return this.#all('node').find((node) => node.vtep === vtep);
+  }
+  nodeOfPort(portId: Uuid): NodeId | undefined {
+    return this.instanceOfPort(portId)?.nodeId;
+  }
+  gatewayOf(network: Network): Concentrator | undefined {
+    const served = this.#all('tenant').some((tenant) => tenant.id === network.tenantId && tenant.automaticGateway);
+    const hasGateway = [...this.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
+    return served && hasGateway ? this.concentratorOf(network.tenantId) : undefined;
+  }
+  nodesOf(networkId: Uuid): Set<NodeId> {
+    const network = this.networks.get(networkId as Network['id']);
+    const gateway = network === undefined ? undefined : this.gatewayOf(network)?.nodeId;
+    return new Set([...this.portsOf(networkId)].flatMap((port) => this.nodeOfPort(port.id) ?? []).concat(gateway ?? []));
+  }
+  carries(nodeId: NodeId, networkId: Uuid): boolean {
+    return this.nodesOf(networkId).has(nodeId);
+  }
+  segmentsOn(nodeId: NodeId): Set<Network['id']> {
+    const named = [...this.#all('network').map((network) => network.id), ...this.#all('port').map((port) => port.networkId)];
+    return new Set(named.filter((networkId) => this.carries(nodeId, networkId)));
+  }
+  nodesUsing(groupId: SecurityGroup['id']): Set<NodeId> {
+    const filtered = [...this.portsIn(groupId)].filter((port) => port.portSecurityEnabled);
+    return new Set(filtered.flatMap((port) => this.nodeOfPort(port.id) ?? []));
+  }
+  usesGroup(nodeId: NodeId, groupId: SecurityGroup['id']): boolean {
+    return this.nodesUsing(groupId).has(nodeId);
+  }
+  groupsOn(nodeId: NodeId): Set<SecurityGroup['id']> {
+    return new Set(this.#all('port').flatMap((port) => port.securityGroups.filter((groupId) => this.usesGroup(nodeId, groupId))));
+  }
+  remotesOf(groupId: Uuid): Set<SecurityGroup['id']> {
+    return new Set([...this.rulesOf(groupId)].flatMap((rule) => rule.remoteGroupId ?? []));
+  }
+  namedBy(groupId: Uuid): Set<SecurityGroup['id']> {
+    return new Set(this.#all('securityGroupRule').flatMap((rule) => (rule.remoteGroupId === groupId ? rule.groupId : [])));
+  }
+  membersOf(groupId: SecurityGroup['id']): Set<Ipv4> {
+    return new Set([...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address)));
+  }
+  isMember(groupId: SecurityGroup['id'], address: Ipv4): boolean {
+    return this.membersOf(groupId).has(address);
+  }
+
+  #all<K extends Kind>(kind: K): readonly ResourceOf<K>[] {
+    return this.#records.filter((item): item is ResourceOf<K> => item.kind === kind);
+  }
+}
+
+test('after any changes the indexes say what a scan of the records says', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(wish, { maxLength: 6 }), { maxLength: 12, size: 'max' }), (steps) => {
+      const state = new ClusterState();
+      const expected = new Map<string, Resource>();
+      for (const [index, wishes] of steps.entries()) {
+        const changes = toChanges(state, wishes);
+        state.apply(changes);
+        for (const gone of changes.remove) expected.delete(resourceKey(gone));
+        for (const written of changes.put) expected.set(resourceKey(written), written);
+        assert.deepEqual(new Set(state.all()), new Set(expected.values()));
+        assert.deepEqual(answers(state), answers(new Scan(state.all())), `step ${index} ${JSON.stringify(wishes)}`);
+      }
+      state.apply({ put: [], remove: [...state.all()] });
+      assert.deepEqual(answers(state), answers(new ClusterState()), 'nothing is left when everything is removed');
+    }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) },
+  );
+});
+
+test('two ports may swap their MACs, addresses and instances in one change', () => {
+  const state = new ClusterState();
+  const [a, b] = [record('port', 0, 4), record('port', 1, 4)] as [Port, Port];
+  const [x, y] = [record('instance', 0, 0), record('instance', 1, 1)] as [Instance, Instance];
+  state.apply({ put: [a, b, x, y], remove: [] });
+  const swapped: Resource[] = [
+    { ...a, mac: b.mac, fixedIps: b.fixedIps },
+    { ...b, mac: a.mac, fixedIps: a.fixedIps },
+    { ...x, portId: y.portId },
+    { ...y, portId: x.portId },
+  ];
+  state.apply({ put: swapped, remove: [] });
+  assert.deepEqual(answers(state), answers(new Scan(state.all())));
+  assert.equal(state.portByMac(a.networkId, a.mac)?.id, b.id);
+  assert.equal(state.instanceOfPort(a.id)?.id, y.id);
+});
+
+test('a record that is removed and written in one change is replaced', () => {
+  const state = new ClusterState();
+  const port = record('port', 0, 4);
+  state.apply({ put: [port, record('instance', 0, 0)], remove: [] });
+  state.apply({ put: [record('port', 0, 5)], remove: [port] });
+  assert.deepEqual(answers(state), answers(new Scan(state.all())));
+  state.apply({ put: [], remove: [...state.all()] });
+  assert.deepEqual(answers(state), answers(new ClusterState()));
+});
+
+test('a tenant keeps its place in an index that another one with the same key has left', () => {
+  const state = new ClusterState();
+  const [a, b] = [record('tenant', 0, 1), { ...record('tenant', 1, 1), tokenHash: '0 1' } as Tenant];
+  state.apply({ put: [a], remove: [] });
+  state.apply({ put: [b], remove: [] });
+  state.apply({ put: [], remove: [a] });
+  assert.equal(state.tenantByTokenHash.get('0 1'), b);
+});
+
+test('removing what is not there is a bug, and changes nothing', () => {
+  const state = new ClusterState();
+  state.apply({ put: [record('port', 0, 4), record('instance', 0, 0)], remove: [] });
+  const before = answers(state);
+  const changes = { put: [record('port', 0, 5)], remove: [record('instance', 0, 0), record('network', 1, 0)] };
+  assert.throws(() => state.apply(changes), /network .* is not in the state/);
+  assert.deepEqual(answers(state), before);
+});
