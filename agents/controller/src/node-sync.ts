@@ -29,8 +29,8 @@ export type NodeSyncDeps = Readonly<{
 
 type State =
   | { readonly kind: 'asking' }
-  /** `timer`: the plan waits, because others before it had no effect. */
-  | { readonly kind: 'preparing'; timer: unknown }
+  /** `answer`: what the node has, undefined if that makes no difference. `timer`: the plan waits, because others had no effect. */
+  | { readonly kind: 'preparing'; answer: Synced | undefined; timer: unknown }
   /** `base`: the revision that the following began with. `sent`: the newest that was sent. */
   | { readonly kind: 'following'; readonly base: number; sent: number };
 
@@ -64,6 +64,7 @@ export class NodeSync {
 
   /** Begins from scratch: after a connection, and when the epoch changed. */
   ask(): void {
+    this.#repeats = 0;
     this.#become({ kind: 'asking' });
     this.#deps.send({ op: 'ask' });
   }
@@ -103,7 +104,7 @@ export class NodeSync {
     const delta = deltaOf(this.#deps.cluster.epoch, this.#state.sent, this.#pendingRevision, changes);
     if (JSON.stringify(delta).length > SYNC_CHUNK_BYTES) {
       // Rare and big, like a network with thousands of ports that comes to a node: chunks are for that.
-      this.#become({ kind: 'preparing', timer: undefined });
+      this.#become({ kind: 'preparing', answer: undefined, timer: undefined });
       this.#deps.cluster.snapshotPlan(
         this.#nodeId,
         this.#takeFor((plan, revision) => this.#sendFull(plan, revision)),
@@ -138,19 +139,22 @@ export class NodeSync {
   }
 
   #prepare(answer: Synced): void {
-    const pauseMs = this.#repeats === 0 ? 0 : Math.min(REPEAT_MAX_MS, REPEAT_MIN_MS * 2 ** (this.#repeats - 1));
-    this.#repeats += 1;
-    const state: State = { kind: 'preparing', timer: undefined };
-    this.#become(state);
-    const begin = (): void =>
-      this.#deps.cluster.snapshotPlan(
-        this.#nodeId,
-        this.#takeFor((plan, revision) => this.#sendPlan(answer, plan, revision)),
-      );
-    if (pauseMs === 0) {
-      begin();
+    if (this.#state.kind === 'preparing' && this.#state.timer !== undefined) {
+      this.#state.answer = answer;
       return;
     }
+    const pauseMs = this.#repeats === 0 ? 0 : Math.min(REPEAT_MAX_MS, REPEAT_MIN_MS * 2 ** (this.#repeats - 1));
+    this.#repeats += 1;
+    const state: State = { kind: 'preparing', answer, timer: undefined };
+    this.#become(state);
+    const begin = (): void => {
+      state.timer = undefined;
+      this.#deps.cluster.snapshotPlan(
+        this.#nodeId,
+        this.#takeFor((plan, revision) => this.#sendPlan(state.answer, plan, revision)),
+      );
+    };
+    if (pauseMs === 0) return begin();
     this.#deps.log.warn({ node: this.#nodeId, revision: answer.revision, pauseMs }, 'node cannot use its plan, sending it again later');
     state.timer = this.#deps.clock.setTimeout(begin, pauseMs);
   }
@@ -163,9 +167,9 @@ export class NodeSync {
     };
   }
 
-  #sendPlan(answer: Synced, plan: Plan, revision: number): void {
+  #sendPlan(answer: Synced | undefined, plan: Plan, revision: number): void {
     const { epoch } = this.#deps.cluster;
-    if (answer.epoch === epoch && answer.held === undefined && answer.revision <= revision && agrees(answer, plan)) {
+    if (answer?.epoch === epoch && answer.held === undefined && answer.revision <= revision && agrees(answer, plan)) {
       this.#follow(revision);
       this.#deps.send({ op: 'delta', epoch, from: answer.revision, revision, upsert: [], remove: [] });
       return;

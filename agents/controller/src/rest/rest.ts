@@ -49,7 +49,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     genReqId: () => `req-${randomUuid()}`,
     requestIdHeader: false,
     // Nobody's idle connection delays the end of the process.
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },
     // Old clients write `networks.json`.
     rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/[^?]*)\.json(?=\?|$)/, '$1'),
