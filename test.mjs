@@ -47,6 +47,11 @@ async function main(args) {
 
   const run = new TestRun({ node: pinnedNode(), nodeArgs }, { print: (text) => process.stdout.write(text) });
   let stopped = 0;
+  // The reader has gone (`npm test | head`): nobody wants the rest.
+  process.stdout.on('error', () => {
+    run.stop('SIGTERM');
+    process.exit(1);
+  });
   for (const [signal, code] of /** @type {const} */ ([
     ['SIGINT', 130],
     ['SIGTERM', 143],

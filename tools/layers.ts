@@ -49,9 +49,9 @@ function height(folder: string): number | undefined {
   return undefined;
 }
 
-/** Tests, and what is made for them: contract tests, fixtures. The name says so, or that it uses the test runner. */
+/** Tests, and what is made for them: contract tests, fixtures. The name says so, or that it uses the test runner or assertions. */
 function isTest(file: string, source: string): boolean {
-  return /\.(test|testing)\.ts$/.test(file) || importsOf(source).some(({ specifier }) => specifier === 'node:test');
+  return /\.(test|testing)\.ts$/.test(file) || importsOf(source).some(({ specifier }) => /^node:(test|assert)(\/|$)/.test(specifier));
 }
 
 /** Strings and template literals are kept, comments become blanks of the same shape, so that lines still count. */
