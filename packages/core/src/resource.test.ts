@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { placeConcentrator } from './command/concentrator.ts';
+import { placeInstance } from './command/instance.ts';
+import { TestCluster } from './command/test-support.ts';
+import { parseResource, resourceKey } from './resource.ts';
+import type { Resource } from './resource.ts';
+import { InvalidValue } from './weft-error.ts';
+
+/** A record of every kind, with every optional field once there and once not. */
+function records(): readonly Resource[] {
+  const cluster = new TestCluster();
+  const node = cluster.node(1);
+  for (const gatewayIp of [undefined, null]) {
+    const network = cluster.network(cluster.tenant().id);
+    cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
+    const instance = cluster.instance(cluster.port(network).id);
+    if (gatewayIp === null) cluster.do(placeInstance(cluster.state, cluster.context, instance.id, node));
+    const concentrator = cluster.state.concentratorOf(network.tenantId);
+    if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
+  }
+  return cluster.records();
+}
+
+const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.stringify(resource)) as Record<string, unknown>;
+
+test('a record survives the store, and what a later release added is dropped', () => {
+  const all = records();
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 9, 'the example has every kind');
+  for (const record of all) {
+    assert.deepEqual(parseResource(stored(record)), record, record.kind);
+    assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
+    assert.equal(resourceKey(record), `${record.kind}/${record.id}`);
+  }
+});
+
+test('a record without a field that it needs, or with nonsense in it, is refused by the field’s name', () => {
+  const optional = [
+    'gatewayIp',
+    'protocol',
+    'portMin',
+    'portMax',
+    'remoteCidr',
+    'remoteGroupId',
+    'vtep',
+    'nodeId',
+    'uplink',
+    'requestedNodeId',
+  ];
+  for (const record of records()) {
+    for (const field of Object.keys(stored(record))) {
+      const nonsense = { ...stored(record), [field]: { a: 1 } };
+      assert.throws(() => parseResource(nonsense), InvalidValue, `${record.kind}.${field}`);
+      if (optional.includes(field)) continue;
+      const missing = Object.fromEntries(Object.entries(stored(record)).filter(([key]) => key !== field));
+      assert.throws(() => parseResource(missing), new RegExp(`\\.${field} undefined: is missing`), `${record.kind}.${field}`);
+    }
+  }
+});
+
+test('an unknown kind is refused with those that are known', () => {
+  assert.throws(() => parseResource({ kind: 'router' }), /record\.kind "router": is not one of tenant, network, subnet, port/);
+  assert.throws(() => parseResource('text'), InvalidValue);
+});
