@@ -18,6 +18,19 @@ export function exitCodeOf(code, signal) {
   return signal === null ? (code ?? 1) : 128 + constants.signals[signal];
 }
 
+/** Answers whether a signal is new, not a repetition of the same key press. */
+export function newSignals(nowMs = () => performance.now()) {
+  /** @type {Map<string, number>} */
+  const lastMs = new Map();
+  return (/** @type {string} */ signal) => {
+    const last = lastMs.get(signal) ?? Number.NEGATIVE_INFINITY;
+    const now = nowMs();
+    if (now - last < repeatedMs) return false;
+    lastMs.set(signal, now);
+    return true;
+  };
+}
+
 /**
  * Runs `command` with our stdio, passes on SIGINT, SIGTERM and SIGHUP, and answers its exit code. Rejects if it cannot be started.
  * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env
@@ -25,14 +38,9 @@ export function exitCodeOf(code, signal) {
  */
 export function runInPlace(command, args, env = process.env) {
   const child = spawn(command, args, { stdio: 'inherit', env });
-  /** @type {Map<string, number>} */
-  const lastMs = new Map();
-  /** @param {string} signal */
-  const forward = (signal) => {
-    const nowMs = performance.now();
-    if (nowMs - (lastMs.get(signal) ?? Number.NEGATIVE_INFINITY) < repeatedMs) return;
-    lastMs.set(signal, nowMs);
-    child.kill(signal);
+  const isNew = newSignals();
+  const forward = (/** @type {NodeJS.Signals} */ signal) => {
+    if (isNew(signal)) child.kill(signal);
   };
   for (const signal of forwarded) process.on(signal, forward);
   return new Promise((resolve, reject) => {
