@@ -54,6 +54,8 @@ function runStep([program = '', ...args], env) {
 async function check() {
   const env = { ...testEnvironment(), INIT_CWD: repository };
   const left = steps();
+  // The reader has gone (`npm run check | head`): nobody wants the rest.
+  process.stdout.on('error', () => process.exit(1));
   let failed = 0;
   const worker = async () => {
     for (let step = left.shift(); step !== undefined; step = left.shift()) {
