@@ -1,0 +1,498 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ADMIN_TOKEN, assertNeutron, make, makeNetwork, openRest } from './rest-support.ts';
+import type { Call } from './rest-support.ts';
+import { settle } from '../test-support.ts';
+
+const NOWHERE = '99999999-0000-4000-8000-000000000000';
+
+test('a network, a subnet and a port have the shape of the Neutron API', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const project = await rest.tenantId('red');
+  const stamps = { created_at: '2026-11-20T09:00:00Z', updated_at: '2026-11-20T09:00:00Z' };
+  const owned = { tenant_id: project, project_id: project, description: '' };
+  const network = await make(call, 'networks', 'network', { name: 'n' });
+  assert.deepEqual(network, {
+    id: network['id'],
+    ...owned,
+    name: 'n',
+    admin_state_up: true,
+    status: 'ACTIVE',
+    subnets: [],
+    shared: false,
+    'router:external': false,
+    mtu: 1450,
+    port_security_enabled: true,
+    'weft:topology': 'mesh',
+    revision_number: 1,
+    ...stamps,
+  });
+  const subnet = await make(call, 'subnets', 'subnet', { network_id: network['id'], ip_version: 4, cidr: '10.0.0.7/24' });
+  assert.deepEqual(subnet, {
+    id: subnet['id'],
+    ...owned,
+    name: '',
+    network_id: network['id'],
+    ip_version: 4,
+    cidr: '10.0.0.0/24',
+    gateway_ip: '10.0.0.1',
+    allocation_pools: [{ start: '10.0.0.2', end: '10.0.0.254' }],
+    enable_dhcp: true,
+    dns_nameservers: [],
+    host_routes: [],
+    ipv6_ra_mode: null,
+    ipv6_address_mode: null,
+    revision_number: 1,
+    ...stamps,
+  });
+  const group = listOf((await call('GET', '/v2.0/security-groups?name=default')).body['security_groups'])[0] ?? {};
+  const port = await make(call, 'ports', 'port', {
+    network_id: network['id'],
+    fixed_ips: [{ ip_address: '10.0.0.9' }],
+    mac_address: '02:00:00:00:00:AA',
+  });
+  assert.deepEqual(port, {
+    id: port['id'],
+    ...owned,
+    name: '',
+    network_id: network['id'],
+    admin_state_up: true,
+    status: 'DOWN',
+    mac_address: '02:00:00:00:00:aa',
+    fixed_ips: [{ subnet_id: subnet['id'], ip_address: '10.0.0.9' }],
+    device_id: '',
+    device_owner: '',
+    security_groups: [group['id']],
+    port_security_enabled: true,
+    'binding:vnic_type': 'normal',
+    revision_number: 1,
+    ...stamps,
+  });
+  const again = await call('GET', `/v2.0/networks/${network['id']}`);
+  assert.deepEqual((again.body['network'] as Record<string, unknown>)['subnets'], [subnet['id']]);
+  const asAdmin = (await rest.admin('GET', `/v2.0/ports/${port['id']}`)).body['port'] as Record<string, unknown>;
+  assert.deepEqual([asAdmin['binding:host_id'], asAdmin['binding:vif_type']], ['', 'unbound']);
+});
+
+test('every tenant has a default group with four rules, which can be read', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const [group] = listOf((await call('GET', '/v2.0/security-groups')).body['security_groups']);
+  assert.deepEqual([group?.['name'], listOf(group?.['security_group_rules']).length], ['default', 4]);
+  const ingress = await call(
+    'GET',
+    `/v2.0/security-group-rules?direction=ingress&ethertype=IPv4&security_group_id=${String(group?.['id'])}`,
+  );
+  const [rule] = listOf(ingress.body['security_group_rules']);
+  assert.deepEqual([rule?.['remote_group_id'], rule?.['protocol']], [group?.['id'], null]);
+  assert.equal((await call('GET', `/v2.0/security-groups/${String(group?.['id'])}`)).status, 200);
+  assert.equal((await call('GET', `/v2.0/security-group-rules/${String(rule?.['id'])}`)).status, 200);
+  assertNeutron(
+    await call('GET', `/v2.0/security-groups/${NOWHERE}`),
+    404,
+    'SecurityGroupNotFound',
+    `Security group ${NOWHERE} does not exist`,
+  );
+  assertNeutron(await call('POST', '/v2.0/security-groups', {}), 405, 'HTTPMethodNotAllowed', /POST/);
+});
+
+test('what is updated and deleted is seen so', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const { network, subnet } = await makeNetwork(call);
+  const port = await make(call, 'ports', 'port', { network_id: network });
+  const updated = await call('PUT', `/v2.0/ports/${port['id']}`, { port: { name: 'new', admin_state_up: 'false' } });
+  const view = updated.body['port'] as Record<string, unknown>;
+  assert.deepEqual([updated.status, view['name'], view['admin_state_up'], view['revision_number']], [200, 'new', false, 2]);
+  assert.equal((await call('PUT', `/v2.0/networks/${network}`, { network: { mtu: 1400 } })).status, 200);
+  assert.equal((await call('PUT', `/v2.0/subnets/${subnet}`, { subnet: { dns_nameservers: ['9.9.9.9'] } })).status, 200);
+  assertNeutron(await call('DELETE', `/v2.0/subnets/${subnet}`), 409, 'SubnetInUse', /One or more ports/);
+  assertNeutron(await call('DELETE', `/v2.0/networks/${network}`), 409, 'NetworkInUse', /There are one or more ports still in use/);
+  for (const path of [`ports/${port['id']}`, `subnets/${subnet}`, `networks/${network}`]) {
+    const reply = await call('DELETE', `/v2.0/${path}`);
+    assert.deepEqual([reply.status, reply.raw], [204, '']);
+    assert.equal((await call('GET', `/v2.0/${path}`)).status, 404);
+    assert.equal((await call('DELETE', `/v2.0/${path}`)).status, 404);
+  }
+});
+
+test('a bulk request makes all of its objects in one commit, or none', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const { network } = await makeNetwork(call);
+  const before = rest.store.model.revision;
+  const made = await call('POST', '/v2.0/ports', { ports: [{ network_id: network }, { network_id: network, name: 'b' }] });
+  assert.deepEqual([made.status, listOf(made.body['ports']).length, rest.store.model.revision], [201, 2, before + 1]);
+  const taken = [{ network_id: network, fixed_ips: [{ ip_address: '10.0.0.77' }] }];
+  assertNeutron(
+    await call('POST', '/v2.0/ports', { ports: [...taken, ...taken] }),
+    409,
+    'IpAddressAlreadyAllocated',
+    /10\.0\.0\.77 already allocated/,
+  );
+  assert.equal(rest.store.model.revision, before + 1);
+  assert.equal(listOf((await call('GET', '/v2.0/ports')).body['ports']).length, 2);
+  assertNeutron(await call('POST', '/v2.0/ports', { ports: [] }), 400, 'HTTPBadRequest', 'Resources required');
+  const overlap = { ip_version: 4, cidr: '10.9.0.0/24', network_id: network };
+  assertNeutron(await call('POST', '/v2.0/subnets', { subnets: [overlap, overlap] }), 400, 'InvalidInput', /overlaps with another subnet/);
+});
+
+function listOf(value: unknown): readonly Record<string, unknown>[] {
+  assert.ok(Array.isArray(value));
+  return value as Record<string, unknown>[];
+}
+
+/** Each refusal, with what it must leave unchanged. */
+const refusals: readonly (readonly [
+  name: string,
+  act: (call: Call, ids: Readonly<{ network: string; subnet: string; port: string }>) => ReturnType<Call>,
+  status: number,
+  type: string,
+  message: RegExp | string,
+])[] = [
+  [
+    'overlapping subnets',
+    (call, { network }) => call('POST', '/v2.0/subnets', { subnet: { network_id: network, ip_version: 4, cidr: '10.0.0.128/25' } }),
+    400,
+    'InvalidInput',
+    /Requested subnet with cidr: 10\.0\.0\.128\/25 .* overlaps with another subnet\./,
+  ],
+  [
+    'an address outside its network',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, fixed_ips: [{ ip_address: '10.1.0.9' }] } }),
+    400,
+    'InvalidIpForNetwork',
+    'IP address 10.1.0.9 is not a valid IP for any of the subnets on the specified network.',
+  ],
+  [
+    'an address outside its subnet',
+    (call, { network, subnet }) =>
+      call('POST', '/v2.0/ports', { port: { network_id: network, fixed_ips: [{ subnet_id: subnet, ip_address: '10.1.0.9' }] } }),
+    400,
+    'InvalidIpForSubnet',
+    'IP address 10.1.0.9 is not a valid IP for the specified subnet.',
+  ],
+  [
+    'an address that is taken',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, fixed_ips: [{ ip_address: '10.0.0.50' }] } }),
+    409,
+    'IpAddressAlreadyAllocated',
+    /10\.0\.0\.50 already allocated/,
+  ],
+  [
+    'the address of the gateway',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, fixed_ips: [{ ip_address: '10.0.0.1' }] } }),
+    409,
+    'IpAddressAlreadyAllocated',
+    /10\.0\.0\.1 already allocated/,
+  ],
+  [
+    'a MAC address that is in use',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, mac_address: '02:00:00:00:00:50' } }),
+    409,
+    'MacAddressInUse',
+    /02:00:00:00:00:50 is in use/,
+  ],
+  [
+    'a multicast MAC address',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, mac_address: '01:00:5e:00:00:01' } }),
+    400,
+    'InvalidInput',
+    /Invalid input for mac_address/,
+  ],
+  [
+    'a port on an unknown network',
+    (call) => call('POST', '/v2.0/ports', { port: { network_id: NOWHERE } }),
+    404,
+    'NetworkNotFound',
+    `Network ${NOWHERE} could not be found.`,
+  ],
+  [
+    'a port on an unknown subnet',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, fixed_ips: [{ subnet_id: NOWHERE }] } }),
+    404,
+    'SubnetNotFound',
+    `Subnet ${NOWHERE} could not be found.`,
+  ],
+  [
+    'an unknown security group',
+    (call, { network }) => call('POST', '/v2.0/ports', { port: { network_id: network, security_groups: [NOWHERE] } }),
+    404,
+    'SecurityGroupNotFound',
+    `Security group ${NOWHERE} does not exist`,
+  ],
+  [
+    'security groups without port security',
+    async (call, { network, port }) => {
+      const { security_groups: groups } = (await call('GET', `/v2.0/ports/${port}`)).body['port'] as Record<string, unknown>;
+      return call('POST', '/v2.0/ports', { port: { network_id: network, port_security_enabled: false, security_groups: groups } });
+    },
+    400,
+    'PortSecurityAndIPRequiredForSecurityGroups',
+    /Port security must be enabled/,
+  ],
+  [
+    'switching port security off under security groups',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { port_security_enabled: false } }),
+    409,
+    'PortSecurityPortHasSecurityGroup',
+    /has security groups/,
+  ],
+  ['an unknown port', (call) => call('GET', `/v2.0/ports/${NOWHERE}`), 404, 'PortNotFound', `Port ${NOWHERE} could not be found.`],
+  ['an id that is none', (call) => call('GET', '/v2.0/ports/zzz'), 404, 'PortNotFound', 'Port zzz could not be found.'],
+  [
+    'an update of what is not there, whatever it says',
+    (call) => call('PUT', `/v2.0/ports/${NOWHERE}`, { zzz: 1 }),
+    404,
+    'PortNotFound',
+    `Port ${NOWHERE} could not be found.`,
+  ],
+  ['an unknown collection', (call) => call('GET', '/v2.0/zebras'), 404, 'HTTPNotFound', 'The resource could not be found.'],
+  ['a verb that a path does not know', (call) => call('PATCH', `/v2.0/ports/${NOWHERE}`, {}), 405, 'HTTPMethodNotAllowed', /PATCH/],
+  ['a POST to an object', (call) => call('POST', `/v2.0/ports/${NOWHERE}`, {}), 405, 'HTTPMethodNotAllowed', /POST/],
+  [
+    'an unknown attribute',
+    (call) => call('POST', '/v2.0/networks', { network: { zzz: 1 } }),
+    400,
+    'HTTPBadRequest',
+    "Unrecognized attribute(s) 'zzz'",
+  ],
+  [
+    'a wrong type',
+    (call) => call('POST', '/v2.0/networks', { network: { name: 5 } }),
+    400,
+    'HTTPBadRequest',
+    "Invalid input for name. Reason: '5' is not a valid string.",
+  ],
+  [
+    'no wrapper key',
+    (call) => call('POST', '/v2.0/networks', { name: 'x' }),
+    400,
+    'HTTPBadRequest',
+    "Unable to find 'network' in request body",
+  ],
+  ['no body', (call) => call('POST', '/v2.0/networks'), 400, 'HTTPBadRequest', "Unable to find 'network' in request body"],
+  [
+    'a topology chosen by a tenant',
+    (call) => call('POST', '/v2.0/networks', { network: { 'weft:topology': 'concentrator' } }),
+    403,
+    'PolicyNotAuthorized',
+    '(rule:create_network and rule:create_network:weft:topology) is disallowed by policy',
+  ],
+  [
+    'a MTU beyond the underlay',
+    (call) => call('POST', '/v2.0/networks', { network: { mtu: 9000 } }),
+    400,
+    'InvalidInput',
+    'Invalid input for operation: Requested MTU is too big, maximum is 1450.',
+  ],
+  [
+    'an unknown filter',
+    (call) => call('GET', '/v2.0/ports?bogus=1'),
+    400,
+    'HTTPBadRequest',
+    "['bogus'] is invalid attribute for filtering",
+  ],
+  ['an unknown marker', (call) => call('GET', `/v2.0/ports?marker=${NOWHERE}`), 404, 'PortNotFound', `Port ${NOWHERE} could not be found.`],
+  [
+    'a gateway inside an allocation pool',
+    (call, { network }) =>
+      call('POST', '/v2.0/subnets', {
+        subnet: { network_id: network, ip_version: 4, cidr: '10.5.0.0/24', allocation_pools: [{ start: '10.5.0.1', end: '10.5.0.9' }] },
+      }),
+    409,
+    'GatewayConflictWithAllocationPools',
+    /Gateway ip 10\.5\.0\.1 conflicts/,
+  ],
+  [
+    'an allocation pool outside its subnet',
+    (call, { subnet }) =>
+      call('PUT', `/v2.0/subnets/${subnet}`, { subnet: { allocation_pools: [{ start: '10.5.0.1', end: '10.5.0.9' }] } }),
+    400,
+    'OutOfBoundsAllocationPool',
+    /spans beyond the subnet cidr/,
+  ],
+  [
+    'a loopback subnet',
+    (call, { network }) => call('POST', '/v2.0/subnets', { subnet: { network_id: network, ip_version: 4, cidr: '127.0.0.0/24' } }),
+    400,
+    'InvalidInput',
+    /127\.0\.0\.0\/24 is or contains a loopback network/,
+  ],
+];
+
+test('refusals are precise and change nothing', async (t) => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const ids = await makeNetwork(call);
+  const port = await make(call, 'ports', 'port', {
+    network_id: ids.network,
+    fixed_ips: [{ ip_address: '10.0.0.50' }],
+    mac_address: '02:00:00:00:00:50',
+  });
+  for (const [name, act, status, type, message] of refusals) {
+    await t.test(name, async () => {
+      const before = rest.store.model.revision;
+      const reply = await act(call, { ...ids, port: String(port['id']) });
+      assertNeutron(reply, status, type, message);
+      assert.match(String(reply.headers['x-openstack-request-id']), /^req-[0-9a-f-]{36}$/);
+      assert.equal(rest.store.model.revision, before);
+    });
+  }
+});
+
+test("another tenant's objects are not there, for any verb and as parts of others", async () => {
+  await using rest = await openRest();
+  const red = await rest.as('red');
+  const blue = await rest.as('blue');
+  const { network, subnet } = await makeNetwork(red);
+  const port = await make(red, 'ports', 'port', { network_id: network });
+  const own = await makeNetwork(blue, '10.0.0.0/24');
+  const before = rest.store.model.revision;
+  for (const [path, singular, type] of [
+    [`networks/${network}`, 'network', 'NetworkNotFound'],
+    [`subnets/${subnet}`, 'subnet', 'SubnetNotFound'],
+    [`ports/${port['id']}`, 'port', 'PortNotFound'],
+  ] as const) {
+    assertNeutron(await blue('GET', `/v2.0/${path}`), 404, type, /could not be found/);
+    assertNeutron(await blue('PUT', `/v2.0/${path}`, { [singular]: { name: 'mine' } }), 404, type, /could not be found/);
+    assertNeutron(await blue('DELETE', `/v2.0/${path}`), 404, type, /could not be found/);
+    const listed = (await blue('GET', `/v2.0/${path.split('/')[0]}`)).body as Record<string, { id: string }[]>;
+    assert.ok(Object.values(listed)[0]?.every(({ id }) => id !== path.split('/')[1]));
+  }
+  assertNeutron(await blue('POST', '/v2.0/ports', { port: { network_id: network } }), 404, 'NetworkNotFound', /could not be found/);
+  const foreign = { network_id: own.network, fixed_ips: [{ subnet_id: subnet }] };
+  assertNeutron(await blue('POST', '/v2.0/ports', { port: foreign }), 404, 'SubnetNotFound', /could not be found/);
+  const groups = port['security_groups'];
+  assertNeutron(
+    await blue('POST', '/v2.0/ports', { port: { network_id: own.network, security_groups: groups } }),
+    404,
+    'SecurityGroupNotFound',
+    /does not exist/,
+  );
+  const subnetBody = { network_id: network, ip_version: 4, cidr: '10.7.0.0/24' };
+  assertNeutron(await blue('POST', '/v2.0/subnets', { subnet: subnetBody }), 404, 'NetworkNotFound', /could not be found/);
+  assert.equal(rest.store.model.revision, before);
+  assert.equal(listOf((await rest.admin('GET', '/v2.0/networks')).body['networks']).length, 2);
+});
+
+test('an administrator acts for a project, and chooses topologies', async () => {
+  await using rest = await openRest();
+  const project = await rest.tenantId('red');
+  const network = await make(rest.admin, 'networks', 'network', { tenant_id: project, 'weft:topology': 'concentrator' });
+  assert.deepEqual([network['project_id'], network['weft:topology'], network['provider:network_type']], [project, 'concentrator', 'vxlan']);
+  assertNeutron(
+    await rest.admin('POST', '/v2.0/networks', { network: {} }),
+    400,
+    'HTTPBadRequest',
+    "Failed to parse request. Required attribute 'tenant_id' not specified",
+  );
+  assertNeutron(
+    await rest.admin('POST', '/v2.0/networks', { network: { project_id: NOWHERE } }),
+    404,
+    'ProjectNotFound',
+    /could not be found/,
+  );
+  const other = { network_id: network['id'], tenant_id: NOWHERE };
+  assertNeutron(await rest.admin('POST', '/v2.0/ports', { port: other }), 400, 'HTTPBadRequest', /belongs to that project/);
+  const port = await make(rest.admin, 'ports', 'port', { network_id: network['id'] });
+  assert.equal((await rest.admin('PUT', `/v2.0/ports/${port['id']}`, { port: { mac_address: '02:00:00:00:00:01' } })).status, 200);
+});
+
+test('lists are filtered, cut to fields and paged with links', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  for (const name of ['a', 'b', 'c']) await make(call, 'networks', 'network', { name });
+  const names = async (query: string): Promise<unknown> =>
+    ((await call('GET', `/v2.0/networks${query}`)).body['networks'] as { name: string }[]).map(({ name }) => name);
+  assert.deepEqual(await names('?name=a&name=c&admin_state_up=True'), ['a', 'c']);
+  assert.deepEqual(await names('?router%3Aexternal=False&sort_key=name&sort_dir=desc'), ['c', 'b', 'a']);
+  assert.deepEqual((await call('GET', '/v2.0/networks.json?name=a&fields=name')).body, { networks: [{ name: 'a' }] });
+  assert.equal((await call('GET', '/v2.0/networks/')).status, 200);
+  const page = await rest.send({
+    method: 'GET',
+    url: '/v2.0/networks?limit=2&sort_key=name',
+    token: ADMIN_TOKEN,
+    headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'api.example' },
+  });
+  const links = page.body['networks_links'] as { rel: string; href: string }[];
+  assert.match(links[0]?.href ?? '', /^https:\/\/api\.example\/v2\.0\/networks\?limit=2&sort_key=name&marker=[0-9a-f-]{36}$/);
+  assert.deepEqual(await names(links[0]?.href.slice(links[0].href.indexOf('?')) ?? ''), ['c']);
+});
+
+test('without a valid token nothing is answered but 401 in Keystone form', async () => {
+  await using rest = await openRest();
+  for (const token of [undefined, '', 'wrong', ADMIN_TOKEN.slice(0, -1)]) {
+    const reply = await rest.send({ method: 'GET', url: '/v2.0/networks', ...(token === undefined ? {} : { token }) });
+    assert.deepEqual(reply.body['error'], {
+      code: 401,
+      title: 'Unauthorized',
+      message: 'The request you have made requires authentication.',
+    });
+    assert.equal(reply.status, 401);
+    assert.match(String(reply.headers['www-authenticate']), /^Keystone uri="http/);
+    assert.match(String(reply.headers['x-openstack-request-id']), /^req-/);
+  }
+});
+
+test('a body that is not JSON is refused, whatever it says it is', async () => {
+  await using rest = await openRest();
+  for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded']) {
+    const reply = await rest.send({
+      method: 'POST',
+      url: '/v2.0/networks',
+      token: ADMIN_TOKEN,
+      text: '{"network":',
+      headers: { 'content-type': type },
+    });
+    assertNeutron(reply, 400, 'HTTPBadRequest', 'Body contains invalid data');
+  }
+  const large = JSON.stringify({ network: { name: 'x'.repeat(1_100_000) } });
+  const reply = await rest.send({
+    method: 'POST',
+    url: '/v2.0/networks',
+    token: ADMIN_TOKEN,
+    text: large,
+    headers: { 'content-type': 'application/json' },
+  });
+  assertNeutron(reply, 413, 'HTTPRequestEntityTooLarge', /larger than 1048576 bytes/);
+});
+
+test('a read during a commit waits for it; when the commit fails both answer 503 and the process is told', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const existing = await make(call, 'networks', 'network', { name: 'old' });
+  rest.store.holding = true;
+  let answers = 0;
+  const counted = async (reply: ReturnType<Call>): ReturnType<Call> => {
+    await reply;
+    answers += 1;
+    return reply;
+  };
+  const create = counted(call('POST', '/v2.0/networks', { network: { name: 'new' } }));
+  await settle();
+  const paths = ['/v2.0/networks', `/v2.0/networks/${existing['id']}`, `/v2.0/networks/${NOWHERE}`];
+  const reads = paths.map((path) => counted(call('GET', path)));
+  await settle();
+  assert.equal(answers, 0);
+  rest.store.release();
+  assert.equal((await create).status, 201);
+  assert.deepEqual(
+    (await Promise.all(reads)).map(({ status }) => status),
+    [200, 200, 404],
+  );
+
+  const deletion = call('DELETE', `/v2.0/networks/${existing['id']}`);
+  await settle();
+  const pending = [deletion, call('GET', '/v2.0/networks')];
+  await settle();
+  rest.store.fail(new Error('no space left on /var/lib'));
+  rest.store.release();
+  for (const reply of await Promise.all(pending)) {
+    assertNeutron(reply, 503, 'ServiceUnavailable', /cannot be written at present/);
+    assert.equal(reply.headers['retry-after'], '5');
+    assert.doesNotMatch(reply.raw, /space|var/);
+  }
+  assert.equal(rest.fatal.length, 1);
+});
