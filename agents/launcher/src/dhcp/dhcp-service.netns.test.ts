@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import { dhcpHostKey } from '@weft/core/plan/dhcphost';
+import { Plan, planRefText } from '@weft/core/plan/plan';
+import type { PlanRef } from '@weft/core/plan/plan';
+import type { ConcentratorId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import { dhcpClient } from '@weft/lab/probe/dhcp-client';
+import type { DhcpOutcome } from '@weft/lab/probe/dhcp-client';
+import { addrReplace } from '@weft/netlink/addr';
+import { linkAdd, linkGet, linkSet } from '@weft/netlink/link';
+import { Rtnl } from '@weft/netlink/rtnl';
+import { netnsCreate, netnsDelete } from '@weft/sys/netns';
+import type { Netns } from '@weft/sys/netns';
+import { launchProcess } from '../process/launch-process.ts';
+import { ProcessTable } from '../process/process-table.ts';
+import { dhcpHost, eventually, fastClock, gatewayBody, recordingLog, temporaryDirectory, testId, testMac, VNI } from '../test-support.ts';
+import { DhcpService } from './dhcp-service.ts';
+
+const clock = fastClock(20);
+const NONE: ReadonlyMap<string, ErrorInfo> = new Map();
+const GATEWAY = testId<ConcentratorId>(9);
+const SECOND_VNI = 10_002 as Vni;
+
+/** A gateway's namespace with two segments, 10.0.0.1/24 and 10.1.0.1/24, and a client's end of each. */
+class Bench implements AsyncDisposable {
+  readonly #directory = temporaryDirectory();
+  readonly #netns: { gateway: Netns; client: Netns };
+  readonly plan = new Plan();
+  readonly log = recordingLog();
+  path = process.env['PATH'] ?? '';
+  service = this.again();
+
+  constructor() {
+    this.#netns = { gateway: netnsCreate(this.netnsPath('gw')), client: netnsCreate(this.netnsPath('client')) };
+    const { gateway, client } = this.#netns;
+    using inGateway = Rtnl.open(gateway);
+    using inClient = Rtnl.open(client);
+    const up = (rtnl: Rtnl, name: string): number => {
+      const { index } = linkGet(rtnl, name)!;
+      linkSet(rtnl, index, { up: true });
+      return index;
+    };
+    up(inGateway, 'lo');
+    for (const [vni, address] of [
+      [VNI, '10.0.0.1'],
+      [SECOND_VNI, '10.1.0.1'],
+    ] as const) {
+      linkAdd(inGateway, { name: `seg${vni}`, kind: 'veth', peer: { name: `c${vni}`, netns: client } });
+      addrReplace(inGateway, { index: up(inGateway, `seg${vni}`), address: address as Ipv4, prefix: 24 });
+      up(inClient, `c${vni}`);
+    }
+    this.plan.set('gateway', GATEWAY, gatewayBody(9));
+  }
+
+  netnsPath(name: string): string {
+    return join(this.#directory.path, 'netns', name);
+  }
+
+  file(...names: readonly string[]): string {
+    return join(this.#directory.path, ...names);
+  }
+
+  again(): DhcpService {
+    const { path } = this.#directory;
+    const options = { stateDir: join(path, 'state'), runDir: join(path, 'run'), bootId: 'boot', environment: { PATH: this.path } };
+    const dataplane = { gatewayNetns: () => this.netnsPath('gw') };
+    const table = new ProcessTable({ clock });
+    const { log } = this;
+    return new DhcpService(options, {
+      dataplane,
+      table,
+      log,
+      clock,
+      launch: launchProcess,
+      random: () => 0.5,
+      onFailures: () => undefined,
+    });
+  }
+
+  restart(): void {
+    this.service.close();
+    this.service = this.again();
+  }
+
+  host(address: string, mac: Mac | undefined, vni = VNI): PlanRef {
+    const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as Ipv4) } as const;
+    if (mac === undefined) this.plan.delete(ref.kind, ref.key);
+    else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni });
+    return ref;
+  }
+
+  change(...refs: readonly PlanRef[]): void {
+    this.service.apply(this.plan, new Map(refs.map((ref) => [planRefText(ref), ref])), NONE);
+  }
+
+  async ask(mac: Mac, options: { vni?: Vni; timeoutMs?: number; clientIdentifier?: Uint8Array } = {}): Promise<DhcpOutcome> {
+    const { vni = VNI, timeoutMs = 5000, ...rest } = options;
+    return await dhcpClient({ netns: this.#netns.client, ifname: `c${vni}`, mac }, { timeoutMs, ...rest });
+  }
+
+  /** What the client is given, or why nothing. */
+  async lease(mac: Mac, options: Parameters<Bench['ask']>[1] = {}): Promise<string> {
+    const outcome = await this.ask(mac, options);
+    return outcome.kind === 'bound' ? outcome.address : outcome.kind;
+  }
+
+  leases(): string[] {
+    const path = this.file('state', 'gateways', GATEWAY, 'leases');
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    return text.split('\n').flatMap((line) => line.split(' ').slice(1, 3).join(' ') || []);
+  }
+
+  pids(): number[] {
+    return readdirSync('/proc').flatMap((name) => {
+      const command = /^\d+$/.test(name) ? readIfThere(`/proc/${name}/cmdline`) : '';
+      return command.startsWith('dnsmasq\0') && command.includes(this.#directory.path) ? [Number(name)] : [];
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.service.close();
+    this.service = this.again();
+    await this.service.retire(new Plan(), 'all');
+    for (const name of ['gw', 'client'] as const) netnsDelete(this.netnsPath(name));
+    this.#netns.gateway[Symbol.dispose]();
+    this.#netns.client[Symbol.dispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+test('a client gets the address of the plan with router, MTU and name server, another gets none', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  const outcome = await bench.ask(testMac(11));
+  assert.equal(outcome.kind, 'bound');
+  assert.deepEqual(
+    [outcome.address, outcome.server, outcome.netmask, outcome.router, outcome.mtu, outcome.dns, outcome.leaseSeconds],
+    ['10.0.0.11', '10.0.0.1', '255.255.255.0', '10.0.0.1', 1450, ['192.0.2.53'], 3600],
+  );
+  assert.equal(await bench.lease(testMac(12), { timeoutMs: 500 }), 'timeout');
+  assert.equal(bench.service.failures().size, 0);
+});
+
+test('a host that comes while the server runs is served', async () => {
+  await using bench = new Bench();
+  bench.service.apply(bench.plan, 'all', NONE);
+  bench.change(bench.host('10.0.0.11', testMac(11)));
+  bench.change(bench.host('10.0.0.12', testMac(12)));
+  assert.equal(await bench.lease(testMac(12)), '10.0.0.12');
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+});
+
+test('one server serves all segments of a gateway, each with its own options, also the same MAC on both', async () => {
+  await using bench = new Bench();
+  const body = gatewayBody(9);
+  const second = {
+    vni: SECOND_VNI,
+    mac: testMac(2),
+    mtu: 1400,
+    subnets: [{ cidr: '10.1.0.0/24' as never, gatewayIp: '10.1.0.1' as Ipv4, dhcp: true, dnsNameservers: [] }],
+  };
+  bench.plan.set('gateway', GATEWAY, { ...body, segments: [...body.segments, second] });
+  bench.host('10.0.0.11', testMac(11));
+  bench.host('10.1.0.22', testMac(11), SECOND_VNI);
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+  const outcome = await bench.ask(testMac(11), { vni: SECOND_VNI });
+  assert.equal(outcome.kind, 'bound');
+  assert.deepEqual([outcome.address, outcome.router, outcome.mtu, outcome.dns], ['10.1.0.22', '10.1.0.1', 1400, []]);
+  assert.equal(bench.pids().length, 1);
+});
+
+for (const [what, clientIdentifier] of [
+  ['', undefined],
+  [' that sent a client identifier', Uint8Array.of(255, 1, 2, 3, 4, 5)],
+] as const) {
+  test(`an address given to another MAC is leased to it, although the old client${what} never gave it back`, async () => {
+    await using bench = new Bench();
+    bench.host('10.0.0.11', testMac(11));
+    bench.service.apply(bench.plan, 'all', NONE);
+    assert.equal(await bench.lease(testMac(11), clientIdentifier === undefined ? {} : { clientIdentifier }), '10.0.0.11');
+    bench.change(bench.host('10.0.0.11', testMac(12)));
+    assert.equal(await bench.lease(testMac(12)), '10.0.0.11');
+    assert.equal(await bench.lease(testMac(11), { timeoutMs: 400 }), 'timeout');
+    assert.deepEqual(bench.leases(), [`${testMac(12)} 10.0.0.11`]);
+    assert.equal(bench.pids().length, 1);
+  });
+}
+
+test('an address that is freed and later given to another MAC is leased to it', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+  bench.change(bench.host('10.0.0.11', undefined));
+  await eventually('the lease is gone', () => bench.leases().length === 0);
+  bench.change(bench.host('10.0.0.11', testMac(12)));
+  assert.equal(await bench.lease(testMac(12)), '10.0.0.11');
+});
+
+test('two clients may swap addresses in one change', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.host('10.0.0.12', testMac(12));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.deepEqual([await bench.lease(testMac(11)), await bench.lease(testMac(12))], ['10.0.0.11', '10.0.0.12']);
+  bench.change(bench.host('10.0.0.11', testMac(12)), bench.host('10.0.0.12', testMac(11)));
+  assert.deepEqual([await bench.lease(testMac(11)), await bench.lease(testMac(12))], ['10.0.0.12', '10.0.0.11']);
+});
+
+test('a restarted launcher adopts the server and catches up with what changed meanwhile', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+  const before = bench.pids();
+  bench.restart();
+  bench.host('10.0.0.11', testMac(12));
+  bench.service.apply(bench.plan, 'known', NONE);
+  assert.equal(await bench.lease(testMac(12)), '10.0.0.11');
+  assert.deepEqual(bench.pids(), before);
+});
+
+test('a launcher that was killed between writing a host and telling the server is no obstacle', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+  bench.service.close();
+  const hosts = bench.file('run', 'gateways', GATEWAY, 'hosts');
+  writeFileSync(join(hosts, `${VNI}-10.0.0.11`), `${testMac(12)},10.0.0.11,host-10-0-0-11\n`);
+  bench.service = bench.again();
+  bench.host('10.0.0.11', testMac(12));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(await bench.lease(testMac(12)), '10.0.0.11');
+});
+
+test('a server that dies is started again and remembers its leases, but no stale one', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.host('10.0.0.12', testMac(12));
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.deepEqual([await bench.lease(testMac(11)), await bench.lease(testMac(12))], ['10.0.0.11', '10.0.0.12']);
+  process.kill(bench.pids()[0]!, 'SIGKILL');
+  await eventually('it is dead', () => bench.pids().length === 0);
+  bench.change(bench.host('10.0.0.12', testMac(13)));
+  await eventually('it runs again', () => bench.pids().length === 1);
+  assert.equal(await bench.lease(testMac(13)), '10.0.0.12');
+  assert.deepEqual(bench.leases().toSorted(), [`${testMac(11)} 10.0.0.11`, `${testMac(13)} 10.0.0.12`]);
+});
+
+test('another configuration replaces the server', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  const [old] = bench.pids();
+  const body = gatewayBody(9);
+  bench.plan.set('gateway', GATEWAY, { ...body, segments: body.segments.map((segment) => ({ ...segment, mtu: 1300 })) });
+  bench.change({ kind: 'gateway', key: GATEWAY });
+  await eventually('another server runs', () => bench.pids().length === 1 && bench.pids()[0] !== old);
+  const outcome = await bench.ask(testMac(11));
+  assert.equal(outcome.kind === 'bound' && outcome.mtu, 1300);
+});
+
+test('a gateway that leaves the plan has no server any more when the data path acts, and leaves no files', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  const scope = new Map([[`gateway ${GATEWAY}`, { kind: 'gateway', key: GATEWAY } as const]]);
+  assert.equal(bench.service.retire(bench.plan, scope), undefined, 'it is in the plan');
+  bench.plan.delete('gateway', GATEWAY);
+  assert.equal(bench.service.retire(bench.plan, 'known'), undefined, 'an unconfirmed plan removes nothing');
+  await bench.service.retire(bench.plan, scope);
+  assert.deepEqual(bench.pids(), []);
+  assert.equal(existsSync(bench.file('run', 'gateways', GATEWAY)), false);
+  assert.equal(existsSync(bench.file('state', 'gateways', GATEWAY)), false);
+});
+
+test('the server of a gateway that left while no launcher ran is found and ended', async () => {
+  await using bench = new Bench();
+  bench.service.apply(bench.plan, 'all', NONE);
+  assert.equal(bench.pids().length, 1);
+  bench.restart();
+  await bench.service.retire(new Plan(), 'all');
+  assert.deepEqual(bench.pids(), []);
+});
+
+test('a gateway that the data path could not apply gets its server once it could', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  const failed = new Map([[`gateway ${GATEWAY}`, { code: 'broken', message: 'it broke', retryable: true }]]);
+  bench.service.apply(bench.plan, 'all', failed);
+  assert.deepEqual(bench.pids(), []);
+  bench.change({ kind: 'gateway', key: GATEWAY });
+  assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+});
+
+test('a server that cannot start is a failure of its gateway', async () => {
+  await using bench = new Bench();
+  const missing = bench.again();
+  const body = gatewayBody(9);
+  bench.plan.set('gateway', GATEWAY, { ...body, segments: body.segments.map((segment) => ({ ...segment, vni: 4242 as Vni })) });
+  missing.apply(bench.plan, 'all', NONE);
+  // The segment's interface is not there, so dnsmasq ends at once.
+  const failure = await eventually('it failed', () => missing.failures().get(`gateway ${GATEWAY}`));
+  assert.equal(failure.code, 'process_exited');
+  missing.close();
+});

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { GatewayBody } from '@weft/core/plan/gateway';
+import { decodeDhcp } from '@weft/lab/packet/dhcp';
+import * as fc from 'fast-check';
+import { dhcpHost, gatewayBody, temporaryDirectory, testMac } from '../test-support.ts';
+import { encodeDhcpRelease } from './dhcp-release.ts';
+import { dnsmasqCommand, DnsmasqMissing, requireDnsmasq } from './dnsmasq-command.ts';
+import { hostFileContent } from './hosts-directory.ts';
+import { parseLeaseFile } from './lease-file.ts';
+
+const PATHS = { hostsDirectory: '/run/hosts', leaseFile: '/var/leases' };
+
+test('each served subnet has a range of its own that tags its options', () => {
+  const body = gatewayBody(9);
+  const [segment] = body.segments;
+  const extra = { cidr: '10.9.0.0/22' as never, gatewayIp: '10.9.0.1' as Ipv4, dhcp: true, dnsNameservers: [] };
+  const command = dnsmasqCommand({ ...body, segments: [{ ...segment!, subnets: [...segment!.subnets, extra] }] }, PATHS);
+  assert.equal(command?.[0], 'dnsmasq');
+  assert.deepEqual(command?.slice(-8), [
+    '--interface=seg10001',
+    '--dhcp-range=set:v10001n0,10.0.0.0,static,255.255.255.0,1h',
+    '--dhcp-option=tag:v10001n0,3,10.0.0.1',
+    '--dhcp-option=tag:v10001n0,26,1450',
+    '--dhcp-option=tag:v10001n0,6,192.0.2.53',
+    '--dhcp-range=set:v10001n1,10.9.0.0,static,255.255.252.0,1h',
+    '--dhcp-option=tag:v10001n1,3,10.9.0.1',
+    '--dhcp-option=tag:v10001n1,26,1450',
+  ]);
+  assert.ok(command?.includes('--dhcp-hostsdir=/run/hosts') && command.includes('--dhcp-leasefile=/var/leases'));
+});
+
+test('a gateway without DHCP subnets needs no server', () => {
+  const body = gatewayBody(9);
+  const without: GatewayBody = {
+    ...body,
+    segments: body.segments.map((segment) => ({ ...segment, subnets: segment.subnets.map((subnet) => ({ ...subnet, dhcp: false })) })),
+  };
+  assert.equal(dnsmasqCommand(without, PATHS), undefined);
+  assert.equal(dnsmasqCommand({ ...body, segments: [] }, PATHS), undefined);
+});
+
+test('a machine without dnsmasq is told which package to install', () => {
+  using empty = temporaryDirectory();
+  assert.throws(
+    () => requireDnsmasq(`${empty.path}:/does/not/exist`),
+    (error: unknown) => {
+      assert.ok(error instanceof DnsmasqMissing);
+      assert.match(error.remedy ?? '', /dnsmasq-base/);
+      return true;
+    },
+  );
+});
+
+test('a host name that is none does not get into the configuration', () => {
+  const host = dhcpHost(9, '10.0.0.11', testMac(11));
+  assert.equal(hostFileContent(host), '02:00:00:00:00:0b,10.0.0.11,host-10-0-0-11\n');
+  for (const hostname of ['', 'a,b', 'a\nb', '-a', 'a'.repeat(64), 'ignore ']) {
+    assert.equal(hostFileContent({ ...host, hostname }), '02:00:00:00:00:0b,10.0.0.11\n', JSON.stringify(hostname));
+  }
+});
+
+test('a lease file gives its IPv4 leases and passes over the rest', () => {
+  const text = [
+    '1754000000 02:00:00:00:00:0b 10.0.0.11 host-10-0-0-11 01:02:00:00:00:00:0b',
+    '1754000000 02:00:00:00:00:0c 10.0.0.12 * *',
+    'duid 00:01:00:01',
+    '1754000000 1234 fd00::1 * 00:01',
+    'nonsense',
+    '',
+  ].join('\n');
+  assert.deepEqual(
+    parseLeaseFile(text).map(({ address, mac, clientId }) => [address, mac, clientId]),
+    [
+      ['10.0.0.11', '02:00:00:00:00:0b', Uint8Array.of(1, 2, 0, 0, 0, 0, 11)],
+      ['10.0.0.12', '02:00:00:00:00:0c', undefined],
+    ],
+  );
+});
+
+test('property: no lease file, however damaged, is an error', () => {
+  const word = fc.oneof(fc.string(), fc.constantFrom('1754000000', '02:00:00:00:00:0b', '10.0.0.11', '*', '01:0', 'ff:ff'));
+  fc.assert(
+    fc.property(fc.array(fc.array(word, { maxLength: 6 })), (lines) => {
+      const text = lines.map((line) => line.join(' ')).join('\n');
+      for (const { line } of parseLeaseFile(text)) assert.ok(text.includes(line));
+    }),
+  );
+});
+
+test('a release is a message of the old client to the server', () => {
+  const release = { address: '10.0.0.11' as Ipv4, mac: testMac(11), server: '10.0.0.1' as Ipv4 };
+  for (const clientId of [undefined, Uint8Array.of(1, 2, 3)]) {
+    const message = decodeDhcp(encodeDhcpRelease({ ...release, clientId }, 0x01020304));
+    assert.equal(message?.op, 'request');
+    assert.equal(message.transactionId, 0x01020304);
+    assert.equal(message.clientAddress, '10.0.0.11');
+    assert.equal(message.hardwareAddress, testMac(11));
+    assert.deepEqual(message.options, {
+      messageType: 'release',
+      server: '10.0.0.1',
+      ...(clientId === undefined ? {} : { clientIdentifier: clientId }),
+    });
+  }
+});
