@@ -1,65 +1,94 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { WeftError } from '@weft/core/weft-error';
-import { loadConfig } from '@weft/daemon/config';
+import { dirname, join, resolve } from 'node:path';
+import { ConfigError, loadConfig } from '@weft/daemon/config';
 import { nearest } from '@weft/daemon/nearest';
+import { labPaths } from '@weft/lab/lab-paths';
 import { Type } from 'typebox';
+import { MachineLacks, UsageError } from './failure.ts';
 
 /** What a client needs: where the API is, whom to trust, and tokens by name (`admin`, or a tenant's). */
-const ClientFile = Type.Object({ url: Type.String(), ca: Type.Optional(Type.String()), tokens: Type.Record(Type.String(), Type.String()) });
+const ClientFile = Type.Object({
+  url: Type.String(),
+  /** A path, from the file's directory if relative, or the certificate itself; absent: the authorities that the machine trusts. */
+  ca: Type.Optional(Type.String({ minLength: 1 })),
+  tokens: Type.Record(Type.String(), Type.String()),
+});
 
 export type ClientConfig = Readonly<{ path: string; url: string; ca: string | undefined; tokens: Readonly<Record<string, string>> }>;
 
-/** A running lab writes this one. */
-export const LAB_CLIENT_FILE = '/run/weft-lab/client.yaml';
-
-/** There is no client configuration, or no token of that name in it. */
-export class ClientConfigMissing extends WeftError {
-  constructor(message: string, remedy: string) {
-    super('client_config_missing', message, { remedy });
-  }
-}
+const HOW_TO_WRITE = 'write url, ca and tokens into one, as in: {url: "https://control:8889", ca: ca.pem, tokens: {admin: "…"}}';
 
 /** Where the configuration may be: WEFT_CONFIG alone if it is set, else the user's own file, else that of a running lab. */
-export function clientConfigPaths(env: Readonly<Record<string, string | undefined>>): string[] {
-  const chosen = env['WEFT_CONFIG'];
-  if (chosen !== undefined && chosen !== '') return [chosen];
-  const home = env['HOME'];
-  return [...(home === undefined || home === '' ? [] : [join(home, '.config/weft/client.yaml')]), LAB_CLIENT_FILE];
+export function clientConfigPaths(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const chosen = env['WEFT_CONFIG'] ?? '';
+  if (chosen !== '') return [chosen];
+  const home = env['HOME'] ?? '';
+  return [...(home === '' ? [] : [join(home, '.config/weft/client.yaml')]), labPaths().client];
 }
 
-/** Reads the first configuration that exists. Throws {@link ClientConfigMissing}, ConfigError. */
+/** Reads the first of these files that exists; the others do not count, also if it is wrong. Throws MachineLacks. */
 export function loadClientConfig(paths: readonly string[]): ClientConfig {
   const path = paths.find((each) => existsSync(each));
   if (path === undefined) {
-    throw new ClientConfigMissing(
-      `there is no client configuration (looked at ${paths.join(', ')})`,
-      'Start the lab with `npm start`, or write url, ca and tokens into one of these files, or name another in WEFT_CONFIG.',
-    );
+    throw new MachineLacks('client_config_missing', `there is no client configuration: neither ${paths.join(' nor ')} exists`, {
+      remedy:
+        paths.length === 1
+          ? `Correct WEFT_CONFIG, or ${HOW_TO_WRITE}.`
+          : `Start a lab with \`npm start\`, or ${HOW_TO_WRITE}; WEFT_CONFIG may name yet another file.`,
+    });
   }
-  const { url, ca, tokens } = loadConfig({ path, schema: ClientFile });
-  return { path, url, ca: ca === undefined ? undefined : readAuthority(path, ca), tokens };
+  const { url, ca, tokens } = read(path);
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
+    throw invalid(path, `url: ${JSON.stringify(url)} is not an https:// address`);
+  for (const [name, token] of Object.entries(tokens)) {
+    // Anything else could not be sent in a header. The token itself is nobody's business.
+    if (!/^[\x21-\x7e]+$/.test(token)) throw invalid(path, `tokens.${name}: is empty or has characters that no token has`);
+  }
+  if (Object.keys(tokens).length === 0) throw invalid(path, 'tokens: there is none');
+  return { path, url, ca: ca === undefined ? undefined : authority(path, ca), tokens };
 }
 
-/** The token called `name`. Throws {@link ClientConfigMissing} naming those that there are. */
-export function tokenOf(config: ClientConfig, name: string): string {
-  const token = Object.hasOwn(config.tokens, name) ? config.tokens[name] : undefined;
-  if (token !== undefined) return token;
+/** The name and the token: the one asked for, else admin's, else the only one. Throws UsageError naming those that there are. */
+export function chooseToken(config: ClientConfig, wanted: string | undefined): readonly [name: string, token: string] {
   const names = Object.keys(config.tokens);
+  const name = wanted ?? (Object.hasOwn(config.tokens, 'admin') || names.length !== 1 ? 'admin' : names[0]!);
+  const token = Object.hasOwn(config.tokens, name) ? config.tokens[name] : undefined;
+  if (token !== undefined) return [name, token];
+  const known = `There are: ${names.join(', ')}.`;
+  if (wanted === undefined)
+    throw new UsageError(`${config.path} has several tokens, and none called admin`, `Say which, with --as. ${known}`);
   const meant = nearest(name, names);
-  throw new ClientConfigMissing(
-    `${config.path} has no token called ${name}`,
-    meant === undefined ? `Use --as with one of: ${names.join(', ')}.` : `Did you mean --as ${meant}? There are: ${names.join(', ')}.`,
-  );
+  throw new UsageError(`${config.path} has no token called ${name}`, meant === undefined ? known : `Did you mean --as ${meant}? ${known}`);
 }
 
-function readAuthority(path: string, ca: string): string {
+function read(path: string): ReturnType<typeof loadConfig<typeof ClientFile>> {
   try {
-    return readFileSync(ca, 'utf8');
-  } catch (cause) {
-    throw new ClientConfigMissing(
-      `${path} names ${ca} as the authority, which cannot be read (${(cause as Error).message})`,
-      'Correct `ca:`.',
-    );
+    return loadConfig({ path, schema: ClientFile });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const unreadable = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EACCES';
+    const remedy = unreadable
+      ? 'Run the command as the user whose file it is (a lab’s is root’s), or name another one in WEFT_CONFIG.'
+      : 'Correct the file, or name another one in WEFT_CONFIG.';
+    throw new MachineLacks('client_config_invalid', error.message, { remedy });
   }
+}
+
+function authority(path: string, ca: string): string {
+  if (ca.includes('-----BEGIN CERTIFICATE-----')) return ca;
+  const file = resolve(dirname(path), ca);
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw invalid(path, `ca: ${file} cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'})`);
+  }
+  if (!content.includes('-----BEGIN CERTIFICATE-----')) throw invalid(path, `ca: ${file} holds no certificate in PEM form`);
+  return content;
+}
+
+function invalid(path: string, problem: string): MachineLacks {
+  return new MachineLacks('client_config_invalid', `configuration ${path}: ${problem}`, {
+    remedy: 'Correct the file, or name another one in WEFT_CONFIG.',
+  });
 }

@@ -1,7 +1,10 @@
 import { removeLab } from '@weft/lab/remove-lab';
+import { say } from './cli-context.ts';
 import type { CliContext } from './cli-context.ts';
+import { requireRoot } from './require-root.ts';
 
 /** `weft lab down`. */
 export async function labDown(context: CliContext): Promise<void> {
-  context.process.stderr.write(`${await removeLab()}\n`);
+  requireRoot('removing a lab');
+  say(context, await removeLab());
 }

@@ -1,12 +1,28 @@
 import { execInLab } from '@weft/lab/exec';
-import { clientOf } from './cli-context.ts';
+import { labPaths } from '@weft/lab/lab-paths';
 import type { CliContext } from './cli-context.ts';
-import { WeftError } from '@weft/core/weft-error';
+import { chooseToken, loadClientConfig } from './client-config.ts';
+import { clientFor } from './connect.ts';
+import { requireRoot } from './require-root.ts';
 
-/** `weft lab exec WHERE -- COMMAND`: the command's exit code becomes ours. */
-export async function labExec(context: CliContext, words: readonly string[]): Promise<void> {
-  const [where, file, ...args] = words;
-  if (where === undefined || file === undefined)
-    throw new WeftError('usage', 'name a place and a command, as in: weft lab exec red/alpha -- ip addr');
-  context.process.exitCode = await execInLab({ where, command: [file, ...args] }, { client: () => clientOf(context, { as: 'admin' }) });
+/** `weft lab exec PLACE -- COMMAND`: the command's exit code becomes ours. */
+export async function labExec(context: CliContext, where: string, command: readonly [string, ...string[]]): Promise<void> {
+  requireRoot('entering a namespace of the lab');
+  // The lab is asked where a workload is, whatever other cluster the user's own configuration names.
+  const client = () => {
+    const config = loadClientConfig([labPaths().client]);
+    const [, token] = chooseToken(config, 'admin');
+    return clientFor(config, token);
+  };
+  // Ctrl-C is the command's to answer; it gets it from the terminal, as we do.
+  process.on('SIGINT', ignore);
+  process.on('SIGQUIT', ignore);
+  try {
+    context.process.exitCode = await execInLab({ where, command }, { client });
+  } finally {
+    process.off('SIGINT', ignore);
+    process.off('SIGQUIT', ignore);
+  }
 }
+
+function ignore(): void {}

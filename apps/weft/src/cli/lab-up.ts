@@ -2,9 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { WeftError } from '@weft/core/weft-error';
 import { runLab } from '@weft/lab/run-lab';
 import type { CliContext } from './cli-context.ts';
-
-/** Not root: exit code 3, like everything that the machine lacks. */
-export const EXIT_MACHINE = 3;
+import { requireRoot } from './require-root.ts';
 
 class Interrupted extends WeftError {
   readonly exitCode: number;
@@ -15,21 +13,22 @@ class Interrupted extends WeftError {
   }
 }
 
+/** Ctrl-C reaches us from the terminal, and again from what started us, such as npx: so soon after each other they are one. */
+const ONE_SIGNAL_MS = 1000;
+
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** `weft lab up`. Ctrl-C takes the cluster down in order; a second one leaves at once, and the next lab clears up. */
 export async function labUp(context: CliContext, flags: Readonly<{ once: boolean; json: boolean; keep: boolean }>): Promise<void> {
   const { stdout: out, stderr: err } = context.process;
-  if (process.getuid?.() !== 0) {
-    err.write(
-      'For now the lab needs root, because it makes network namespaces and programs tunnels, bridges and packet filters in the kernel.\n',
-    );
-    context.process.exitCode = EXIT_MACHINE;
-    return;
-  }
+  requireRoot('for now, bringing up a lab – network namespaces, tunnels, bridges and packet filters –');
   const controller = new AbortController();
   let upAndDone = false;
+  let lastMs = Number.NEGATIVE_INFINITY;
   const stop = (signal: keyof typeof SIGNALS): void => {
+    const nowMs = context.clock.nowMs();
+    if (nowMs - lastMs < ONE_SIGNAL_MS) return;
+    lastMs = nowMs;
     if (controller.signal.aborted) process.exit(SIGNALS[signal]);
     controller.abort(new Interrupted(signal, SIGNALS[signal]));
   };

@@ -1,58 +1,72 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
-import { API_FLAGS, clientOf, printList, printOne } from './cli-context.ts';
-import type { ApiFlags, CliContext } from './cli-context.ts';
-import { resolve } from './resolve.ts';
-import type { ResourceInfo } from './resources.ts';
+import { say } from './cli-context.ts';
+import type { Api, CliContext } from './cli-context.ts';
+import { API_FLAGS, docs, target } from './flags.ts';
+import type { ApiFlags } from './flags.ts';
+import { find, findId } from './resolve.ts';
+import { findable } from './resources.ts';
+import type { Resource } from './resources.ts';
+import { printList, printView } from './resource-output.ts';
 
 type ResourceCommand = Command<CliContext>;
 
-/** `list`, `show` and, where the API has it, `delete` of a kind of resource. */
-export function resourceCommands<V extends object>(info: ResourceInfo<V>): Readonly<Record<string, ResourceCommand>> {
-  const remove = info.delete;
+/** `list`, `show` and, where the API has it, `delete` of a kind of resource. `example`: a name that its help may use. */
+export function resourceCommands<V extends object>(resource: Resource<V>, example: string): Readonly<Record<string, ResourceCommand>> {
+  const { delete: remove } = resource;
   return {
-    list: listCommand(info),
-    show: showCommand(info),
-    ...(remove === undefined ? {} : { delete: deleteCommand(info, remove) }),
+    list: listCommand(resource),
+    show: showCommand(resource, example),
+    ...(remove === undefined ? {} : { delete: deleteCommand(resource, remove, example) }),
   };
 }
 
-const target = (kind: string) => ({ brief: `Name or id of the ${kind}`, parse: String, placeholder: kind }) as const;
-
-function listCommand<V extends object>(info: ResourceInfo<V>): ResourceCommand {
+function listCommand<V extends object>(resource: Resource<V>): ResourceCommand {
+  const { kind } = resource;
   return buildCommand<ApiFlags, [], CliContext>({
-    docs: { brief: `List every ${info.kind} that you may see` },
+    docs: docs(`List every ${kind} that you may see`, {
+      more: 'Tables show the beginning of ids; every command understands it. The whole ids are in --json.',
+      examples: [`weft ${kind} list`, `weft ${kind} list --json`],
+    }),
     parameters: { flags: API_FLAGS },
     async func(flags) {
-      printList(this, flags, info.columns, await info.list(clientOf(this, flags)));
+      const connection = await this.connect(flags.as);
+      await printList(this, flags, connection, resource, await resource.reader(connection.api).list());
     },
   });
 }
 
-function showCommand<V extends object>(info: ResourceInfo<V>): ResourceCommand {
+function showCommand<V extends object>(resource: Resource<V>, example: string): ResourceCommand {
+  const { kind } = resource;
   return buildCommand<ApiFlags, [string], CliContext>({
-    docs: { brief: `Show one ${info.kind} in full` },
-    parameters: { flags: API_FLAGS, positional: { kind: 'tuple', parameters: [target(info.kind)] } },
+    docs: docs(`Show one ${kind} with all that is known of it`, { examples: [`weft ${kind} show ${example}`] }),
+    parameters: { flags: API_FLAGS, positional: { kind: 'tuple', parameters: [target(kind)] } },
     async func(flags, text) {
-      const client = clientOf(this, flags);
-      const found = resolve(info.kind, text, await info.list(client), info.named);
-      printOne(this, flags, await info.show(client, info.named(found).id));
+      const { api } = await this.connect(flags.as);
+      printView(this, flags, resource, await find(findable(resource, api), text));
     },
   });
 }
 
-function deleteCommand<V extends object>(info: ResourceInfo<V>, remove: NonNullable<ResourceInfo<V>['delete']>): ResourceCommand {
-  return buildCommand<ApiFlags, readonly string[], CliContext>({
-    docs: { brief: `Delete one ${info.kind} or several` },
-    parameters: { flags: API_FLAGS, positional: { kind: 'array', parameter: target(info.kind), minimum: 1 } },
+function deleteCommand<V extends object>(
+  resource: Resource<V>,
+  remove: (api: Api, id: string) => Promise<void>,
+  example: string,
+): ResourceCommand {
+  const { kind } = resource;
+  return buildCommand<Pick<ApiFlags, 'as'>, readonly string[], CliContext>({
+    docs: docs(`Delete one ${kind} or several`, {
+      more: 'All are looked up before the first is deleted, so a mistyped name deletes nothing.',
+      examples: [`weft ${kind} delete ${example}`],
+    }),
+    parameters: { flags: { as: API_FLAGS.as }, positional: { kind: 'array', parameter: target(kind), minimum: 1 } },
     async func(flags, ...texts) {
-      const client = clientOf(this, flags);
-      const items = await info.list(client);
-      // All are looked up before the first goes: a typing error deletes nothing.
-      const found = texts.map((text) => info.named(resolve(info.kind, text, items, info.named)));
-      for (const { id, name } of found) {
-        await remove(client, id);
-        this.process.stderr.write(`deleted ${info.kind} ${name === '' ? id : name}\n`);
+      const { api } = await this.connect(flags.as);
+      const ids = new Map<string, string>();
+      for (const text of texts) ids.set(await findId(findable(resource, api), text), text);
+      for (const [id, text] of ids) {
+        await remove(api, id);
+        say(this, `deleted ${kind} ${text}`);
       }
     },
   });

@@ -1,151 +1,304 @@
-/** What the CLI knows of each kind of resource: how to list it, what a person calls it, and which columns a table has. */
-import type { WeftClient } from '@weft/api/client';
-import type { Column } from './cli-context.ts';
-import type { Named } from './resolve.ts';
-import { formatValue } from './table.ts';
+/** What the command line knows of each kind of resource: how to find it, what a person calls it, and which columns a table has. */
+import { ApiError } from '@weft/api/api-error';
+import type { Reader } from '@weft/api/client';
+import type { Api, Connection } from './cli-context.ts';
+import type { Findable, Named } from './resolve.ts';
+import { formatTable, formatValue } from './table.ts';
+import type { Column, Look } from './table.ts';
 
-export type ResourceInfo<V> = Readonly<{
+type ViewOf<K extends keyof Api> = Api[K] extends Readonly<{ show(id: string): Promise<infer V> }> ? V : never;
+
+export type Resource<V> = Readonly<{
   /** As on the command line: `security-group`. */
   kind: string;
   brief: string;
-  list: (client: WeftClient) => Promise<readonly V[]>;
-  show: (client: WeftClient, id: string) => Promise<V>;
-  delete?: (client: WeftClient, id: string) => Promise<void>;
+  /** For `--help`: what such a thing is. */
+  about: string;
+  reader: (api: Api) => Reader<V>;
+  nameKey: string | undefined;
   named: (view: V) => Named;
-  columns: readonly Column<V>[];
+  /** The useful columns; what only ids stand for is looked up. */
+  columns: (connection: Connection, views: readonly V[]) => Promise<readonly Column<V>[]>;
+  /** What `show` says in tables of its own, instead of among the attributes. */
+  details?: Readonly<{ key: keyof V & string; format: (view: V, look: Look) => string }>;
+  delete?: (api: Api, id: string) => Promise<void>;
 }>;
 
-type ViewOf<K extends keyof WeftClient> = WeftClient[K] extends Readonly<{ show(id: string): Promise<infer V> }> ? V : never;
+export function findable<V>({ kind, reader, nameKey, named }: Resource<V>, api: Api): Findable<V> {
+  return { kind, reader: reader(api), nameKey, named };
+}
 
-const short = (id: string): string => id.slice(0, 8);
-const addresses = (port: ViewOf<'ports'>): string => formatValue(port.fixed_ips.map((fixed) => fixed.ip_address));
+/** Enough for commands: they take any beginning of an id that is unique. */
+const SHORT_ID = 8;
+/** Up to so many things are asked for one by one, more as a list. */
+const ONE_BY_ONE = 8;
 
-export const NETWORK: ResourceInfo<ViewOf<'networks'>> = {
+const short = (id: string): string => id.slice(0, SHORT_ID);
+const named = ({ id, name, tenant_id }: Readonly<{ id: string; name: string; tenant_id: string }>): Named => ({
+  id,
+  name,
+  owner: tenant_id,
+});
+const column = <V>(heading: string, cell: (view: V) => unknown): Column<V> => ({ heading, cell: (view) => formatValue(cell(view)) });
+const state = <V>(heading: string, cell: (view: V) => string): Column<V> => ({ heading, cell, isState: true });
+const idColumn: Column<Readonly<{ id: string }>> = column('id', ({ id }) => short(id));
+const nameColumn: Column<Readonly<{ name: string }>> = column('name', ({ name }) => name);
+
+/** What ids stand for. Where the caller may not see it, or it has just gone, the beginning of the id must do. */
+async function lookUp<V extends Readonly<{ id: string }>>(
+  reader: Reader<V>,
+  ids: Iterable<string | null>,
+  text: (view: V) => string,
+): Promise<(id: string | null) => string> {
+  const wanted = [...new Set(ids)].filter((id) => id !== null);
+  const unseen = (error: unknown): readonly V[] => {
+    if (error instanceof ApiError && [403, 404].includes(error.status)) return [];
+    throw error;
+  };
+  const found =
+    wanted.length > ONE_BY_ONE
+      ? await reader.list().catch(unseen)
+      : (await Promise.all(wanted.map((id) => reader.show(id).then((view) => [view], unseen)))).flat();
+  const texts = new Map(found.map((view) => [view.id, text(view)]));
+  return (id) => (id === null ? '-' : (texts.get(id) ?? short(id)));
+}
+
+type OfTenant = Readonly<{ tenant_id: string }>;
+
+/** Of interest to whoever sees several. */
+async function tenantColumn({ api, as }: Connection, views: readonly OfTenant[]): Promise<readonly Column<OfTenant>[]> {
+  const ids = new Set(views.map((view) => view.tenant_id));
+  if (as !== 'admin' && ids.size < 2) return [];
+  const name = await lookUp(api.tenants, ids, (tenant) => tenant.name);
+  return [column('tenant', (view) => name(view.tenant_id))];
+}
+
+export const NETWORK: Resource<ViewOf<'networks'>> = {
   kind: 'network',
   brief: 'Networks: a tenant’s own segments',
-  list: (client) => client.networks.list(),
-  show: (client, id) => client.networks.show(id),
-  delete: (client, id) => client.networks.delete(id),
-  named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => formatValue(name)],
-    ['topology', (network) => network['weft:topology']],
-    ['mtu', ({ mtu }) => String(mtu)],
-    ['subnets', ({ subnets }) => String(subnets.length)],
-    ['tenant', (network) => short(network.tenant_id)],
-  ],
+  about: 'A network is one broadcast domain. What addresses it has is up to its subnets, and to nobody but its tenant.',
+  reader: (api) => api.networks,
+  nameKey: 'name',
+  named,
+  async columns(connection, views) {
+    const ids = views.flatMap(({ subnets }) => subnets);
+    const [cidr, tenant] = await Promise.all([
+      lookUp(connection.api.subnets, ids, (subnet) => subnet.cidr),
+      tenantColumn(connection, views),
+    ]);
+    return [
+      idColumn,
+      nameColumn,
+      column('subnets', ({ subnets }) => subnets.map(cidr)),
+      column('topology', (network) => network['weft:topology']),
+      column('mtu', ({ mtu }) => mtu),
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.networks.delete(id),
 };
 
-export const SUBNET: ResourceInfo<ViewOf<'subnets'>> = {
+export const SUBNET: Resource<ViewOf<'subnets'>> = {
   kind: 'subnet',
   brief: 'Subnets: the addresses on a network',
-  list: (client) => client.subnets.list(),
-  show: (client, id) => client.subnets.show(id),
-  delete: (client, id) => client.subnets.delete(id),
-  named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => formatValue(name)],
-    ['cidr', ({ cidr }) => cidr],
-    ['gateway', (subnet) => formatValue(subnet.gateway_ip)],
-    ['dhcp', (subnet) => (subnet.enable_dhcp ? 'yes' : 'no')],
-    ['network', (subnet) => short(subnet.network_id)],
-  ],
+  about: 'A subnet says which addresses a network has, whether DHCP hands them out, and which of them is the way out.',
+  reader: (api) => api.subnets,
+  nameKey: 'name',
+  named,
+  async columns(connection, views) {
+    const [network, tenant] = await Promise.all([
+      lookUp(
+        connection.api.networks,
+        views.map((view) => view.network_id),
+        ({ id, name }) => (name === '' ? short(id) : name),
+      ),
+      tenantColumn(connection, views),
+    ]);
+    return [
+      idColumn,
+      nameColumn,
+      column('network', (subnet) => network(subnet.network_id)),
+      column('cidr', ({ cidr }) => cidr),
+      column('gateway', (subnet) => subnet.gateway_ip),
+      column('dhcp', (subnet) => subnet.enable_dhcp),
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.subnets.delete(id),
 };
 
-export const PORT: ResourceInfo<ViewOf<'ports'>> = {
+const addresses = (port: ViewOf<'ports'>): string => formatValue(port.fixed_ips.map((fixed) => fixed.ip_address));
+
+export const PORT: Resource<ViewOf<'ports'>> = {
   kind: 'port',
   brief: 'Ports: where workloads are plugged in',
-  list: (client) => client.ports.list(),
-  show: (client, id) => client.ports.show(id),
-  delete: (client, id) => client.ports.delete(id),
-  named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => formatValue(name)],
-    ['mac', (port) => port.mac_address],
-    ['addresses', addresses],
-    ['status', ({ status }) => status],
-    ['tenant', (port) => short(port.tenant_id)],
-  ],
+  about: 'A port has a MAC address, addresses of its network’s subnets, and security groups that say who may talk to it.',
+  reader: (api) => api.ports,
+  nameKey: 'name',
+  named,
+  async columns(connection, views) {
+    const [network, tenant] = await Promise.all([
+      lookUp(
+        connection.api.networks,
+        views.map((view) => view.network_id),
+        ({ id, name }) => (name === '' ? short(id) : name),
+      ),
+      tenantColumn(connection, views),
+    ]);
+    // Only administrators are told where ports are.
+    const host = views.some((view) => view['binding:host_id'] !== undefined)
+      ? [column<ViewOf<'ports'>>('node', (port) => port['binding:host_id'])]
+      : [];
+    return [
+      idColumn,
+      nameColumn,
+      column('network', (port) => network(port.network_id)),
+      column('addresses', addresses),
+      column('mac', (port) => port.mac_address),
+      state('status', ({ status }) => status),
+      ...host,
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.ports.delete(id),
 };
 
-export const SECURITY_GROUP: ResourceInfo<ViewOf<'securityGroups'>> = {
+type Rule = ViewOf<'securityGroups'>['security_group_rules'][number];
+
+export const SECURITY_GROUP: Resource<ViewOf<'securityGroups'>> = {
   kind: 'security-group',
   brief: 'Security groups: who may talk to a port',
-  list: (client) => client.securityGroups.list(),
-  show: (client, id) => client.securityGroups.show(id),
-  named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => formatValue(name)],
-    ['rules', (group) => String(group.security_group_rules.length)],
-    ['tenant', (group) => short(group.tenant_id)],
+  about: 'A security group’s rules say what is let through to and from the ports that have it; anything else is dropped.',
+  reader: (api) => api.securityGroups,
+  nameKey: 'name',
+  named,
+  columns: async (connection, views) => [
+    idColumn,
+    nameColumn,
+    column('rules', (group) => group.security_group_rules.length),
+    column('description', ({ description }) => description),
+    ...(await tenantColumn(connection, views)),
   ],
+  details: { key: 'security_group_rules', format: (group, look) => formatTable(ruleColumns(group.id), group.security_group_rules, look) },
 };
 
-export const INSTANCE: ResourceInfo<ViewOf<'instances'>> = {
+function ruleColumns(groupId: string): readonly Column<Rule>[] {
+  const { any, ports } = {
+    any: 'any',
+    ports: (from: unknown, to: unknown) => (from === to ? from : `${formatValue(from)}-${formatValue(to)}`),
+  };
+  return [
+    column('direction', ({ direction }) => direction),
+    column('ethertype', ({ ethertype }) => ethertype),
+    column('protocol', ({ protocol }) => protocol ?? any),
+    column('ports', (rule) => (rule.port_range_min === null ? any : ports(rule.port_range_min, rule.port_range_max))),
+    column('remote', (rule) => {
+      if (rule.remote_group_id === groupId) return 'members of this group';
+      return rule.remote_group_id === null ? (rule.remote_ip_prefix ?? any) : `members of ${short(rule.remote_group_id)}`;
+    }),
+  ];
+}
+
+export const INSTANCE: Resource<ViewOf<'instances'>> = {
   kind: 'instance',
   brief: 'Instances: workloads that Weft itself runs',
-  list: (client) => client.instances.list(),
-  show: (client, id) => client.instances.show(id),
-  delete: (client, id) => client.instances.delete(id),
-  named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => formatValue(name)],
-    ['status', ({ status }) => status],
-    ['node', (instance) => (instance.node_id === null ? '-' : short(instance.node_id))],
-    ['command', ({ command }) => command.join(' ')],
-    ['error', ({ error }) => formatValue(error?.message)],
-  ],
+  about: 'An instance is a command that runs on a port, in namespaces of its own, on a compute node.',
+  reader: (api) => api.instances,
+  nameKey: 'name',
+  named,
+  async columns(connection, views) {
+    const { api } = connection;
+    const [node, address, tenant] = await Promise.all([
+      lookUp(
+        api.nodes,
+        views.map((view) => view.node_id),
+        ({ hostname }) => hostname,
+      ),
+      lookUp(
+        api.ports,
+        views.map((view) => view.port_id),
+        addresses,
+      ),
+      tenantColumn(connection, views),
+    ]);
+    const error = views.some((view) => view.error !== null) ? [column<ViewOf<'instances'>>('error', (view) => view.error?.message)] : [];
+    return [
+      idColumn,
+      nameColumn,
+      state('status', ({ status }) => status),
+      column('node', (instance) => node(instance.node_id)),
+      column('addresses', (instance) => address(instance.port_id)),
+      ...tenant,
+      column('command', ({ command }) => shellWords(command)),
+      ...error,
+    ];
+  },
+  delete: (api, id) => api.instances.delete(id),
 };
 
-export const TENANT: ResourceInfo<ViewOf<'tenants'>> = {
+export const TENANT: Resource<ViewOf<'tenants'>> = {
   kind: 'tenant',
-  brief: 'Tenants: who owns networks (administrator only)',
-  list: (client) => client.tenants.list(),
-  show: (client, id) => client.tenants.show(id),
-  delete: (client, id) => client.tenants.delete(id),
+  brief: 'Tenants: who owns networks',
+  about: 'Everything in a network belongs to one tenant, and no tenant sees what another has. Only administrators make and delete tenants.',
+  reader: (api) => api.tenants,
+  nameKey: 'name',
   named: ({ id, name }) => ({ id, name }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['name', ({ name }) => name],
-    ['created', (tenant) => tenant.created_at],
-  ],
+  columns: async () => [idColumn, nameColumn, column('created', (tenant) => tenant.created_at)],
+  delete: (api, id) => api.tenants.delete(id),
 };
 
-export const NODE: ResourceInfo<ViewOf<'nodes'>> = {
+export const NODE: Resource<ViewOf<'nodes'>> = {
   kind: 'node',
-  brief: 'Nodes: the machines that carry it all (administrator only)',
-  list: (client) => client.nodes.list(),
-  show: (client, id) => client.nodes.show(id),
-  delete: (client, id) => client.nodes.delete(id),
+  brief: 'Nodes: the machines that carry it all (administrators only)',
+  about:
+    'A node’s launcher makes its kernel equal to the plan that the controller sends: compute nodes run workloads, network nodes gateways.',
+  reader: (api) => api.nodes,
+  nameKey: 'hostname',
   named: ({ id, hostname }) => ({ id, name: hostname }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['hostname', ({ hostname }) => hostname],
-    ['roles', ({ roles }) => formatValue(roles)],
-    ['status', ({ status }) => status],
-    ['plan', ({ plan, held }) => (held === null ? plan : `held: ${held.reason}`)],
-    ['vtep', ({ vtep }) => formatValue(vtep)],
-    ['failed', ({ failed }) => String(Object.keys(failed).length)],
+  columns: async () => [
+    idColumn,
+    column('name', ({ hostname }) => hostname),
+    column('roles', ({ roles }) => roles),
+    state('status', ({ status }) => status),
+    state('plan', ({ plan, held }) => (held === null ? plan : `held: ${held.reason}`)),
+    column('vtep', ({ vtep }) => vtep),
+    column('failed', ({ failed }) => Object.keys(failed).length),
   ],
+  delete: (api, id) => api.nodes.delete(id),
 };
 
-export const CONCENTRATOR: ResourceInfo<ViewOf<'concentrators'>> = {
+export const CONCENTRATOR: Resource<ViewOf<'concentrators'>> = {
   kind: 'concentrator',
-  brief: 'Concentrators: tenants’ gateways (administrator only)',
-  list: (client) => client.concentrators.list(),
-  show: (client, id) => client.concentrators.show(id),
-  named: ({ id }) => ({ id, name: '' }),
-  columns: [
-    ['id', ({ id }) => id],
-    ['tenant', (concentrator) => short(concentrator.tenant_id)],
-    ['status', ({ status }) => status],
-    ['node', (concentrator) => (concentrator.node_id === null ? '-' : short(concentrator.node_id))],
-    ['uplink', (concentrator) => formatValue(concentrator.uplink_address)],
-    ['error', ({ error }) => formatValue(error?.message)],
-  ],
+  brief: 'Concentrators: tenants’ gateways',
+  about:
+    'A concentrator is a tenant’s gateway: it routes between the tenant’s networks, and to the outside from its address on the uplink.',
+  reader: (api) => api.concentrators,
+  nameKey: undefined,
+  named: ({ id, tenant_id }) => ({ id, name: '', owner: tenant_id }),
+  async columns(connection, views) {
+    const [node, tenant] = await Promise.all([
+      lookUp(
+        connection.api.nodes,
+        views.map((view) => view.node_id),
+        ({ hostname }) => hostname,
+      ),
+      tenantColumn(connection, views),
+    ]);
+    const error = views.some((view) => view.error !== null)
+      ? [column<ViewOf<'concentrators'>>('error', (view) => view.error?.message)]
+      : [];
+    return [
+      idColumn,
+      ...tenant,
+      state('status', ({ status }) => status),
+      column('node', (concentrator) => node(concentrator.node_id)),
+      column('uplink address', (concentrator) => concentrator.uplink_address),
+      ...error,
+    ];
+  },
 };
+
+/** As one would type it. */
+export function shellWords(words: readonly string[]): string {
+  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(' ');
+}

@@ -1,0 +1,61 @@
+import { buildCommand } from '@stricli/core';
+import type { Command } from '@stricli/core';
+import { say } from './cli-context.ts';
+import type { CliContext } from './cli-context.ts';
+import { EXIT_FAILED, UsageError, formatFailure } from './failure.ts';
+import { API_FLAGS, docs, newName, optionalSwitch, target } from './flags.ts';
+import type { ApiFlags } from './flags.ts';
+import { find } from './resolve.ts';
+import { NODE, findable } from './resources.ts';
+import { printJson } from './resource-output.ts';
+import { formatRecord } from './table.ts';
+
+export const CREATE_TENANT: Command<CliContext> = buildCommand<ApiFlags, [string], CliContext>({
+  docs: docs('Create a tenant, and print its token', {
+    more: 'The token is printed this once: only a hash of it is kept. Put it into your client configuration, under `tokens:`, to use it\nwith --as.',
+    examples: ['weft tenant create green'],
+  }),
+  parameters: { flags: API_FLAGS, positional: newName('tenant') },
+  async func(flags, name) {
+    const { api } = await this.connect(flags.as);
+    const tenant = await api.tenants.create({ name });
+    if (flags.json === true) return printJson(this, tenant);
+    const { id, token } = tenant;
+    this.process.stdout.write(formatRecord(Object.entries({ id, name: tenant.name, token })));
+    say(this, 'The token is not shown again. With it under `tokens:` in your client configuration, --as uses it by the name it has there.');
+  },
+});
+
+type AcceptFlags = Pick<ApiFlags, 'as'> & Readonly<{ all?: boolean }>;
+
+export const ACCEPT_NODE: Command<CliContext> = buildCommand<AcceptFlags, readonly string[], CliContext>({
+  docs: docs('Let a node take the plan that it holds back', {
+    more:
+      'A node holds a plan back if it comes from another state than the one it knows, such as an old backup, or if it would remove much.\n' +
+      'What runs there keeps running meanwhile. `weft node list` shows which nodes hold one, and why.',
+    examples: ['weft node accept compute1', 'weft node accept --all'],
+  }),
+  parameters: {
+    flags: { as: API_FLAGS.as, all: optionalSwitch('Every node that holds a plan') },
+    positional: { kind: 'array', parameter: target('node') },
+  },
+  async func({ as, all = false }, ...texts) {
+    if (texts.length > 0 === all) throw new UsageError('which nodes?', 'Name them, or say --all; not both.');
+    const { api } = await this.connect(as);
+    const nodes = findable(NODE, api);
+    const chosen = all
+      ? (await api.nodes.list()).filter(({ held }) => held !== null)
+      : await Promise.all(texts.map((text) => find(nodes, text)));
+    if (chosen.length === 0) say(this, 'No node holds a plan back.');
+    for (const { id, hostname } of chosen) {
+      try {
+        const { revision } = await api.nodes.accept(id);
+        say(this, `${hostname} takes the plan of revision ${revision}`);
+      } catch (error) {
+        // One that has just gone must not keep the others waiting.
+        say(this, `${hostname}: ${formatFailure(error)}`);
+        this.process.exitCode = EXIT_FAILED;
+      }
+    }
+  },
+});

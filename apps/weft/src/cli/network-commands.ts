@@ -1,0 +1,123 @@
+import { buildCommand } from '@stricli/core';
+import type { Command } from '@stricli/core';
+import type { Api, CliContext } from './cli-context.ts';
+import { UsageError } from './failure.ts';
+import { API_FLAGS, docs, manyTexts, newName, optionalText, text } from './flags.ts';
+import type { ApiFlags } from './flags.ts';
+import { findId } from './resolve.ts';
+import { NETWORK, PORT, SECURITY_GROUP, SUBNET, TENANT, findable } from './resources.ts';
+import { printMade } from './resource-output.ts';
+
+type NetworkFlags = ApiFlags & Readonly<{ topology?: 'mesh' | 'concentrator'; tenant?: string }>;
+
+export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [string], CliContext>({
+  docs: docs('Create a network', {
+    more: 'Give it a subnet next. An administrator says whose it is, and may choose how nodes reach one another: directly (mesh), or by\nway of the tenant’s concentrator.',
+    examples: ['weft network create front --as red', 'weft network create front --tenant red --topology concentrator'],
+  }),
+  parameters: {
+    flags: {
+      ...API_FLAGS,
+      topology: {
+        kind: 'enum',
+        values: ['mesh', 'concentrator'],
+        optional: true,
+        brief: 'How nodes reach one another (administrators only)',
+      },
+      tenant: optionalText('Whose it is to be (administrators only)', 'tenant'),
+    },
+    positional: newName('network'),
+  },
+  async func(flags, name) {
+    const connection = await this.connect(flags.as);
+    const { api, as } = connection;
+    if (as === 'admin' && flags.tenant === undefined)
+      throw new UsageError('an administrator’s network needs a tenant', 'Say --tenant NAME, or act as a tenant with --as NAME.');
+    const network = await api.networks.create({
+      name,
+      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+      ...(flags.topology === undefined ? {} : { 'weft:topology': flags.topology }),
+    });
+    await printMade(this, flags, connection, NETWORK, network);
+  },
+});
+
+type SubnetFlags = ApiFlags & Readonly<{ network: string; cidr: string; gateway?: string; dhcp: boolean; dns?: readonly string[] }>;
+
+export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [string], CliContext>({
+  docs: docs('Create a subnet on a network', {
+    more: 'Its tenant chooses the addresses freely; that others use the same ones does not matter.',
+    examples: [
+      'weft subnet create front-v4 --network front --cidr 10.0.0.0/24 --as red',
+      'weft subnet create quiet --network back --cidr 10.9.0.0/24 --gateway none --no-dhcp --as red',
+    ],
+  }),
+  parameters: {
+    flags: {
+      ...API_FLAGS,
+      network: text('The network that it is to be on', 'network'),
+      cidr: text('Its addresses, such as 10.0.0.0/24', 'cidr'),
+      gateway: optionalText('The gateway’s address, by default the first; `none`: no gateway', 'address'),
+      dhcp: { kind: 'boolean', default: true, brief: 'Whether DHCP requests are answered' },
+      dns: manyTexts('A name server for DHCP to tell; may be given several times', 'address'),
+    },
+    positional: newName('subnet'),
+  },
+  async func(flags, name) {
+    const connection = await this.connect(flags.as);
+    const { api } = connection;
+    const subnet = await api.subnets.create({
+      name,
+      network_id: await findId(findable(NETWORK, api), flags.network),
+      ip_version: 4,
+      cidr: flags.cidr,
+      enable_dhcp: flags.dhcp,
+      ...(flags.gateway === undefined ? {} : { gateway_ip: flags.gateway === 'none' ? null : flags.gateway }),
+      ...(flags.dns === undefined ? {} : { dns_nameservers: flags.dns }),
+    });
+    await printMade(this, flags, connection, SUBNET, subnet);
+  },
+});
+
+type PortFlags = ApiFlags &
+  Readonly<{ network: string; ip?: string; mac?: string; portSecurity: boolean; securityGroup?: readonly string[] }>;
+
+export const CREATE_PORT: Command<CliContext> = buildCommand<PortFlags, [string], CliContext>({
+  docs: docs('Create a port on a network', {
+    more: 'Addresses that you do not name are chosen. Without --security-group it gets the tenant’s default group, which lets members of\nthe group in, and everything out.',
+    examples: ['weft port create web-1 --network front --as red', 'weft port create web-2 --network front --ip 10.0.0.80 --as red'],
+  }),
+  parameters: {
+    flags: {
+      ...API_FLAGS,
+      network: text('The network that it is to be on', 'network'),
+      ip: optionalText('The address that it is to have', 'address'),
+      mac: optionalText('The MAC address that it is to have', 'mac'),
+      portSecurity: { kind: 'boolean', default: true, brief: 'Whether security groups and anti-spoofing apply' },
+      securityGroup: manyTexts('A security group for it; may be given several times', 'group'),
+    },
+    positional: newName('port'),
+  },
+  async func(flags, name) {
+    if (!flags.portSecurity && flags.securityGroup !== undefined)
+      throw new UsageError(
+        'a port without port security has no security groups',
+        'Leave either --no-port-security or --security-group away.',
+      );
+    const connection = await this.connect(flags.as);
+    const { api } = connection;
+    const port = await api.ports.create({
+      name,
+      network_id: await findId(findable(NETWORK, api), flags.network),
+      ...(flags.ip === undefined ? {} : { fixed_ips: [{ ip_address: flags.ip }] }),
+      ...(flags.mac === undefined ? {} : { mac_address: flags.mac }),
+      ...(flags.portSecurity ? {} : { port_security_enabled: false, security_groups: [] }),
+      ...(flags.securityGroup === undefined ? {} : { security_groups: await groupIds(api, flags.securityGroup) }),
+    });
+    await printMade(this, flags, connection, PORT, port);
+  },
+});
+
+async function groupIds(api: Api, texts: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(texts.map((each) => findId(findable(SECURITY_GROUP, api), each)));
+}
