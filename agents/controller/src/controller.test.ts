@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTenant } from '@weft/core/command/tenant';
+import { plainFrame, routedFrame } from '@weft/ssntp/frame';
+import { Command, FrameType, Status } from '@weft/ssntp/operands';
+import { encodePayload } from '@weft/ssntp/payload';
+import { FakeNode } from './fake-node.ts';
+import { MemoryStore, nodeId, openController, settle } from './test-support.ts';
+import type { TestController } from './test-support.ts';
+
+/** Lets a node answer all that was sent to it, until nothing is left to say. */
+async function converse(rig: TestController, n: number, node: FakeNode): Promise<string[]> {
+  const ops: string[] = [];
+  for (let messages = rig.link.syncs(nodeId(n)); messages.length > 0; messages = rig.link.syncs(nodeId(n))) {
+    for (const message of messages) {
+      ops.push(message.op);
+      for (const answer of node.handle(message)) rig.link.synced(nodeId(n), answer);
+    }
+    await settle();
+  }
+  return ops;
+}
+
+test('a node is asked when it connects: once for all of its roles, again for a new connection', async () => {
+  await using rig = await openController();
+  rig.link.nodeConnected(nodeId(1), 'compute_node');
+  rig.link.nodeConnected(nodeId(1), 'network_node');
+  assert.deepEqual(rig.link.syncs(nodeId(1)), [{ op: 'ask' }]);
+  rig.link.nodeConnected(nodeId(1), 'compute_node');
+  assert.deepEqual(rig.link.syncs(nodeId(1)), [{ op: 'ask' }], 'the newest connection wins');
+  rig.link.nodeDisconnected(nodeId(1));
+  rig.link.nodeConnected(nodeId(1), 'network_node');
+  assert.deepEqual(rig.link.syncs(nodeId(1)), [{ op: 'ask' }]);
+});
+
+test('a report makes or changes the node, and the same report again makes no commit', async () => {
+  await using rig = await openController();
+  rig.link.stats(1, { roles: ['network', 'compute'] });
+  await settle();
+  const { state } = rig.controller.cluster;
+  const { hostname, roles, vtep } = state.nodes.get(nodeId(1))!;
+  assert.deepEqual({ hostname, roles, vtep }, { hostname: 'node1', roles: ['compute', 'network'], vtep: '10.88.0.1' });
+  rig.link.stats(1, { roles: ['network', 'compute'] });
+  await settle();
+  assert.equal(rig.store.model.revision, 1);
+  rig.link.stats(1, { roles: ['compute'] });
+  await settle();
+  assert.deepEqual([rig.store.model.revision, state.nodes.get(nodeId(1))?.roles], [2, ['compute']]);
+});
+
+test('two nodes with one tunnel address: the second is refused, and logged once', async () => {
+  await using rig = await openController();
+  rig.link.stats(1);
+  rig.link.stats(2, { address: '10.88.0.1' });
+  rig.link.stats(2, { address: '10.88.0.1' });
+  await settle();
+  assert.equal(rig.controller.cluster.state.nodes.size, 1);
+  assert.equal(rig.log.lines.filter(({ level }) => level === 'warn').length, 1);
+});
+
+test('a node ahead of the store makes a new epoch at once: all nodes hold their plans, and take them when accepted', async () => {
+  const store = new MemoryStore();
+  await store.commit({ put: [], delete: [] });
+  await using rig = await openController(store);
+  const ahead = Object.assign(new FakeNode(), { epoch: 'epoch-1', revision: 50, brakes: true });
+  const other = Object.assign(new FakeNode(), { epoch: 'epoch-1', revision: 0, brakes: true });
+  rig.link.nodeConnected(nodeId(1));
+  rig.link.nodeConnected(nodeId(2));
+  await converse(rig, 2, other);
+  await converse(rig, 1, ahead);
+  await converse(rig, 2, other);
+  assert.equal(rig.controller.cluster.epoch, 'epoch-2');
+  assert.ok(rig.log.has('error', /must be an old copy/));
+  for (const [n, node] of [
+    [1, ahead],
+    [2, other],
+  ] as const) {
+    assert.equal(node.held?.epoch, 'epoch-2');
+    assert.equal(rig.controller.nodes.observe(nodeId(n))?.progress.held?.epoch, 'epoch-2');
+    rig.controller.nodes.accept(nodeId(n));
+    await converse(rig, n, node);
+    assert.deepEqual([node.epoch, node.held], ['epoch-2', undefined]);
+    assert.equal(rig.controller.nodes.observe(nodeId(n))?.progress.isComplete, true);
+  }
+});
+
+test('when the scheduler is gone its nodes count as disconnected, and what they said is kept', async () => {
+  await using rig = await openController();
+  const node = new FakeNode();
+  rig.link.nodeConnected(nodeId(1));
+  await converse(rig, 1, node);
+  rig.link.disconnect();
+  const observed = rig.controller.nodes.observe(nodeId(1));
+  assert.deepEqual([observed?.connected, observed?.progress.applied], [false, 0]);
+  await rig.controller.cluster.decide((state, context) => createTenant(state, context, { name: 't', tokenHash: 't' }));
+  rig.link.connect();
+  rig.link.nodeConnected(nodeId(1));
+  assert.deepEqual(await converse(rig, 1, node), ['ask', 'delta']);
+  assert.equal(rig.controller.nodes.observe(nodeId(1))?.progress.applied, 1);
+});
+
+test('a frame that cannot be read costs that frame: its origin is told, one line is logged', async () => {
+  await using rig = await openController();
+  const bad = routedFrame(FrameType.STATUS, Status.Synced, nodeId(1), encodePayload({ revision: 'x' }), nodeId(1));
+  rig.link.handler.frame(bad);
+  rig.link.handler.frame(bad);
+  const answers = rig.link.take('ERROR InvalidPayload') as { frame: string; error: { message: string } }[];
+  assert.deepEqual(
+    answers.map(({ frame }) => frame),
+    ['STATUS Synced', 'STATUS Synced'],
+  );
+  assert.match(answers[0]?.error.message ?? '', /synced\.revision/);
+  rig.link.handler.frame(plainFrame(FrameType.COMMAND, Command.STATS, Buffer.from('{"node_uuid":')));
+  rig.link.handler.frame(plainFrame(FrameType.COMMAND, Command.EVACUATE));
+  assert.equal(rig.log.lines.filter(({ message }) => message === 'frame refused').length, 2);
+});
+
+test('a complaint about a frame of ours is not complained about in turn', async () => {
+  await using rig = await openController();
+  rig.link.handler.frame(routedFrame(FrameType.ERROR, 32, nodeId(1), encodePayload({}), nodeId(1)));
+  assert.deepEqual(rig.link.take('ERROR InvalidPayload'), []);
+});
+
+test('a request is refused at once, so that nobody waits in vain', async () => {
+  await using rig = await openController();
+  rig.link.handler.frame(routedFrame(FrameType.COMMAND, Command.Request, nodeId(1), encodePayload({ id: '7', op: 'port' }), nodeId(1)));
+  const [reply] = rig.link.take('STATUS Reply') as { id: string; error: { code: string } }[];
+  assert.deepEqual([reply?.id, reply?.error.code], ['7', 'unknown_request']);
+});
+
+test('closing ends the connection, and nothing is sent or waited for afterwards', async () => {
+  const rig = await openController();
+  rig.link.nodeConnected(nodeId(1));
+  await rig.controller.close();
+  assert.deepEqual([rig.link.closed, rig.clock.pending], [true, 0]);
+});
