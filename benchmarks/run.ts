@@ -1,0 +1,88 @@
+/**
+ * `node benchmarks/run.ts [name…]` runs benchmarks, all without a name; `--list` says which there are. Each one runs in a process of its
+ * own, one after the other, so that none measures what another left behind. See README.md.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describeMachine } from './benchmark.ts';
+import type { Benchmark } from './benchmark.ts';
+import { planBenchmark } from './plan.bench.ts';
+import { ssntpBenchmark } from './ssntp.bench.ts';
+
+const ALL: readonly Benchmark[] = [planBenchmark, ssntpBenchmark];
+
+/** For the process that does the work: name and scratch directory. */
+const WORKER = '--worker';
+
+const repository = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === WORKER) return runHere(args[1], args[2]);
+  if (args.includes('--list')) {
+    for (const { name, about, needsKernel } of ALL) console.log(`${name.padEnd(12)} ${about}${needsKernel ? ' (root)' : ''}`);
+    return 0;
+  }
+  const unknown = args.find((name) => !ALL.some((benchmark) => benchmark.name === name));
+  if (unknown !== undefined) {
+    console.error(`no benchmark ${unknown}; there are: ${ALL.map(({ name }) => name).join(', ')}`);
+    return 2;
+  }
+  const chosen = args.length === 0 ? ALL : ALL.filter(({ name }) => args.includes(name));
+  console.log(describeMachine(repository));
+  let failed = 0;
+  for (const benchmark of chosen) {
+    console.log(`\n${benchmark.name}: ${benchmark.about}\n`);
+    if (benchmark.needsKernel && process.getuid?.() !== 0) {
+      console.log('  skipped: it makes network namespaces and needs root');
+      continue;
+    }
+    const code = await runApart(benchmark);
+    if (code === 130) return code;
+    if (code !== 0) failed += 1;
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+/**
+ * A process of its own. One that needs the kernel gets namespaces of its own as well, of processes too: when it ends, however it does,
+ * the kernel ends all that it started and takes away all that it built.
+ */
+async function runApart({ name, needsKernel }: Benchmark): Promise<number> {
+  const scratch = mkdtempSync(join(tmpdir(), 'weft-benchmark-'));
+  try {
+    const node = [process.execPath, '--expose-gc', fileURLToPath(import.meta.url), WORKER, name, scratch];
+    const apart = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
+    // Pinned namespaces and locks live under /run: this one is nobody else's.
+    const inside = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh'];
+    const [program, ...args] = needsKernel ? [...apart, ...inside, ...node] : node;
+    const child = spawn(program!, args, { stdio: 'inherit' });
+    // Ctrl-C reaches the child by itself; this process waits for it, to clean up.
+    const ignore = (): void => {};
+    process.on('SIGINT', ignore);
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    process.off('SIGINT', ignore);
+    return signal === 'SIGINT' ? 130 : (code ?? 1);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function runHere(name: string | undefined, scratch: string | undefined): Promise<number> {
+  const benchmark = ALL.find((candidate) => candidate.name === name);
+  if (benchmark === undefined || scratch === undefined) throw new Error(`${WORKER} is for this program's own use`);
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort(new Error(`stopped by ${signal}`)));
+  try {
+    await benchmark.run({ repository, scratch, signal: controller.signal, print: (text) => console.log(text) });
+    return 0;
+  } catch (error) {
+    console.error(controller.signal.aborted ? 'stopped' : error);
+    return controller.signal.aborted ? 130 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
