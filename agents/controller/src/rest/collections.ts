@@ -54,11 +54,17 @@ export function collections(controller: Controller): readonly Collection[] {
     record,
     subnets: [...state.subnetsOf(record.id)].map(({ id }) => id),
   });
-  const portSource = (record: PortSource['record']): PortSource => {
-    const nodeId = state.nodeOfPort(record.id);
-    const host = nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
-    return { record, status: portStatus(controller.statusSources, record), host };
-  };
+  // Computed when it is shown or filtered by: a list looks at many ports and shows few.
+  const portSource = (record: PortSource['record']): PortSource => ({
+    record,
+    get status() {
+      return portStatus(controller.statusSources, record);
+    },
+    get host() {
+      const nodeId = state.nodeOfPort(record.id);
+      return nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
+    },
+  });
   const groupSource = (record: SecurityGroupSource['record']): SecurityGroupSource => ({ record, rules: [...state.rulesOf(record.id)] });
   const plain = <R>(record: R): Readonly<{ record: R }> => ({ record });
   const kinds = { state };
