@@ -43,7 +43,7 @@ async function run({ print, signal }: BenchmarkContext): Promise<void> {
   const [nodeId] = large.nodesOf(0);
   if (nodeId === undefined) throw new Error('the first tenant has no node');
   const plan = compile(large.state, FACTS, nodeId);
-  const sizes = PLAN_KINDS.map((kind) => `${formatCount(plan.count(kind))} ${kind}`).join(', ');
+  const sizes = PLAN_KINDS.map((kind) => `${plan.count(kind)} ${kind}`).join(', ');
   print(`10,000 endpoints: 100 nodes, 50 tenants with 200 ports each on 10 of them; state ${formatCount(heapUsed / 10_000)} B an endpoint`);
   print(`The plan of one node: ${sizes}.`);
   print(`Creating and deleting an endpoint (five changes) renders ${change(large)} resources on ${large.nodesOf(0).length} nodes.\n`);
