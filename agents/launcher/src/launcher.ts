@@ -147,9 +147,11 @@ export class Launcher {
     this.#deps.clock.clearTimeout(this.#openTimer);
     this.#announcer.pause();
     await this.#client?.close();
-    await this.#reconciler?.stop();
+    const reconciled = this.#reconciler?.stop();
+    // A pass may be waiting for one of their processes.
     this.#workloads?.runner.close();
     this.#workloads?.dhcp.close();
+    await reconciled;
     await this.#store.flush();
     this.#store.close();
     this.#lock?.[Symbol.dispose]();
