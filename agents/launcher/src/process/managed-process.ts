@@ -6,7 +6,9 @@ import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 import type { ProcessSpec } from './launch-process.ts';
+import { exitFailure, startFailure } from './process-failure.ts';
 import type { ProcessRecord, ProcessRecordFile } from './process-record.ts';
+import { signalProcess } from './process-table.ts';
 import type { ProcessEntry, ProcessMark, ProcessTable } from './process-table.ts';
 
 export type ManagedProcessOptions = Readonly<{
@@ -122,7 +124,7 @@ export class ManagedProcess {
     const { clock, table } = this.#deps;
     clock.clearTimeout(this.#hangup);
     if (this.#released || this.#actual?.kind !== 'running' || !table.alive(this.#actual.pid, this.#actual.startTime)) return;
-    if (table.handlesHangup(this.#actual.pid)) signal(this.#actual, 'SIGHUP');
+    if (table.handlesHangup(this.#actual.pid)) signalProcess(this.#actual, 'SIGHUP');
     else this.#hangup = clock.setTimeout(() => this.hangup(), HANGUP_RETRY_MS);
   }
 
@@ -226,7 +228,7 @@ export class ManagedProcess {
       const child = launch(wanted, identity.run);
       table.expire();
       const startTime = child.pid === undefined ? undefined : table.startTime(child.pid);
-      child.once('error', (cause) => this.#onExit(identity.run, startFailure(wanted, cause)));
+      child.once('error', (cause) => this.#onExit(identity.run, startFailure(wanted.command, cause)));
       child.once('exit', (code, name) => this.#onExit(identity.run, exitFailure(code, name)));
       if (child.pid === undefined) return false;
       if (startTime === undefined) {
@@ -321,8 +323,8 @@ export class ManagedProcess {
       const gently = actual.kind === 'running' && tookMs < graceMs;
       for (const entry of left) {
         const key = `${entry.pid} ${entry.startTime}`;
-        if (!gently) signal(entry, 'SIGKILL');
-        else if (!asked.has(key)) signal(entry, 'SIGTERM');
+        if (!gently) signalProcess(entry, 'SIGKILL');
+        else if (!asked.has(key)) signalProcess(entry, 'SIGTERM');
         asked.add(key);
       }
       if (!stuck && tookMs > graceMs + STUCK_MS) {
@@ -390,25 +392,6 @@ export class ManagedProcess {
   }
 }
 
-/** One that ended meanwhile is fine. */
-function signal({ pid }: Readonly<{ pid: number }>, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino;
-}
-
-function startFailure(wanted: WantedProcess, cause: Error): WeftError {
-  const code = (cause as NodeJS.ErrnoException).code ?? cause.message;
-  return new WeftError('process_not_started', `starting ${wanted.command[0] ?? 'nothing'}: ${code}`, { cause, retryable: true });
-}
-
-function exitFailure(code: number | null, name: NodeJS.Signals | null): WeftError {
-  const how = name === null ? `with status ${code}` : `by ${name}`;
-  return new WeftError('process_exited', `the process ended ${how}`, { details: { code, signal: name }, retryable: true });
 }

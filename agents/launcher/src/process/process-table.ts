@@ -83,6 +83,15 @@ export class ProcessTable {
   }
 }
 
+/** Sends a signal; a process that ended meanwhile is fine. */
+export function signalProcess({ pid }: Readonly<{ pid: number }>, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** The environment is the dear part, so it is not read again once it cannot change to ours any more. */
 function readRow(pid: number, before: Row | undefined, nowMs: number): Row | undefined {
   const stat = pid === process.pid ? undefined : readStat(pid);
