@@ -7,7 +7,9 @@ import { EXIT_FAILED, EXIT_USAGE } from './failure.ts';
 
 /** Runs a tool of the command line and sets the exit code. */
 export async function runCli(process: NodeJS.Process): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', endOfOutput);
+  process.stdout.on('error', endOfOutput);
+  // Nothing can be said there any more.
+  process.stderr.on('error', () => {});
   const context: CliContext = {
     process: process as CliContext['process'],
     connect: async (as) => (await import('./connect.ts')).connect(process.env, as),
@@ -17,7 +19,9 @@ export async function runCli(process: NodeJS.Process): Promise<void> {
 
   /** Whoever read the output has gone (`| head`): that is no failure, and what is going on is finished all the same. */
   function endOfOutput(error: NodeJS.ErrnoException): void {
-    if (error.code !== 'EPIPE') process.exitCode = EXIT_FAILED;
+    if (error.code === 'EPIPE') return;
+    process.exitCode = EXIT_FAILED;
+    process.stderr.write(`weft: writing the output: ${error.message}\n`);
   }
 }
 

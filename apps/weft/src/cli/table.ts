@@ -20,7 +20,7 @@ const GAP = '  ';
 export function formatTable<V>(columns: readonly Column<V>[], views: readonly V[], look: Look = {}): string {
   const headings = columns.map(({ heading }) => heading.toUpperCase());
   const rows = views.map((view) => columns.map(({ cell }) => printable(cell(view))));
-  const widths = columns.map((_, at) => Math.max(...[headings, ...rows].map((row) => lengthOf(row[at] ?? ''))));
+  const widths = headings.map((heading, at) => rows.reduce((most, row) => Math.max(most, lengthOf(row[at]!)), lengthOf(heading)));
   const line = (cells: readonly string[], colourOf: (cell: string, at: number) => readonly [number, number] | undefined): string => {
     let left = look.width ?? Number.POSITIVE_INFINITY;
     let text = '';
@@ -87,7 +87,9 @@ function lengthOf(text: string): number {
 
 function cut(text: string, width: number): string {
   const characters = Array.from(text);
-  return characters.length <= width || text.trimEnd().length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+  return characters.length <= width || lengthOf(text.trimEnd()) <= width
+    ? text
+    : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
 function painted(text: string, colour: readonly [number, number] | undefined): string {
