@@ -205,8 +205,10 @@ export class FakeKernel implements Kernel {
     const otherMac = held?.type === 'bridge' && object.type === 'bridge' && held.mac !== object.mac;
     // As the kernel does, also with permanent ones.
     if (otherMac) for (const entry of this.#on(object.place, object.name)) this.#drop(entry);
+    const moved = held !== undefined && 'master' in held && 'master' in object && held.master !== object.master;
+    if (moved) this.#leaveBridge(held);
     this.#hold(object);
-    return !fits || otherMac;
+    return !fits || otherMac || moved;
   }
 
   #requireNeeds(object: MadeLink): void {
@@ -291,11 +293,16 @@ export class FakeKernel implements Kernel {
     for (const port of this.#links()) {
       if (!('master' in port) || port.master !== link.name) continue;
       this.#hold({ ...port, master: '' }, true);
-      for (const entry of this.#on(port.place, port.name)) {
-        if (entry.kind !== 'fdb' || entry.role === 'broadcast') continue;
-        if (entry.role === 'local') this.#drop(entry);
-        else this.#hold(entry, true);
-      }
+      this.#leaveBridge(port);
+    }
+  }
+
+  /** A bridge forgets what was behind a port that leaves. */
+  #leaveBridge(port: LinkObject): void {
+    for (const entry of this.#on(port.place, port.name)) {
+      if (entry.kind !== 'fdb' || entry.role === 'broadcast') continue;
+      if (entry.role === 'local') this.#drop(entry);
+      else this.#hold(entry, true);
     }
   }
 

@@ -176,6 +176,20 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     assertShows(kernel, [bridge, tunnel, port, neigh]);
   });
 
+  contract('says that what was behind a port is gone when it had to change its bridge', (kernel) => {
+    const other = { ...bridge, name: 'wb10002', alias: 'weft:segment:10002' };
+    for (const object of [...PLUGGED, other, local]) kernel.put(object as never);
+    const moved = { ...port, master: other.name };
+    assert.equal(kernel.put(moved), true);
+    assert.equal(keysIn(kernel).includes(objectKey(local)), false);
+    kernel.put(local as never);
+    assertShows(kernel, [moved, local]);
+    kernel.remove(other);
+    assert.equal(keysIn(kernel).includes(objectKey(local)), false);
+    assert.equal(kernel.put(port), true);
+    assertShows(kernel, [port]);
+  });
+
   contract('makes a link anew whose tunnel or pair is another, and what hung on the old one is gone', (kernel) => {
     for (const object of PLUGGED) kernel.put(object);
     kernel.put(netns(OTHER_WORKLOAD));

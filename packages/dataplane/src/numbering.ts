@@ -1,6 +1,7 @@
 import type { Vni } from '@weft/core/vni';
 import { WeftError } from '@weft/core/weft-error';
 import type { KernelObject } from './kernel-object.ts';
+import { tunnelName } from './names.ts';
 import { LARGEST_NUMBER, TRUSTED_NUMBER } from './ruleset/fabric.ts';
 
 /**
@@ -11,6 +12,7 @@ export class Numbering {
   readonly #ports = new NumberPool(1, LARGEST_NUMBER);
   readonly #trusted = new NumberPool(TRUSTED_NUMBER + 1, TRUSTED_NUMBER + LARGEST_NUMBER);
   readonly #zones = new NumberPool(1, 65_535);
+  #newZones: number[] = [];
 
   /** Takes over the numbers of an observed fabric: the elements of `number` and, through a tunnel's, of `zone`. */
   learn(observed: Iterable<KernelObject>): void {
@@ -26,29 +28,44 @@ export class Numbering {
     for (const { link, number } of numbers) {
       (Number(number) > TRUSTED_NUMBER ? this.#trusted : this.#ports).claim(link, Number(number));
       const zone = zones.get(number);
-      if (link.startsWith('wx') && zone !== undefined) this.#zones.claim(link.slice(2), Number(zone));
+      if (link.startsWith('wx') && zone !== undefined) this.#zones.claim(link, Number(zone));
     }
   }
 
   /** The number of a workload's port, by link name. */
   port(link: string): number {
-    return this.#ports.of(link);
+    return this.#ports.of(link).number;
   }
 
   /** The number of a tunnel or a gateway's port. */
   trusted(link: string): number {
-    return this.#trusted.of(link);
+    return this.#trusted.of(link).number;
   }
 
+  /** A segment's zone, given to its tunnel. */
   zone(vni: Vni): number {
-    return this.#zones.of(String(vni));
+    const { number, anew } = this.#zones.of(tunnelName(vni));
+    if (anew) this.#newZones.push(number);
+    return number;
   }
 
-  /** A link that is gone for good gives its number back. */
-  release(link: string): void {
+  /** The zone of a segment that has one. */
+  knownZone(vni: Vni): number | undefined {
+    return this.#zones.known(tunnelName(vni));
+  }
+
+  /** Zones that were handed out since the last call: connections of an earlier holder may still be in them. */
+  takeNewZones(): readonly number[] {
+    const zones = this.#newZones;
+    this.#newZones = [];
+    return zones;
+  }
+
+  /** A link that is gone for good gives its numbers back; returns the zone, if it was a tunnel's. */
+  release(link: string): number | undefined {
     this.#ports.release(link);
     this.#trusted.release(link);
-    if (link.startsWith('wx')) this.#zones.release(link.slice(2));
+    return this.#zones.release(link);
   }
 }
 
@@ -65,15 +82,19 @@ class NumberPool {
     this.#next = first;
   }
 
-  of(name: string): number {
+  known(name: string): number | undefined {
+    return this.#byName.get(name);
+  }
+
+  of(name: string): Readonly<{ number: number; anew: boolean }> {
     const known = this.#byName.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return { number: known, anew: false };
     for (let tries = this.#first; tries <= this.#last; tries += 1) {
       const number = this.#next;
       this.#next = number === this.#last ? this.#first : number + 1;
       if (!this.#taken.has(number)) {
         this.claim(name, number);
-        return number;
+        return { number, anew: true };
       }
     }
     throw new WeftError('node_full', `all ${this.#last - this.#first + 1} numbers of this kind are in use on this node`, {
@@ -88,10 +109,11 @@ class NumberPool {
     this.#taken.add(number);
   }
 
-  release(name: string): void {
+  release(name: string): number | undefined {
     const number = this.#byName.get(name);
-    if (number === undefined) return;
+    if (number === undefined) return undefined;
     this.#byName.delete(name);
     this.#taken.delete(number);
+    return number;
   }
 }

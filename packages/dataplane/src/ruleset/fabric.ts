@@ -180,6 +180,8 @@ function inetTable(facts: NodeFacts): TableObject {
       'counter invalid { }',
       'counter capped { }',
       'map zone { typeof meta mark : ct zone; }',
+      // Zone and address whose connections are still to be ended: a note to the next process if this one dies.
+      'set revoking { type mark . ipv4_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [

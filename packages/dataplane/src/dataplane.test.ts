@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { Plan } from '@weft/core/plan/plan';
+import type { PlanRef } from '@weft/core/plan/plan';
+import { FakeKernel } from '@weft/lab/fake/fake-kernel';
+import { Dataplane } from './dataplane.ts';
+import { sha256 } from './kernel-contract.ts';
+import type { KernelObject } from './kernel-object.ts';
+import { objectContent, objectKey } from './kernel-object.ts';
+import { differenceOf, planOf, randomWorlds, vtepOf } from './random-plan.testing.ts';
+
+const SILENT = { info: () => {}, warn: () => {} };
+const FACTS = {
+  vtep: vtepOf(0),
+  underlayInterface: 'under',
+  vxlanPort: 14_789,
+  mtu: 1450,
+  uplinkInterface: 'uplink0',
+  connectionsPerPort: 1000,
+};
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40);
+
+const newKernel = (): FakeKernel => new FakeKernel({ nodeLinks: ['uplink0'] }, { sha256 });
+const newDataplane = (kernel: FakeKernel): Dataplane => new Dataplane({ facts: FACTS, runDir: '/run/x' }, { kernel, log: SILENT, sha256 });
+
+const contents = (objects: Iterable<KernelObject>): Map<string, string> =>
+  new Map(
+    [...objects]
+      .map((object): [string, string] => [objectKey(object), objectContent(object, sha256)])
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+
+/** What a kernel holds that has this plan and never had another; port numbers and zones are the given kernel's. */
+function fresh(plan: Plan, numbersOf: FakeKernel): Map<string, string> {
+  const kernel = newKernel();
+  newDataplane(kernel).apply(new Plan(), 'all');
+  const numbers = numbersOf.objects().filter((object) => object.kind === 'element' && ['number', 'zone'].includes(object.set));
+  kernel.transact('fabric', { remove: [], put: numbers as never });
+  assert.deepEqual(newDataplane(kernel).apply(plan, 'all'), new Map());
+  return contents(kernel.objects());
+}
+
+/** Fails with what is missing, too much or otherwise. */
+function assertAsIfNew(kernel: FakeKernel, plan: Plan, step: number, ignored: (key: string) => boolean = () => false): void {
+  const [actual, expected] = [contents(kernel.objects()), fresh(plan, kernel)];
+  const wrong = [...new Set([...actual.keys(), ...expected.keys()])].filter(
+    (key) => actual.get(key) !== expected.get(key) && !ignored(key),
+  );
+  const named = wrong.map((key) => `${key}: ${actual.get(key) ?? 'absent'} instead of ${expected.get(key) ?? 'nothing'}`);
+  assert.deepEqual(named, [], `step ${step}`);
+}
+
+const numbersIn = (kernel: FakeKernel): Map<string, string> =>
+  new Map(
+    kernel.objects().flatMap((object) => (object.kind === 'element' && object.set === 'number' ? [[object.key[0]!, object.value!]] : [])),
+  );
+
+test('after any sequence of changes the kernel is as if it had never had another plan, and nothing is left to do', () => {
+  fc.assert(
+    fc.property(randomWorlds(6), fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }), (worlds, wholes) => {
+      const kernel = newKernel();
+      const dataplane = newDataplane(kernel);
+      let before = new Plan();
+      for (const [step, world] of worlds.entries()) {
+        const plan = planOf(world);
+        const failures = dataplane.apply(plan, wholes[step] === true ? 'all' : differenceOf(before, plan));
+        assert.deepEqual(failures, new Map(), `step ${step}`);
+        assertAsIfNew(kernel, plan, step);
+        before = plan;
+      }
+      for (const again of [dataplane, newDataplane(kernel)]) {
+        const { changes } = kernel;
+        again.observe();
+        assert.deepEqual(again.apply(before, 'all'), new Map());
+        assert.equal(kernel.changes, changes, 'changed something that was in place');
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('what fails once is put right by trying it again, and numbers stay with whoever stays', () => {
+  fc.assert(
+    fc.property(
+      randomWorlds(3),
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.boolean()), { minLength: 4, maxLength: 4 }),
+      (worlds, faults) => {
+        const kernel = newKernel();
+        const dataplane = newDataplane(kernel);
+        let before = new Plan();
+        for (const [step, world] of worlds.entries()) {
+          const plan = planOf(world);
+          const [n, whole] = faults[step]!;
+          let refs: PlanRef[] | 'all' = whole ? 'all' : differenceOf(before, plan);
+          kernel.failCall(n, 'ENOBUFS');
+          for (let attempt = 0; refs === 'all' || refs.length > 0 || attempt === 0; attempt += 1) {
+            assert.ok(attempt < 3, `step ${step} does not come to an end`);
+            const numbers = numbersIn(kernel);
+            try {
+              const failures = dataplane.apply(plan, refs);
+              refs = [...failures.keys()].map((text) => ({ kind: text.split(' ')[0], key: text.slice(text.indexOf(' ') + 1) }) as PlanRef);
+            } catch {
+              // It could not even look; the caller knows no more than before.
+            }
+            for (const [link, number] of numbersIn(kernel)) assert.equal(number, numbers.get(link) ?? number, `${link} got another number`);
+          }
+          kernel.revive();
+          assertAsIfNew(kernel, plan, step);
+          before = plan;
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+test('a process that dies at any moment leaves nothing that the next one does not put right', () => {
+  fc.assert(
+    fc.property(
+      randomWorlds(3),
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.boolean()), { minLength: 4, maxLength: 4 }),
+      (worlds, deaths) => {
+        const kernel = newKernel();
+        let dataplane = newDataplane(kernel);
+        let before = new Plan();
+        for (const [step, world] of worlds.entries()) {
+          const plan = planOf(world);
+          const [n, whole] = deaths[step]!;
+          kernel.dieAtCall(n);
+          try {
+            dataplane.apply(plan, whole ? 'all' : differenceOf(before, plan));
+          } catch {
+            // It died while it looked.
+          }
+          kernel.revive();
+          const numbers = numbersIn(kernel);
+          dataplane = newDataplane(kernel);
+          assert.deepEqual(dataplane.apply(plan, 'all'), new Map(), `step ${step}`);
+          for (const [link, number] of numbersIn(kernel)) assert.equal(number, numbers.get(link) ?? number, `${link} got another number`);
+          // An address that nobody wants may be the workload's own: a new process cannot tell.
+          assertAsIfNew(kernel, plan, step, (key) => key.startsWith('address wl-'));
+          before = plan;
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+/** What decides about a port's traffic, for every port that is open, by link. */
+function openPorts(objects: readonly KernelObject[]): Map<string, ReadonlySet<string>> {
+  const rules = new Map<string, string[]>();
+  for (const object of objects) {
+    if (object.place !== 'fabric') continue;
+    const link = object.kind === 'element' && object.family === 'bridge' ? object.key[0] : undefined;
+    const chain = object.kind === 'chain' ? /^(?:in|out)_(wp.*)$/.exec(object.name)?.[1] : undefined;
+    const owner = chain ?? link;
+    // Trusted ports' `local` is the workloads' account.
+    if (owner === undefined || (object.kind === 'element' && object.set === 'local')) continue;
+    rules.set(owner, [...(rules.get(owner) ?? []), `${objectKey(object)} = ${objectContent(object, sha256)}`]);
+  }
+  const open = objects.flatMap((object) => (object.kind === 'element' && object.set === 'from' ? [object.key[0]!] : []));
+  return new Map(open.map((link) => [link, new Set(rules.get(link))]));
+}
+
+test('at no moment does an open port's rule admit what neither those before nor those after the change admit', () => {
+  fc.assert(
+    fc.property(randomWorlds(4), fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }), (worlds, fault) => {
+      const kernel = newKernel();
+      let dataplane = newDataplane(kernel);
+      for (const [step, world] of worlds.entries()) {
+        const plan = planOf(world);
+        const before = openPorts(kernel.objects());
+        const moments: ReturnType<typeof openPorts>[] = [];
+        kernel.watch(() => moments.push(openPorts(kernel.objects())));
+        if (fault !== undefined && step % 2 === 1) kernel.dieAtCall(fault);
+        else if (fault !== undefined) kernel.failCall(fault, 'EBUSY');
+        for (let attempt = 0; attempt < 3; attempt += 1) {
+          try {
+            dataplane.apply(plan, 'all');
+          } catch {
+            // The next attempt looks again.
+          }
+          if (step % 2 === 1 && attempt === 0) {
+            kernel.revive();
+            dataplane = newDataplane(kernel);
+          }
+        }
+        kernel.revive();
+        kernel.watch(undefined);
+        const after = openPorts(kernel.objects());
+        for (const moment of moments) {
+          for (const [link, rules] of moment) {
+            // Fewer of them only close.
+            const fits = [before, after].some((then) => then.get(link)?.isSupersetOf(rules));
+            if (!fits) assert.deepEqual(rules, after.get(link), `${link} was open with these rules`);
+          }
+        }
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});

@@ -1,0 +1,180 @@
+import { errorInfo } from '@weft/core/weft-error';
+import type { ErrorInfo } from '@weft/core/weft-error';
+import type { DataplaneLog } from './dataplane.ts';
+import type { Desired, DesiredState } from './desired-state.ts';
+import { executeNft } from './execute-nft.ts';
+import type { Kernel, Observed } from './kernel.ts';
+import type { KernelObject, LinkObject, NeighObject, NftObject } from './kernel-object.ts';
+import { isNft, objectKey, objectRank } from './kernel-object.ts';
+import type { Place } from './names.ts';
+
+export type Plain = Exclude<KernelObject, NftObject>;
+
+/** What is to be done: `remove` is there and unwanted, `put` is wanted and not there, or not so. */
+export type Work = Readonly<{ remove: readonly Observed[]; put: readonly Desired[] }>;
+
+/** What an execution acts on. `applied` is what the kernel is believed to hold; it is kept true step by step. */
+export type ExecutionDeps = Readonly<{
+  kernel: Kernel;
+  desired: DesiredState;
+  applied: Map<string, Observed>;
+  lastMacs: LastMacs;
+  log: DataplaneLog;
+}>;
+
+/**
+ * One difference on its way into the kernel. What fails is noted for its owner (`node` where nobody owns it), and the rest goes on. The order:
+ *
+ *     namespaces ─▶ rules, a transaction each ─▶ links that go ─▶ links and entries that come ─▶ addresses that go ─▶ namespaces that go
+ *
+ * so a port's rules stand before its link does and are taken away before it goes, and an interface that changes its address is never without.
+ */
+export class Execution {
+  readonly deps: ExecutionDeps;
+  readonly failures = new Map<string, ErrorInfo>();
+  /** Keys that should have gone and are there still. */
+  readonly unremoved = new Set<string>();
+
+  constructor(deps: ExecutionDeps) {
+    this.deps = deps;
+  }
+
+  /** True if it went well. */
+  attempt(owner: string, action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      if (!this.failures.has(owner)) this.failures.set(owner, errorInfo(error));
+      this.deps.log.warn({ err: error, resource: owner }, 'a kernel change failed');
+      return false;
+    }
+  }
+
+  /** Makes namespaces; returns what else has to be put, because one of them had vanished with all it held. */
+  putNamespaces(put: readonly Desired[]): Desired[] {
+    const vanished = new Set<Place>();
+    for (const desired of put) {
+      if (desired.object.kind === 'netns' && this.#put(desired)) vanished.add(desired.object.place);
+    }
+    for (const [key, { object }] of this.deps.applied) {
+      if (object.kind !== 'netns' && vanished.has(object.place)) this.deps.applied.delete(key);
+    }
+    return vanished.size === 0 ? [] : [...this.deps.desired.all()].filter(({ object }) => vanished.has(object.place));
+  }
+
+  /** Everything but the making of namespaces. */
+  run({ remove, put }: Work): void {
+    executeNft(this, { remove, put });
+    const doomed = remove.filter(({ object }) => !isNft(object)).toSorted((a, b) => objectRank(b.object) - objectRank(a.object));
+    const { before = [], after = [], last = [] } = Object.groupBy(doomed, ({ object }) => whenToRemove(object));
+    for (const item of before) this.#remove(item);
+    this.#forgetOrphans(before);
+    this.#putAll(put.filter(({ object }) => !isNft(object) && object.kind !== 'netns'));
+    for (const item of after) if (this.deps.applied.has(item.key)) this.#remove(item);
+    for (const item of last) this.#remove(item);
+  }
+
+  #putAll(put: readonly Desired[]): void {
+    const ranks: Map<string, Desired>[] = Array.from({ length: 7 }, () => new Map());
+    for (const desired of put) ranks[objectRank(desired.object)]?.set(desired.key, desired);
+    for (const rank of ranks) {
+      for (const desired of rank.values()) {
+        if (!this.#put(desired)) continue;
+        for (const dependent of this.#dependentsOf(desired.object)) ranks[objectRank(dependent.object)]?.set(dependent.key, dependent);
+      }
+    }
+  }
+
+  /** True if what hung on an older one is gone. */
+  #put(desired: Desired): boolean {
+    const object = desired.object as Plain;
+    const { kernel, applied } = this.deps;
+    const old = applied.get(desired.key);
+    const [owner = 'node'] = desired.owners;
+    let anew = false;
+    this.attempt(owner, () => {
+      // Whatever comes of it, it is no longer what it was.
+      applied.delete(desired.key);
+      anew = kernel.put(object);
+      if (object.kind === 'neigh') this.#announceChange(object, old?.object);
+      if (object.kind === 'address' && object.link.startsWith('wu')) this.#announceUplink(object);
+      applied.set(desired.key, { key: desired.key, content: desired.content, object });
+    });
+    return anew && old !== undefined;
+  }
+
+  #remove(item: Observed): void {
+    const object = item.object as Plain;
+    const { kernel, applied, lastMacs } = this.deps;
+    const gone = this.attempt('node', () => {
+      kernel.remove(object);
+      applied.delete(item.key);
+      if (object.kind === 'neigh') lastMacs.note(object);
+      if (object.kind !== 'netns') return;
+      for (const [key, other] of applied) if (other.object.place === object.place) applied.delete(key);
+    });
+    if (!gone) this.unremoved.add(item.key);
+  }
+
+  /** With a link everything on it is gone, whoever wants it. */
+  #forgetOrphans(removed: readonly Observed[]): void {
+    const ends = new Set(removed.flatMap(({ key, object }) => (this.deps.applied.has(key) ? [] : endsOf(object))));
+    if (ends.size === 0) return;
+    for (const [key, { object }] of this.deps.applied) if (hangsOn(object, ends)) this.deps.applied.delete(key);
+  }
+
+  /** Everything desired that hung on a link which had to be made anew. */
+  #dependentsOf(made: KernelObject): Desired[] {
+    const ends = new Set(endsOf(made));
+    const isPort = (object: KernelObject): boolean => made.kind === 'link' && 'master' in object && object.master === made.name;
+    return [...this.deps.desired.all()].filter(({ object }) => hangsOn(object, ends) || isPort(object));
+  }
+
+  /** Neighbours elsewhere keep an address's old MAC in their caches, and nothing crosses the tunnel to tell them: each node tells its own. */
+  #announceChange(object: NeighObject, old: KernelObject | undefined): void {
+    const before = old?.kind === 'neigh' ? old.mac : this.deps.lastMacs.take(object);
+    if (before !== undefined && before !== object.mac) this.deps.kernel.announce(object.place, object.link, object.address, object.mac);
+  }
+
+  #announceUplink(object: Extract<KernelObject, { kind: 'address' }>): void {
+    const { desired, kernel } = this.deps;
+    const link = desired.get(objectKey({ kind: 'link', place: object.place, name: object.link } as LinkObject))?.object;
+    if (link?.kind === 'link' && link.type === 'macvlan') kernel.announce(object.place, object.link, object.address, link.mac);
+  }
+}
+
+function whenToRemove(object: KernelObject): 'before' | 'after' | 'last' {
+  // An interface that loses its last address loses its routes as well.
+  if (object.kind === 'address') return 'after';
+  return object.kind === 'netns' ? 'last' : 'before';
+}
+
+/** `place name` of a link, and of the other end that goes with it. */
+function endsOf(object: KernelObject): string[] {
+  if (object.kind !== 'link') return [];
+  const own = `${object.place} ${object.name}`;
+  return object.type === 'veth' ? [own, `${object.end.place} ${object.end.name}`] : [own];
+}
+
+function hangsOn(object: KernelObject, ends: ReadonlySet<string>): boolean {
+  if ('link' in object) return ends.has(`${object.place} ${object.link}`);
+  return object.kind === 'link' && object.type === 'end' && ends.has(`${object.place} ${object.name}`);
+}
+
+/** MACs of addresses that went away a while ago, per bridge, so that the next holder is announced. The oldest are forgotten. */
+export class LastMacs {
+  readonly #macs = new Map<string, string>();
+
+  note(neigh: NeighObject): void {
+    this.#macs.set(`${neigh.link} ${neigh.address}`, neigh.mac);
+    if (this.#macs.size > 10_000) for (const oldest of [...this.#macs.keys()].slice(0, 1_000)) this.#macs.delete(oldest);
+  }
+
+  take(neigh: NeighObject): string | undefined {
+    const key = `${neigh.link} ${neigh.address}`;
+    const mac = this.#macs.get(key);
+    this.#macs.delete(key);
+    return mac;
+  }
+}

@@ -1,0 +1,197 @@
+import * as fc from 'fast-check';
+import type { Cidr } from '@weft/core/cidr';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import { canonicalJson } from '@weft/core/canonical-json';
+import type { GroupRule } from '@weft/core/plan/group';
+import { Plan, planRefText } from '@weft/core/plan/plan';
+import type { PlanRef } from '@weft/core/plan/plan';
+import type { ConcentratorId, InstanceId, PortId, SecurityGroupId, TenantId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
+
+/**
+ * Plans of a small node, as the controller would compile them: a segment is there if anything is on it, a member if a rule names its group.
+ * Four segments, six workloads, three groups, two gateways, three other nodes.
+ */
+
+type Workload = Readonly<{
+  segment: number;
+  /** The last bytes of its MAC and addresses: change one and it is another's. */
+  host: number;
+  second: boolean;
+  up: boolean;
+  guarded: boolean;
+  groups: readonly number[];
+  dhcp: boolean;
+  /** Elsewhere: a peer instead of a port. */
+  node: number;
+}>;
+
+type Group = Readonly<{ openOut: boolean; ports: readonly number[]; remote: number | undefined }>;
+type Gateway = Readonly<{ segments: readonly number[]; uplink: boolean; second: boolean }>;
+export type World = Readonly<{
+  workloads: readonly (Workload | undefined)[];
+  groups: readonly Group[];
+  gateways: readonly (Gateway | undefined)[];
+}>;
+
+const workload = fc.record({
+  segment: fc.nat(3),
+  host: fc.nat(3),
+  second: fc.boolean(),
+  up: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
+  guarded: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
+  groups: fc.subarray([0, 1, 2]),
+  dhcp: fc.boolean(),
+  node: fc.constantFrom(0, 0, 0, 1, 2, 3),
+});
+const group = fc.record({
+  openOut: fc.boolean(),
+  ports: fc.subarray([22, 80, 443]),
+  remote: fc.option(fc.nat(2), { nil: undefined }),
+});
+const gateway = fc.record({ segments: fc.subarray([0, 1, 2, 3]), uplink: fc.boolean(), second: fc.boolean() });
+
+export const randomWorld: fc.Arbitrary<World> = fc.record({
+  workloads: fc.array(fc.option(workload, { nil: undefined }), { minLength: 6, maxLength: 6 }),
+  groups: fc.tuple(group, group, group),
+  gateways: fc.tuple(fc.option(gateway, { nil: undefined }), fc.option(gateway, { nil: undefined })),
+});
+
+/** A world and what it becomes: each later one differs in a part of it. */
+export const randomWorlds = (maxLength: number): fc.Arbitrary<readonly World[]> =>
+  fc.tuple(randomWorld, fc.array(fc.tuple(randomWorld, fc.nat(5), fc.nat(2)), { minLength: 1, maxLength })).map(([first, others]) => {
+    const worlds = [first];
+    for (const [other, slot, kind] of others) {
+      const last = worlds.at(-1) ?? first;
+      const swap = <T>(from: readonly T[], to: readonly T[]): T[] =>
+        from.map((item, at) => (at === slot % from.length ? (to[at] as T) : item));
+      if (kind === 0) worlds.push({ ...last, workloads: swap(last.workloads, other.workloads) });
+      else if (kind === 1)
+        worlds.push({ ...last, groups: swap(last.groups, other.groups), workloads: swap(last.workloads, other.workloads) });
+      else worlds.push({ ...other, groups: last.groups });
+    }
+    return worlds;
+  });
+
+const id = <T extends string>(kind: number, n: number): T => `${kind}000000${n}-${n}000-4000-8000-000000000000` as T;
+export const portId = (n: number): PortId => id(1, n);
+export const instanceId = (n: number): InstanceId => id(2, n);
+export const groupId = (n: number): SecurityGroupId => id(3, n);
+export const concentratorId = (n: number): ConcentratorId => id(4, n);
+const tenantId = id<TenantId>(5, 1);
+export const vniOf = (segment: number): Vni => (10_000 + segment) as Vni;
+const macOf = (host: number): Mac => `02:00:0a:00:00:1${host}` as Mac;
+const gatewayMac = (segment: number): Mac => `02:00:0a:00:01:0${segment}` as Mac;
+const addressOf = (host: number, second = false): Ipv4 => `10.0.${second ? 1 : 0}.${10 + host}` as Ipv4;
+export const vtepOf = (node: number): Ipv4 => `172.30.0.${10 + node}` as Ipv4;
+
+export function planOf(world: World): Plan {
+  const plan = new Plan();
+  const addressesOf = ({ host, second }: Workload): Ipv4[] => (second ? [addressOf(host), addressOf(host, true)] : [addressOf(host)]);
+  const taken = new Set<string>();
+  const workloads = world.workloads.flatMap((workload, n) => {
+    if (workload === undefined || taken.has(`${workload.segment} ${workload.host}`)) return [];
+    taken.add(`${workload.segment} ${workload.host}`);
+    return [{ n, ...workload, addresses: addressesOf(workload) }];
+  });
+  const here = workloads.filter(({ node }) => node === 0);
+  const takenSegments = new Set<number>();
+  const gateways = world.gateways.flatMap((gateway, n) => {
+    if (gateway === undefined) return [];
+    const segments = gateway.segments.filter((segment) => !takenSegments.has(segment));
+    for (const segment of segments) takenSegments.add(segment);
+    return [{ n, ...gateway, segments }];
+  });
+  const segments = new Set(
+    [...here, ...gateways.flatMap(({ segments }) => segments.map((segment) => ({ segment })))].map(({ segment }) => segment),
+  );
+  for (const segment of segments) {
+    const vni = vniOf(segment);
+    const topology = segment % 2 === 0 ? 'mesh' : 'concentrator';
+    const hasGateway = takenSegments.has(segment);
+    plan.set('segment', String(vni), { vni, tunnel: 'vxlan', topology, hub: topology === 'concentrator' && hasGateway, mtu: 1450 });
+    const others = workloads.filter((other) => other.node !== 0 && other.segment === segment);
+    for (const other of others) {
+      const vtep = vtepOf(other.node);
+      plan.set('peer', `${vni}/${macOf(other.host)}`, { vni, mac: macOf(other.host), ips: other.addresses, vtep });
+      plan.set('vtep', `${vni}/${vtep}`, { vni, address: vtep });
+      plan.set('vtepfilter', vtep, { address: vtep });
+    }
+  }
+  for (const { n, ...workload } of here) setWorkload(plan, n, workload);
+  const used = new Set(here.flatMap(({ groups }) => groups));
+  for (const n of used) setGroup(plan, n, world.groups[n]!);
+  const named = new Set([...used].flatMap((n) => world.groups[n]?.remote ?? []));
+  for (const member of workloads) {
+    for (const n of member.groups.filter((candidate) => named.has(candidate))) {
+      for (const address of member.addresses) plan.set('member', `${groupId(n)}/${address}`, { groupId: groupId(n), address });
+    }
+  }
+  for (const { n, segments, uplink, second } of gateways) setGateway(plan, n, segments, { uplink, second });
+  return plan;
+}
+
+function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly Ipv4[] }>): void {
+  const { segment, host, up, guarded, groups, dhcp, addresses } = workload;
+  plan.set('port', portId(n), {
+    portId: portId(n),
+    vni: vniOf(segment),
+    mac: macOf(host),
+    ips: addresses,
+    instanceId: instanceId(n),
+    adminStateUp: up,
+    portSecurity: guarded,
+    groups: groups.map(groupId),
+  });
+  plan.set('instance', instanceId(n), {
+    instanceId: instanceId(n),
+    name: `w${n}`,
+    generation: 1,
+    runner: 'namespace',
+    command: ['true'],
+    portId: portId(n),
+    mac: macOf(host),
+    mtu: 1450,
+    addressing: dhcp ? 'dhcp' : 'static',
+    addresses: addresses.map((address) => ({ address, prefixLength: 24 })),
+    gateway: '10.0.0.1' as Ipv4,
+  });
+}
+
+function setGroup(plan: Plan, n: number, { openOut, ports, remote }: Group): void {
+  const any = { protocol: undefined, portMin: undefined, portMax: undefined, remoteCidr: undefined, remoteGroup: undefined };
+  const rules: GroupRule[] = ports.map((port) => ({ ...any, direction: 'ingress', protocol: 'tcp', portMin: port, portMax: port }));
+  if (openOut) rules.push({ ...any, direction: 'egress' });
+  if (remote !== undefined) rules.push({ ...any, direction: openOut ? 'ingress' : 'egress', remoteGroup: groupId(remote) });
+  plan.set('group', groupId(n), { groupId: groupId(n), rules });
+}
+
+function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Readonly<{ uplink: boolean; second: boolean }>): void {
+  const subnet = (second: boolean) => ({
+    cidr: `10.0.${second ? 1 : 0}.0/24` as Cidr,
+    gatewayIp: `10.0.${second ? 1 : 0}.1` as Ipv4,
+    dhcp: true,
+    dnsNameservers: [],
+  });
+  plan.set('gateway', concentratorId(n), {
+    concentratorId: concentratorId(n),
+    tenantId,
+    generation: 1,
+    uplink: wish.uplink ? { address: `203.0.113.1${n}` as Ipv4, prefixLength: 24, gateway: '203.0.113.254' as Ipv4 } : undefined,
+    infrastructure: ['172.30.0.0/24' as Cidr],
+    segments: segments.map((segment) => ({
+      vni: vniOf(segment),
+      mac: gatewayMac(segment),
+      mtu: 1450,
+      subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
+    })),
+  });
+}
+
+/** What differs between two plans, as the controller would name it. */
+export function differenceOf(before: Plan, after: Plan): PlanRef[] {
+  const refs = new Map([...before.refs(), ...after.refs()].map((ref) => [planRefText(ref), ref]));
+  const text = (plan: Plan, { kind, key }: PlanRef): string => canonicalJson(plan.get(kind, key) ?? null);
+  return [...refs.values()].filter((ref) => text(before, ref) !== text(after, ref));
+}

@@ -1,0 +1,150 @@
+import { canonicalJson } from '@weft/core/canonical-json';
+import type { Ipv4 } from '@weft/core/ipv4';
+import { planRefText } from '@weft/core/plan/plan';
+import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
+import type { GroupBody } from '@weft/core/plan/group';
+import type { MemberBody } from '@weft/core/plan/member';
+import type { PortBody } from '@weft/core/plan/port';
+import type { ElementObject, KernelObject } from './kernel-object.ts';
+import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
+
+/** What running connections lose: those of an address in a zone. */
+export type Revoked = Readonly<{ zone: number; address: Ipv4 }>;
+
+/**
+ * A revocation is carried out after the rules that demand it, so a process can die in between. The transaction that changes the rules
+ * therefore notes it in this set of the fabric's inet table, and it is taken out when it is done.
+ */
+const REVOKING = 'revoking';
+
+export function revokingElement({ zone, address }: Revoked): ElementObject {
+  return { kind: 'element', place: 'fabric', family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
+}
+
+export function parseRevoking(object: KernelObject): Revoked | undefined {
+  if (object.kind !== 'element' || object.set !== REVOKING || object.place !== 'fabric') return undefined;
+  const [zone, address] = object.key;
+  return { zone: Number(zone), address: address as Ipv4 };
+}
+
+/**
+ * Decides what a change of the plan revokes: the connections of an address that left, and those of a port whose groups admit less than
+ * before. Deleting an entry ends its TCP connection for good (`tcp_loose=0`), so nothing is deleted where only something was added.
+ */
+export class Revocations {
+  readonly #zoneOf: (vni: PortBody['vni']) => number | undefined;
+  readonly #bodies = new Map<string, PlanBody>();
+
+  /** `zoneOf`: undefined for a segment that has none. */
+  constructor(deps: Readonly<{ zoneOf: (vni: PortBody['vni']) => number | undefined }>) {
+    this.#zoneOf = deps.zoneOf;
+  }
+
+  /** The body that was applied last in this process's life. */
+  known(owner: string): PlanBody | undefined {
+    return this.#bodies.get(owner);
+  }
+
+  note(plan: Plan, ref: PlanRef): void {
+    const body = plan.get(ref.kind, ref.key);
+    if (body === undefined) this.#bodies.delete(planRefText(ref));
+    else if (['port', 'group', 'member', 'gateway'].includes(ref.kind)) this.#bodies.set(planRefText(ref), body);
+  }
+
+  /** What the difference between the applied and the given plan revokes. */
+  between(plan: Plan, refs: readonly PlanRef[]): Revoked[] {
+    return refs.flatMap((ref) => {
+      const old = this.#bodies.get(planRefText(ref));
+      if (old === undefined) return [];
+      if (ref.kind === 'port') return this.#byPort(old as PortBody, plan.get('port', ref.key));
+      if (ref.kind === 'group') return this.#byGroup(plan, old as GroupBody, plan.get('group', ref.key));
+      if (ref.kind === 'member' && plan.get('member', ref.key) === undefined) return this.#byMember(plan, old as MemberBody);
+      return [];
+    });
+  }
+
+  /**
+   * What a change of objects revokes of which this process does not know where they came from: it was started anew while the plan was
+   * changing. `old` is what stood there and will not stand there any more, so. It revokes rather too much.
+   */
+  byUnknown(plan: Plan, old: readonly KernelObject[], observed: Iterable<KernelObject>): Revoked[] {
+    const fabric = old.filter((object) => object.place === 'fabric');
+    if (fabric.length === 0) return [];
+    const changedChains = new Set(fabric.flatMap((object) => (object.kind === 'chain' ? [object.name] : [])));
+    const changedLinks = new Set(
+      fabric.flatMap((object) =>
+        object.kind === 'element' && ['from', 'egress', 'ingress', 'addrs'].includes(object.set) ? [object.key[0] ?? ''] : [],
+      ),
+    );
+    const numbers = new Map<string, string>();
+    const zones = new Map<string, number>();
+    const addresses: { link: string; address: Ipv4 }[] = [];
+    for (const object of observed) {
+      if (object.kind !== 'element' || object.place !== 'fabric') continue;
+      const [link = '', , address] = object.key;
+      if (object.set === 'number') numbers.set(link, object.value ?? '');
+      if (object.set === 'zone') zones.set(link, Number(object.value));
+      if (object.set === 'addrs') addresses.push({ link, address: address as Ipv4 });
+    }
+    const groups = new Set([...plan.of('group').values()].map((group) => group.groupId).filter((id) => isChanged(id, changedChains)));
+    for (const port of plan.of('port').values()) {
+      if (port.groups.some((group) => groups.has(group))) changedLinks.add(portName(port.portId));
+    }
+    const revoked = addresses.flatMap(({ link, address }) => {
+      const zone = zones.get(numbers.get(link) ?? '');
+      const changed = changedLinks.has(link) || changedChains.has(portIngressName(link)) || changedChains.has(portEgressName(link));
+      return changed && zone !== undefined ? [{ zone, address }] : [];
+    });
+    const members = fabric.flatMap((object) =>
+      object.kind === 'element' && object.set.startsWith('members_') ? this.#byMemberElement(plan, object) : [],
+    );
+    return [...revoked, ...members];
+  }
+
+  #byPort(was: PortBody, now: PortBody | undefined): Revoked[] {
+    if (!was.adminStateUp) return [];
+    const less =
+      now === undefined ||
+      !now.adminStateUp ||
+      (now.portSecurity && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group))));
+    return less || was.ips.some((address) => !now.ips.includes(address)) ? this.#ofPort(was) : [];
+  }
+
+  #byGroup(plan: Plan, was: GroupBody, now: GroupBody | undefined): Revoked[] {
+    const rules = new Set(now?.rules.map((rule) => canonicalJson(rule)));
+    if (was.rules.every((rule) => rules.has(canonicalJson(rule)))) return [];
+    return [...plan.of('port').values()].filter((port) => port.groups.includes(was.groupId)).flatMap((port) => this.#ofPort(port));
+  }
+
+  #byMember(plan: Plan, { groupId, address }: MemberBody): Revoked[] {
+    return this.#ofMember(plan, address, (remote) => remote === groupId);
+  }
+
+  #byMemberElement(plan: Plan, { set, key }: ElementObject): Revoked[] {
+    const [address = ''] = key;
+    return this.#ofMember(plan, address as Ipv4, (remote) => groupSetName(remote) === set);
+  }
+
+  /** In the zones of all ports with a group that names the member's. */
+  #ofMember(plan: Plan, address: Ipv4, isNamed: (remote: MemberBody['groupId']) => boolean): Revoked[] {
+    const namers = new Set<string>();
+    for (const group of plan.of('group').values()) {
+      if (group.rules.some(({ remoteGroup }) => remoteGroup !== undefined && isNamed(remoteGroup))) namers.add(group.groupId);
+    }
+    const ports = [...plan.of('port').values()].filter((port) => port.groups.some((group) => namers.has(group)));
+    return [...new Set(ports.map((port) => port.vni))].flatMap((vni) => this.#in(vni, [address]));
+  }
+
+  #ofPort(port: PortBody): Revoked[] {
+    return this.#in(port.vni, port.ips);
+  }
+
+  #in(vni: PortBody['vni'], addresses: readonly Ipv4[]): Revoked[] {
+    const zone = this.#zoneOf(vni);
+    return zone === undefined ? [] : addresses.map((address) => ({ zone, address }));
+  }
+}
+
+function isChanged(group: GroupBody['groupId'], chains: ReadonlySet<string>): boolean {
+  return chains.has(groupIngressName(group)) || chains.has(groupEgressName(group));
+}
