@@ -2,7 +2,6 @@
  * A whole cluster on one machine. The lab's process is its operator: it builds the network, starts the daemons, and takes everything away
  * again. It has no part in what the cluster does.
  */
-import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WeftClient } from '@weft/api/client';
@@ -14,7 +13,7 @@ import type { NodeIds } from './lab-files.ts';
 import type { LabInfo } from './lab-info.ts';
 import { LabLock } from './lab-lock.ts';
 import type { LabPaths } from './lab-paths.ts';
-import { killMarked } from './marked-processes.ts';
+import { newLabId } from './marked-processes.ts';
 import { LabNetwork } from './network.ts';
 import { LabProcess } from './process.ts';
 import { Relay } from './relay.ts';
@@ -57,7 +56,7 @@ export class Lab implements AsyncDisposable {
   #tokens: Readonly<Record<string, string>> = {};
 
   private constructor(options: LabOptions, deps: LabDeps) {
-    this.id = `lab-${randomUUID()}`;
+    this.id = newLabId();
     this.paths = options.paths;
     this.topology = options.topology;
     this.signal = options.signal;
@@ -206,8 +205,7 @@ export class Lab implements AsyncDisposable {
 
   /** Workloads and DHCP servers outlive their launchers, by design. They end here, and with them the last users of the namespaces. */
   async #removeAll(): Promise<void> {
-    await killMarked((found) => found.labId === this.id, { signal: 'SIGKILL', withinMs: 10_000 });
-    await removeRemains(this.paths);
+    await removeRemains(this.paths, this.id);
   }
 
   #writeInfo(): void {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { labPaths } from './lab-paths.ts';
 import type { LabPaths } from './lab-paths.ts';
 import { lockHolder } from './lab-lock.ts';
-import { markedProcesses } from './marked-processes.ts';
+import { isOrphanedLab, markedProcesses } from './marked-processes.ts';
 
 /** What the lab writes about itself into lab.json, and which daemons of it live. */
 export type LabNodeInfo = Readonly<{ name: string; id?: string; daemon?: string; pid?: number }>;
@@ -20,7 +20,7 @@ export function labStatusOf(paths: LabPaths = labPaths()): LabStatus {
     const pid = processes.find(({ command }) => command.includes(config))?.pid;
     return { ...node, ...(pid === undefined ? {} : { pid }) };
   });
-  return { running: lockHolder(paths.lock) === String(written.pid) && isAlive(written.pid), info: { ...written, nodes } };
+  return { running: lockHolder(paths.lock) === String(written.pid) && !isOrphanedLab(written.id), info: { ...written, nodes } };
 }
 
 function readInfo(paths: LabPaths): LabInfo | undefined {
@@ -28,14 +28,5 @@ function readInfo(paths: LabPaths): LabInfo | undefined {
     return JSON.parse(readFileSync(paths.info, 'utf8')) as LabInfo;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { cidrContains } from '@weft/core/cidr';
 import { LabBusy, LabLock } from './lab-lock.ts';
-import { markIn } from './marked-processes.ts';
+import { isOrphanedLab, markIn, newLabId } from './marked-processes.ts';
 import { mountPoints } from './remains.ts';
 import { labTopology } from './topology.ts';
 import { DeadlinePassed, waitFor } from './wait.ts';
@@ -16,6 +16,13 @@ void test('the mark is found only as a variable of its own', () => {
   assert.equal(markIn('NOT_WEFT_LAB=1\0X=WEFT_LAB=2\0'), undefined);
   assert.equal(markIn('WEFT_LAB=\0'), undefined);
   assert.equal(markIn(''), undefined);
+});
+
+void test('a lab is an orphan once the process that made it has ended, and foreign marks are nobody’s', () => {
+  const id = newLabId();
+  assert.equal(isOrphanedLab(id), false);
+  assert.equal(isOrphanedLab(id.replace(/-\d+-([0-9a-f]{8})$/, '-1-$1')), true, 'the pid belongs to another process now');
+  for (const foreign of ['test', 'lab-1', `${id}x`]) assert.equal(isOrphanedLab(foreign), false, foreign);
 });
 
 void test('mount points lose their escapes', () => {

@@ -1,6 +1,6 @@
 /**
- * Removes what a lab leaves when it ends – or left when it was killed. Only things that carry the lab's mark are touched: processes with WEFT_LAB in
- * their environment, namespaces pinned below the lab's directory, and that directory. Links, routes and rules are all inside those
+ * Removes what a lab leaves when it ends – or left when it was killed. Only what is a lab's is touched: processes with WEFT_LAB in their
+ * environment whose lab has ended, namespaces pinned below the lab's directory, and that directory. Links, routes and rules are all inside those
  * namespaces and go with them.
  *
  * The caller holds the lab's lock, so no living lab is hit. Doing this again after a kill at any point finishes the work.
@@ -9,16 +9,19 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { netnsDelete } from '@weft/sys/netns';
 import type { LabPaths } from './lab-paths.ts';
-import { killMarked, markedProcesses } from './marked-processes.ts';
+import { isOrphanedLab, killMarked, markedProcesses } from './marked-processes.ts';
+import type { MarkedProcess } from './marked-processes.ts';
 
 const KILL_MS = 10_000;
 
 /** What was found and removed, for people. */
 export type Remains = Readonly<{ processes: number; namespaces: number; files: boolean }>;
 
-export async function removeRemains(paths: LabPaths): Promise<Remains> {
-  const processes = markedProcesses().length;
-  await killMarked(() => true, { signal: 'SIGKILL', withinMs: KILL_MS });
+/** `own`: the id of the lab that is ending, whose processes go as well. Throws DeadlinePassed, SysError. */
+export async function removeRemains(paths: LabPaths, own?: string): Promise<Remains> {
+  const doomed = ({ labId }: MarkedProcess): boolean => labId === own || isOrphanedLab(labId);
+  const processes = markedProcesses().filter(doomed).length;
+  await killMarked(doomed, { signal: 'SIGKILL', withinMs: KILL_MS });
   const pins = pinnedBelow(paths.root);
   for (const pin of pins) netnsDelete(pin);
   const entries = existsSync(paths.root) ? readdirSync(paths.root).filter((name) => join(paths.root, name) !== paths.lock) : [];

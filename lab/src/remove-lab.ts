@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { LabBusy, LabLock } from './lab-lock.ts';
 import { labStatusOf } from './lab-info.ts';
 import { labPaths } from './lab-paths.ts';
-import { markedProcesses } from './marked-processes.ts';
+import { isOrphanedLab, markedProcesses } from './marked-processes.ts';
 import { removeRemains } from './remains.ts';
 import { waitFor } from './wait.ts';
 
@@ -18,7 +18,7 @@ export async function removeLab(): Promise<string> {
     await removeRemains(paths);
     return `ended the lab ${info.id}, whose lock was ${lock.path}`;
   }
-  if (!existsSync(paths.root) && markedProcesses().length === 0) return 'there is no lab on this machine';
+  if (!existsSync(paths.root) && markedProcesses().every(({ labId }) => !isOrphanedLab(labId))) return 'there is no lab on this machine';
   using lock = LabLock.acquire(paths.lock);
   const { processes, namespaces } = await removeRemains(paths);
   return `removed what a lab left below ${lock.path}: ${processes} processes, ${namespaces} namespaces`;

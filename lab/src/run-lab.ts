@@ -60,7 +60,7 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
     const nodes = await nodesInSync(lab);
     progress(`${nodes.length} nodes have joined`);
     const scenario = await weave(lab, { progress });
-    using context = new CheckContext({ lab, scenario, before: snapshotLab(lab.paths) });
+    using context = new CheckContext({ lab, scenario, before: snapshotLab(lab.paths, lab.id) });
     const hold = (result: CheckResult): void => {
       // What is left can be told only when everything has been taken away.
       if (options.once && !options.keep && result.check === LEFTOVERS.id) looksBack = result;
@@ -87,7 +87,7 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
     }
   }
   if (!options.keep) {
-    const verdict = withMachine(looksBack, machine);
+    const verdict = withMachine(looksBack, machine, lab.id);
     if (looksBack !== undefined) report(verdict);
     else if (!verdict.ok) {
       reporter.progress(verdict.detail);
@@ -99,9 +99,10 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
 }
 
 /** The check's own result, and whether the machine is as it was before the lab. */
-function withMachine(result: CheckResult | undefined, before: Snapshot): CheckResult {
+function withMachine(result: CheckResult | undefined, before: Snapshot, labId: string): CheckResult {
   const startMs = performance.now();
-  const difference = snapshotDifference(before, snapshotMachine());
+  // What went is what an earlier lab had left.
+  const difference = snapshotDifference(before, snapshotMachine(labId)).filter((line) => line.startsWith('+'));
   const ms = (result?.ms ?? 0) + Math.round(performance.now() - startMs);
   const own = result ?? { check: LEFTOVERS.id, ok: true, ms: 0, detail: '' };
   if (difference.length === 0)
@@ -117,8 +118,8 @@ async function stayUp(lab: Lab, reporter: Reporter): Promise<void> {
       `The cluster stays up until Ctrl-C. Its API is at ${lab.api.url}; from a second terminal:`,
       '',
       '  npx weft node list                               the nodes',
-      '  npx weft --as red port list                      what tenant red has',
-      '  npx weft lab exec red/alpha -- ping -c 3 10.0.0.13   inside a workload',
+      '  npx weft port list --as red                      what tenant red has',
+      '  npx weft lab exec red/alpha -- ip addr           inside a workload',
       '  npx weft --help                                  everything else',
       '',
     ].join('\n'),

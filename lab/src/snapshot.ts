@@ -12,7 +12,8 @@ import type { Netns } from '@weft/sys/netns';
 import { NftContext } from '@weft/sys/nft';
 import { LAB_DIR } from './lab-paths.ts';
 import type { LabPaths } from './lab-paths.ts';
-import { markedProcesses } from './marked-processes.ts';
+import { isOrphanedLab, markedProcesses } from './marked-processes.ts';
+import type { MarkedProcess } from './marked-processes.ts';
 import { pinnedBelow } from './remains.ts';
 
 export type Snapshot = ReadonlyMap<string, string>;
@@ -26,7 +27,7 @@ export function snapshotDifference(before: Snapshot, after: Snapshot): string[] 
 }
 
 /** Everything inside a running lab: all its namespaces, processes and files, logs excepted. */
-export function snapshotLab(paths: LabPaths): Snapshot {
+export function snapshotLab(paths: LabPaths, labId: string): Snapshot {
   const things = new Map<string, string>();
   for (const pin of pinnedBelow(paths.root)) {
     const name = relative(paths.root, pin);
@@ -34,7 +35,7 @@ export function snapshotLab(paths: LabPaths): Snapshot {
     using netns = netnsOpen(pin);
     addNamespace(things, name, netns, () => true);
   }
-  addProcesses(things);
+  addProcesses(things, (process) => process.labId === labId);
   for (const file of filesBelow(paths.root, 8)) {
     if (!/\/(log|logs)\/|\.log$|\.db-(wal|shm)$|\.partial$|\.tmp$/.test(file)) things.set(`file ${file}`, '');
   }
@@ -44,12 +45,13 @@ export function snapshotLab(paths: LabPaths): Snapshot {
 const OUR_LINK = /^(w[bxpgu][0-9a-f]|mgmt0|data0|uplink0|outside0)/;
 const OUR_FILE = /weft|dnsmasq/;
 
-/** What a lab could leave on the machine outside of itself. Only what is recognisably ours: others work on the machine meanwhile. */
-export function snapshotMachine(): Snapshot {
+/** What a lab could leave on the machine outside of itself. Only what is recognisably ours counts, for others work on
+ * the machine meanwhile; of processes those of the lab that has just `ended`, and of labs that nobody owns any more. */
+export function snapshotMachine(ended?: string): Snapshot {
   const things = new Map<string, string>();
   using self = netnsSelf();
   addNamespace(things, 'machine', self, (name, alias) => OUR_LINK.test(name) || alias?.startsWith('weft:') === true);
-  addProcesses(things);
+  addProcesses(things, ({ labId }) => labId === ended || isOrphanedLab(labId));
   for (const pin of pinnedBelow('/run').filter((path) => path.startsWith(LAB_DIR))) things.set(`mount ${pin}`, '');
   for (const directory of ['/run', '/var/lib']) {
     for (const file of filesBelow(directory, 3)) {
@@ -76,9 +78,9 @@ function addNamespace(
   for (const thing of rulesetThings(nft.json('list ruleset'))) things.set(`nft ${name}: ${thing}`, '');
 }
 
-function addProcesses(things: Map<string, string>): void {
+function addProcesses(things: Map<string, string>, wanted: (process: MarkedProcess) => boolean): void {
   const count = new Map<string, number>();
-  for (const { command } of markedProcesses()) count.set(command, (count.get(command) ?? 0) + 1);
+  for (const { command } of markedProcesses().filter(wanted)) count.set(command, (count.get(command) ?? 0) + 1);
   for (const [command, number] of count) things.set(`process ${command}`, `× ${number}`);
 }
 

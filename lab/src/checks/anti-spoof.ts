@@ -9,7 +9,7 @@ import type { LabCheck } from './lab-check.ts';
 import { expectReach } from './reach.ts';
 
 /** What also a port without port security may send; the rest never passes, so it is shown to arrive at the node's end of the cable only. */
-const PASSES_OPEN = new Set<Forgery['reason']>(['spoof_mac', 'spoof_ip', 'spoof_arp']);
+const PASSES_OPEN = new Set<Forgery['reason']>(['spoof_mac', 'spoof_ip', 'spoof_arp', 'spoof_dhcp']);
 
 /**
  * Red alpha lies, in every way that anti-spoofing knows. Each lie is first told by open1, whose port has no port security, and is seen to

@@ -31,7 +31,7 @@ export const LEFTOVERS: LabCheck = {
         signal: context.signal,
       },
       () => {
-        const difference = snapshotDifference(context.before, snapshotLab(context.lab.paths));
+        const difference = snapshotDifference(context.before, snapshotLab(context.lab.paths, context.lab.id));
         const shown = difference.slice(0, SHOWN).join('\n');
         const rest = difference.length > SHOWN ? `\n… and ${difference.length - SHOWN} more` : '';
         return difference.length === 0

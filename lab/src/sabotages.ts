@@ -1,0 +1,178 @@
+/** One sabotage for each check. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { portName, tunnelName } from '@weft/dataplane/names';
+import type { CheckContext } from './check-context.ts';
+import { markedProcesses } from './marked-processes.ts';
+import type { Sabotage } from './sabotage.ts';
+import type { Saboteur } from './saboteur.ts';
+import type { LabTenant } from './scenario.ts';
+import type { LabNodeName } from './topology.ts';
+
+const VXLAN_PORT = 14_789;
+/** How long traffic is cut when a process dies: as if it had carried the packets itself. */
+const CUT_MS = 300;
+
+export const SABOTAGES: readonly Sabotage[] = [
+  {
+    check: 'nodes-joined',
+    what: "compute2's launcher is killed",
+    run: async ({ lab }, saboteur) => {
+      const launcher = lab.daemon('compute2');
+      await launcher.kill();
+      saboteur.mend(() => launcher.start());
+    },
+  },
+  {
+    check: 'ping-mesh',
+    what: "compute1 loses red's forwarding entry for charlie",
+    run: (context, saboteur) => forgetCharlie(context, saboteur, context.scenario.red),
+  },
+  {
+    check: 'ping-concentrator',
+    what: "compute1 loses blue's forwarding entry for charlie",
+    run: (context, saboteur) => forgetCharlie(context, saboteur, context.scenario.blue),
+  },
+  {
+    check: 'tenant-isolation',
+    what: 'compute2 copies what red gets through its tunnel to blue charlie',
+    run: async (context, saboteur) => {
+      const { red, blue } = context.scenario;
+      const tunnel = tunnelName(red.vni);
+      const to = portName(context.workload(blue, 'charlie').portId);
+      const fabric = context.fabric('compute2');
+      await saboteur.swap(fabric, ['tc', 'qdisc', 'add', 'dev', tunnel, 'clsact'], ['tc', 'qdisc', 'del', 'dev', tunnel, 'clsact']);
+      const datagrams = 'protocol ip u32 match ip protocol 17 0xff'.split(' ');
+      await saboteur.in(
+        fabric,
+        'tc',
+        'filter',
+        'add',
+        'dev',
+        tunnel,
+        'ingress',
+        ...datagrams,
+        'action',
+        'mirred',
+        'egress',
+        'mirror',
+        'dev',
+        to,
+      );
+    },
+  },
+  {
+    check: 'default-security-group',
+    what: 'charlie’s port on compute2 admits everybody',
+    run: async (context, saboteur) => {
+      const port = portName(context.workload(context.scenario.red, 'charlie').portId);
+      await saboteur.insertRule(context.fabric('compute2'), 'bridge weft forward', `oifname ${port} accept`);
+    },
+  },
+  {
+    check: 'anti-spoof',
+    what: 'red alpha’s port is treated as one without port security',
+    run: async (context, saboteur) => {
+      const port = portName(context.workload(context.scenario.red, 'alpha').portId);
+      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft prerouting', `iifname ${port} goto from_unguarded`);
+    },
+  },
+  {
+    check: 'dhcp-lease',
+    what: "red's DHCP server is frozen",
+    run: (context, saboteur) => saboteur.freeze(dhcpServer(context, context.scenario.red)),
+  },
+  {
+    check: 'dhcp-reuse',
+    what: 'leases cannot be released',
+    run: async (context, saboteur) => {
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'input', 'iifname lo udp dport 67 drop');
+    },
+  },
+  {
+    check: 'outbound-nat',
+    what: "red's gateway forwards no TCP",
+    run: async (context, saboteur) => {
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'meta l4proto tcp drop');
+    },
+  },
+  {
+    check: 'vni-injection',
+    what: "nothing guards the infrastructure at red's gateway",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      await saboteur.insertRule(netns, 'ip weft guard', 'accept');
+      await saboteur.insertRule(netns, 'ip weft forward', 'accept');
+    },
+  },
+  {
+    check: 'control-plane-down',
+    what: 'tunnels stand still for a moment when the server dies',
+    run: (context, saboteur) => cutWhenDies(context, saboteur, 'control', 1),
+  },
+  {
+    check: 'launcher-kill',
+    what: "tunnels stand still for a moment when compute1's launcher dies",
+    run: (context, saboteur) => cutWhenDies(context, saboteur, 'compute1', 1),
+  },
+  {
+    check: 'old-backup',
+    what: 'tunnels stand still for a moment when the server is replaced',
+    run: (context, saboteur) => cutWhenDies(context, saboteur, 'control', 2),
+  },
+  {
+    check: 'leftovers',
+    what: "somebody leaves a link in compute1's fabric",
+    run: async (context, saboteur) => {
+      const fabric = context.fabric('compute1');
+      await saboteur.swap(fabric, ['ip', 'link', 'add', 'leftover0', 'type', 'bridge'], ['ip', 'link', 'del', 'leftover0']);
+    },
+  },
+];
+
+/** The next packet to charlie has nowhere to go: flooding is off. */
+async function forgetCharlie(context: CheckContext, saboteur: Saboteur, tenant: LabTenant): Promise<void> {
+  const fabric = context.fabric('compute1');
+  const tunnel = tunnelName(tenant.vni);
+  const { mac } = context.workload(tenant, 'charlie');
+  const entries = (await saboteur.in(fabric, 'bridge', 'fdb', 'show', 'dev', tunnel)).split('\n');
+  const vtep = entries.find((line) => line.startsWith(mac) && line.includes(' dst '))?.match(/ dst (\S+)/)?.[1];
+  if (vtep === undefined) throw new Error(`compute1 has no forwarding entry for ${mac} on ${tunnel}`);
+  await saboteur.swap(
+    fabric,
+    ['bridge', 'fdb', 'del', mac, 'dev', tunnel, 'dst', vtep, 'self'],
+    ['bridge', 'fdb', 'replace', mac, 'dev', tunnel, 'dst', vtep, 'self', 'static'],
+  );
+}
+
+function dhcpServer({ lab }: CheckContext, tenant: LabTenant): number {
+  const found = markedProcesses().find(
+    ({ labId, command }) => labId === lab.id && command.startsWith('dnsmasq') && command.includes(tenant.concentratorId),
+  );
+  if (found === undefined) throw new Error(`tenant ${tenant.name} has no DHCP server`);
+  return found.pid;
+}
+
+/** Waits in the background for the daemon's n-th death, and then lets compute1 send nothing into its tunnels for a moment. */
+function cutWhenDies({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, deaths: number): void {
+  const stop = new AbortController();
+  const watch = async (): Promise<void> => {
+    for (let died = 0, alive = true; died < deaths;) {
+      await delay(10, undefined, { signal: stop.signal });
+      const { running } = lab.daemon(node);
+      if (alive && !running) died++;
+      alive = running;
+    }
+    const lift = await saboteur.addFilter(lab.network.netns('compute1'), 'output', `udp dport ${VXLAN_PORT} drop`);
+    await delay(CUT_MS, undefined, { signal: stop.signal });
+    await lift();
+  };
+  const watching = watch().then(
+    () => undefined,
+    (error: unknown) => (stop.signal.aborted ? undefined : { error }),
+  );
+  saboteur.mend(async () => {
+    stop.abort();
+    const failure = await watching;
+    if (failure !== undefined) throw failure.error;
+  });
+}
