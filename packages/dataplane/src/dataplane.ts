@@ -57,6 +57,7 @@ export class Dataplane {
   readonly #unswept = new Set<number>();
   #stale = true;
   #everObserved = false;
+  #justObserved = false;
 
   constructor(
     options: Readonly<{ facts: NodeFacts; runDir: string }>,
@@ -90,6 +91,7 @@ export class Dataplane {
     if (this.#everObserved) this.#reportDrift(observed);
     else this.#numbers.learn(observed.map(({ object }) => object));
     this.#everObserved = true;
+    this.#justObserved = true;
     this.#applied.clear();
     for (const item of observed) this.#applied.set(item.key, item);
     for (const { key, object } of observed) {
@@ -171,8 +173,11 @@ export class Dataplane {
     return dropped;
   }
 
+  /** After a look at the kernel everything that is found wanting is put right, whoever was asked for. */
   #touched(refs: readonly PlanRef[], changed: Iterable<PlanRef> | 'all'): Desired[] {
-    if (changed === 'all') return [...this.#desired.all()];
+    const all = changed === 'all' || this.#justObserved;
+    this.#justObserved = false;
+    if (all) return [...this.#desired.all()];
     return [NODE, ...refs.map(planRefText)].flatMap((owner) => this.#desired.of(owner));
   }
 

@@ -1,4 +1,4 @@
-import { errorInfo } from '@weft/core/weft-error';
+import { errorInfo, WeftError } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { DataplaneLog } from './dataplane.ts';
 import type { Desired, DesiredState } from './desired-state.ts';
@@ -9,6 +9,13 @@ import { isNft, objectKey, objectRank } from './kernel-object.ts';
 import type { Place } from './names.ts';
 
 export type Plain = Exclude<KernelObject, NftObject>;
+
+/** What hangs on a link waits for it. */
+export class LinkFailed extends WeftError {
+  constructor(key: string) {
+    super('link_failed', `${key} waits for its link, which could not be made`, { details: { key }, retryable: true });
+  }
+}
 
 /** What is to be done: `remove` is there and unwanted, `put` is wanted and not there, or not so. */
 export type Work = Readonly<{ remove: readonly Observed[]; put: readonly Desired[] }>;
@@ -34,6 +41,8 @@ export class Execution {
   readonly failures = new Map<string, ErrorInfo>();
   /** Keys that should have gone and are there still. */
   readonly unremoved = new Set<string>();
+  /** `place name` of links that are not as they should be. */
+  readonly #failedLinks = new Set<string>();
 
   constructor(deps: ExecutionDeps) {
     this.deps = deps;
@@ -93,7 +102,9 @@ export class Execution {
     const old = applied.get(desired.key);
     const [owner = 'node'] = desired.owners;
     let anew = false;
-    this.attempt(owner, () => {
+    const done = this.attempt(owner, () => {
+      // A MAC behind a port that could not be moved to its bridge would be taken from somebody in the old one.
+      if (hangsOn(object, this.#failedLinks)) throw new LinkFailed(desired.key);
       // Whatever comes of it, it is no longer what it was.
       applied.delete(desired.key);
       anew = kernel.put(object);
@@ -101,6 +112,7 @@ export class Execution {
       if (object.kind === 'address' && object.link.startsWith('wu')) this.#announceUplink(object);
       applied.set(desired.key, { key: desired.key, content: desired.content, object });
     });
+    if (!done) for (const end of endsOf(object)) this.#failedLinks.add(end);
     return anew && old !== undefined;
   }
 
