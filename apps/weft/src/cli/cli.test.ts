@@ -68,6 +68,22 @@ test('what the caller may not look up is shown by the beginning of its id', asyn
   assert.equal(out, 'ID        NAME  STATUS  NODE      ADDRESSES  COMMAND\nabcd1234  web   active  abcd1234  abcd1234   sleep infinity\n');
 });
 
+test('a table is in the order of tenants, then names; JSON is in the API’s', async () => {
+  const fake = new FakeApi().add('tenants', { id: RED, name: 'red' }, { id: BLUE, name: 'blue' });
+  fake.add('networks', network('1', 'n10', RED), network('2', 'n9', RED), network('3', 'n11', BLUE));
+  const ids = (text: string): readonly string[] =>
+    text
+      .split('\n')
+      .slice(1, 4)
+      .map((line) => line.charAt(0));
+  assert.deepEqual(ids((await weft('network list', fake)).out), ['3', '2', '1']);
+  const listed = JSON.parse((await weft('network list --json', fake)).out) as readonly Readonly<{ id: string }>[];
+  assert.deepEqual(
+    listed.map(({ id }) => id),
+    ['1', '2', '3'],
+  );
+});
+
 test('an empty list is said on stderr, and is an empty list in JSON', async () => {
   const { out, err, code } = await weft('port list --as red');
   assert.deepEqual([out, err, code], ['', 'There is no port yet, or none that red may see.\n', 0]);

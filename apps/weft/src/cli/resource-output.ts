@@ -3,7 +3,7 @@ import { hasColours, say } from './cli-context.ts';
 import type { CliContext, Connection } from './cli-context.ts';
 import type { Resource } from './resources.ts';
 import { formatRecord, formatTable } from './table.ts';
-import type { Look } from './table.ts';
+import type { Column, Look } from './table.ts';
 
 type Output = Pick<ApiFlags, 'json'>;
 
@@ -17,7 +17,17 @@ export async function printList<V>(
 ): Promise<void> {
   if (flags.json === true) return printJson(context, views);
   if (views.length === 0) return say(context, `There is no ${resource.kind} yet, or none that ${connection.as} may see.`);
-  context.process.stdout.write(formatTable(await resource.columns(connection, views), views, lookOf(context)));
+  const columns = await resource.columns(connection, views);
+  context.process.stdout.write(formatTable(columns, sorted(columns, views), lookOf(context)));
+}
+
+/** As one looks for things: by tenant if they have several, then by name. */
+function sorted<V>(columns: readonly Column<V>[], views: readonly V[]): readonly V[] {
+  const keys = ['tenant', 'name'].flatMap((heading) => columns.find((column) => column.heading === heading) ?? []);
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  const rows = views.map((view) => ({ view, texts: keys.map(({ cell }) => cell(view)) }));
+  rows.sort((a, b) => keys.map((_, at) => compare(a.texts[at]!, b.texts[at]!)).find((order) => order !== 0) ?? 0);
+  return rows.map(({ view }) => view);
 }
 
 /** Every attribute. */
