@@ -7,7 +7,7 @@
  */
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { netnsDelete } from '@weft/sys/netns';
+import { netnsDelete, netnsIsPinned } from '@weft/sys/netns';
 import type { LabPaths } from './lab-paths.ts';
 import { isOrphanedLab, killMarked, markedProcesses } from './marked-processes.ts';
 import type { MarkedProcess } from './marked-processes.ts';
@@ -29,10 +29,10 @@ export async function removeRemains(paths: LabPaths, own?: string): Promise<Rema
   return { processes, namespaces: pins.length, files: entries.length > 0 };
 }
 
-/** Mount points below a directory, the last mounted first: a lab mounts nothing but namespaces. */
+/** Namespaces pinned below a directory, the last first. What another mount hides, as in a copy of the machine's mounts, is not there. */
 export function pinnedBelow(root: string): string[] {
   return mountPoints(readFileSync('/proc/self/mountinfo', 'utf8'))
-    .filter((path) => path.startsWith(`${root}/`))
+    .filter((path) => path.startsWith(`${root}/`) && netnsIsPinned(path))
     .toReversed();
 }
 

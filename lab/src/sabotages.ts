@@ -9,7 +9,7 @@ import type { LabTenant } from './scenario.ts';
 import type { LabNodeName } from './topology.ts';
 
 const VXLAN_PORT = 14_789;
-/** How long traffic is cut when a process dies: as if it had carried the packets itself. */
+/** How long traffic is cut when a process is replaced: as if it had carried the packets itself. */
 const CUT_MS = 300;
 
 export const SABOTAGES: readonly Sabotage[] = [
@@ -106,18 +106,18 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     check: 'control-plane-down',
-    what: 'tunnels stand still for a moment when the server dies',
-    run: (context, saboteur) => cutWhenDies(context, saboteur, 'control', 1),
+    what: 'tunnels stand still for a moment when the server is replaced after its death',
+    run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'control', 1),
   },
   {
     check: 'launcher-kill',
-    what: "tunnels stand still for a moment when compute1's launcher dies",
-    run: (context, saboteur) => cutWhenDies(context, saboteur, 'compute1', 1),
+    what: "tunnels stand still for a moment when compute1's launcher is replaced",
+    run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'compute1', 1),
   },
   {
     check: 'old-backup',
-    what: 'tunnels stand still for a moment when the server is replaced',
-    run: (context, saboteur) => cutWhenDies(context, saboteur, 'control', 2),
+    what: 'tunnels stand still for a moment when the server starts on the old store',
+    run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'control', 2),
   },
   {
     check: 'leftovers',
@@ -152,15 +152,15 @@ function dhcpServer({ lab }: CheckContext, tenant: LabTenant): number {
   return found.pid;
 }
 
-/** Waits in the background for the daemon's n-th death, and then lets compute1 send nothing into its tunnels for a moment. */
-function cutWhenDies({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, deaths: number): void {
+/** Waits in the background until the daemon was started anew for the n-th time, and then lets compute1 send nothing into its tunnels for a moment. */
+function cutWhenReplaced({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, times: number): void {
   const stop = new AbortController();
   const watch = async (): Promise<void> => {
-    for (let died = 0, alive = true; died < deaths;) {
+    for (let seen = 0, last = lab.daemon(node).pid; seen < times;) {
       await delay(10, undefined, { signal: stop.signal });
-      const { running } = lab.daemon(node);
-      if (alive && !running) died++;
-      alive = running;
+      const { pid } = lab.daemon(node);
+      if (pid !== last) seen++;
+      last = pid;
     }
     const lift = await saboteur.addFilter(lab.network.netns('compute1'), 'output', `udp dport ${VXLAN_PORT} drop`);
     await delay(CUT_MS, undefined, { signal: stop.signal });

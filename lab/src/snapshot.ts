@@ -10,6 +10,7 @@ import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
 import { NftContext } from '@weft/sys/nft';
+import { isSysError } from '@weft/sys/sys-error';
 import { LAB_DIR } from './lab-paths.ts';
 import type { LabPaths } from './lab-paths.ts';
 import { isOrphanedLab, markedProcesses } from './marked-processes.ts';
@@ -31,9 +32,14 @@ export function snapshotLab(paths: LabPaths, labId: string): Snapshot {
   const things = new Map<string, string>();
   for (const pin of pinnedBelow(paths.root)) {
     const name = relative(paths.root, pin);
-    things.set(`namespace ${name}`, '');
-    using netns = netnsOpen(pin);
-    addNamespace(things, name, netns, () => true);
+    try {
+      using netns = netnsOpen(pin);
+      addNamespace(things, name, netns, () => true);
+      things.set(`namespace ${name}`, '');
+    } catch (error) {
+      // Gone since it was listed.
+      if (!isSysError(error, 'ENOENT', 'EINVAL')) throw error;
+    }
   }
   addProcesses(things, (process) => process.labId === labId);
   for (const file of filesBelow(paths.root, 8)) {
