@@ -1,11 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
-import { linkGet } from '@weft/netlink/link';
+import { linkDelete, linkGet, linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsDelete, netnsEnsure, netnsIsPinned, netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
-import { parsePlace } from './names.ts';
+import { isOurLink, parsePlace } from './names.ts';
 import type { Place } from './names.ts';
 
 /** A namespace and its rtnetlink socket. */
@@ -49,11 +49,13 @@ export class LinuxNamespaces implements Disposable {
     netnsDelete(this.#path(place));
   }
 
-  /** All that are there now. One that somebody else put in the place of ours since we opened it is opened again. */
+  /** All that are there now. One that lost its pin, or has another in its place, is given up. */
   all(): ReadonlyMap<Place, NamespaceHandles> {
     const pinned = this.#pinned();
-    for (const [place, { netns }] of this.#held) {
-      if (place !== 'node' && (!pinned.includes(place) || statSync(this.#path(place)).ino !== netns.inode)) this.close(place);
+    for (const [place, held] of this.#held) {
+      if (place === 'node' || (pinned.includes(place) && statSync(this.#path(place)).ino === held.netns.inode)) continue;
+      giveUp(held);
+      this.close(place);
     }
     return new Map((['node', ...pinned] as const).map((place) => [place, this.#open(place)]));
   }
@@ -107,6 +109,11 @@ export class LinuxNamespaces implements Disposable {
     }
     return names.flatMap((name) => parsePlace(name) ?? []).filter((place) => this.isPinned(place));
   }
+}
+
+/** Somebody may still be inside, and an uplink in there would go on answering for its address and keep its MAC from the next one. */
+function giveUp({ rtnl }: NamespaceHandles): void {
+  for (const link of linkList(rtnl)) if (isOurLink(link.name)) linkDelete(rtnl, link.index);
 }
 
 /** Throws `link_absent`. */
