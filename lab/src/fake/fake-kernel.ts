@@ -55,6 +55,11 @@ export class FakeKernel implements Kernel {
     return this.#changes;
   }
 
+  /** Whether the process that uses it has died. */
+  get died(): boolean {
+    return this.#dead;
+  }
+
   /** The n-th call from now (1 is the next) fails and changes nothing. */
   failCall(n: number, errno: string): void {
     this.#fault = { inCalls: n, errno };
