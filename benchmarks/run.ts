@@ -8,15 +8,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { apiBenchmark } from './api.bench.ts';
 import { describeMachine } from './benchmark.ts';
 import type { Benchmark } from './benchmark.ts';
 import { planBenchmark } from './plan.bench.ts';
 import { ssntpBenchmark } from './ssntp.bench.ts';
+import { throughputBenchmark } from './throughput.bench.ts';
 
-const ALL: readonly Benchmark[] = [planBenchmark, ssntpBenchmark];
+const ALL: readonly Benchmark[] = [planBenchmark, ssntpBenchmark, throughputBenchmark, apiBenchmark];
 
 /** For the process that does the work: name and scratch directory. */
 const WORKER = '--worker';
+
+/** As a shell tells of a program that Ctrl-C ended. */
+const EXIT_STOPPED = 130;
 
 const repository = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
@@ -41,7 +46,7 @@ async function main(args: readonly string[]): Promise<number> {
       continue;
     }
     const code = await runApart(benchmark);
-    if (code === 130) return code;
+    if (code === EXIT_STOPPED) return code;
     if (code !== 0) failed += 1;
   }
   return failed === 0 ? 0 : 1;
@@ -57,15 +62,20 @@ async function runApart({ name, needsKernel }: Benchmark): Promise<number> {
     const node = [process.execPath, '--expose-gc', fileURLToPath(import.meta.url), WORKER, name, scratch];
     const apart = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private'];
     // Pinned namespaces and locks live under /run: this one is nobody else's.
-    const inside = ['sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh'];
+    const inside = ['sh', '-c', 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"', 'sh'];
     const [program, ...args] = needsKernel ? [...apart, ...inside, ...node] : node;
     const child = spawn(program!, args, { stdio: 'inherit' });
-    // Ctrl-C reaches the child by itself; this process waits for it, to clean up.
-    const ignore = (): void => {};
-    process.on('SIGINT', ignore);
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    process.off('SIGINT', ignore);
-    return signal === 'SIGINT' ? 130 : (code ?? 1);
+    // Ctrl-C reaches the child by itself; this process waits for it, to clean up. To be ended otherwise is handed on.
+    let stopped = false;
+    const onInterrupt = (): void => void (stopped = true);
+    const onTerminate = (): void => {
+      stopped = true;
+      child.kill('SIGTERM');
+    };
+    process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
+    const [code] = (await once(child, 'exit')) as [number | null];
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
+    return stopped ? EXIT_STOPPED : (code ?? 1);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -81,7 +91,7 @@ async function runHere(name: string | undefined, scratch: string | undefined): P
     return 0;
   } catch (error) {
     console.error(controller.signal.aborted ? 'stopped' : error);
-    return controller.signal.aborted ? 130 : 1;
+    return controller.signal.aborted ? EXIT_STOPPED : 1;
   }
 }
 
