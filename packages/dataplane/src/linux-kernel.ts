@@ -5,7 +5,7 @@ import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
 import { Conntrack } from '@weft/netlink/conntrack';
 import { fdbAppend, fdbDelete, fdbReplace } from '@weft/netlink/fdb';
-import { linkGet, linkList, linkSet } from '@weft/netlink/link';
+import { linkGet, linkSet } from '@weft/netlink/link';
 import { neighDelete, neighReplace } from '@weft/netlink/neigh';
 import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
@@ -17,8 +17,8 @@ import type { Kernel, NftChange, Observed } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { putLink } from './linux-links.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
-import { observeNamespaces } from './linux-observe.ts';
-import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
+import { interpret, readNamespace } from './linux-observe.ts';
+import { linkTrash, trashDelete } from './linux-trash.ts';
 import type { Place } from './names.ts';
 import { nftTransaction } from './nft-text.ts';
 
@@ -40,15 +40,10 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   observe(): readonly Observed[] {
-    const places = this.#namespaces.all();
     this.#namespaces.forgetIndexes();
-    const links = new Map([...places].map(([place, { rtnl }]) => [place, linkList(rtnl)]));
-    // Before anything else: a tunnel on its way out still holds its VNI, a pair its inner name.
-    const trashed = [...links].flatMap(([place, list]) => (list.some(isTrash) ? [place] : []));
-    for (const place of trashed) trashDelete(this.#namespaces.open(place).rtnl);
-    if (trashed.length > 0) for (const [place, { rtnl }] of places) links.set(place, linkList(rtnl));
+    const found = this.#namespaces.all().map((place) => readNamespace(place, this.#namespaces.open(place)));
     this.#trash.clear();
-    return observeNamespaces({ places, links }, this.#sha256);
+    return interpret(found, this.#sha256);
   }
 
   transact(place: Place, change: NftChange): void {

@@ -14,8 +14,14 @@ export type NamespaceHandles = Readonly<{ netns: Netns; rtnl: Rtnl }>;
 type Held = NamespaceHandles & Readonly<{ indexes: Map<string, number> }>;
 
 /**
- * The namespaces that a node works in, opened when first needed and kept: `node` is the one in which this was made, the others are pinned in
- * a directory. Two file descriptors each; dispose closes them and changes nothing.
+ * So many namespaces are kept open. It must not be all of a node's: libnftables waits with select(), which ends the process when it meets
+ * a file descriptor of 1024 or more.
+ */
+const KEPT_OPEN = 32;
+
+/**
+ * The namespaces that a node works in, opened when they are needed and kept for a while: `node` is the one in which this was made, the others
+ * are pinned in a directory. What {@link open} returns is good until some dozen others were opened. Dispose closes them and changes nothing.
  */
 export class LinuxNamespaces implements Disposable {
   readonly #dir: string;
@@ -49,15 +55,15 @@ export class LinuxNamespaces implements Disposable {
     netnsDelete(this.#path(place));
   }
 
-  /** All that are there now. One that lost its pin, or has another in its place, is given up. */
-  all(): ReadonlyMap<Place, NamespaceHandles> {
+  /** All that are there now, the fabric before those that its links reach into. One that lost its pin, or has another in its place, is given up. */
+  all(): readonly Place[] {
     const pinned = this.#pinned();
     for (const [place, held] of this.#held) {
       if (place === 'node' || (pinned.includes(place) && statSync(this.#path(place)).ino === held.netns.inode)) continue;
       giveUp(held);
       this.close(place);
     }
-    return new Map((['node', ...pinned] as const).map((place) => [place, this.#open(place)]));
+    return ['node', ...pinned];
   }
 
   /** Its number, remembered until {@link forgetIndexes}. Throws `link_absent`. */
@@ -87,12 +93,19 @@ export class LinuxNamespaces implements Disposable {
   }
 
   #open(place: Place): Held {
-    return this.#held.get(place) ?? this.#hold(place, netnsOpen(this.#path(place)));
+    const held = this.#held.get(place);
+    if (held === undefined) return this.#hold(place, netnsOpen(this.#path(place)));
+    // The last of the map is the one that was used last.
+    this.#held.delete(place);
+    this.#held.set(place, held);
+    return held;
   }
 
   #hold(place: Place, netns: Netns): Held {
     const held = { netns, rtnl: Rtnl.open(netns), indexes: new Map<string, number>() };
     this.#held.set(place, held);
+    const [oldest] = this.#held.size > KEPT_OPEN ? [...this.#held.keys()].filter((other) => other !== 'node' && other !== 'fabric') : [];
+    if (oldest !== undefined) this.close(oldest);
     return held;
   }
 
@@ -107,7 +120,8 @@ export class LinuxNamespaces implements Disposable {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    return names.flatMap((name) => parsePlace(name) ?? []).filter((place) => this.isPinned(place));
+    const places = names.flatMap((name) => parsePlace(name) ?? []).filter((place) => this.isPinned(place));
+    return places.toSorted((a, b) => (a < b ? -1 : 1));
   }
 }
 

@@ -2,18 +2,22 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { BROADCAST_MAC } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrList } from '@weft/netlink/addr';
+import type { Addr } from '@weft/netlink/addr';
 import { fdbList } from '@weft/netlink/fdb';
 import type { FdbEntry } from '@weft/netlink/fdb';
+import { linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { NEIGH_PERMANENT, neighList } from '@weft/netlink/neigh';
+import type { Neigh } from '@weft/netlink/neigh';
 import { ROUTE_PROTOCOL_WEFT, routeList } from '@weft/netlink/route';
-import type { Rtnl } from '@weft/netlink/rtnl';
+import type { Route } from '@weft/netlink/route';
 import type { Netns } from '@weft/sys/netns';
 import { NftContext, NftError } from '@weft/sys/nft';
 import type { Observed } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NftFamily } from './kernel-object.ts';
 import { objectContent, objectKey } from './kernel-object.ts';
 import type { NamespaceHandles } from './linux-namespaces.ts';
+import { isTrash, trashDelete } from './linux-trash.ts';
 import { isOurLink, WORKLOAD_LINK } from './names.ts';
 import type { Place } from './names.ts';
 import { NFT_TABLE } from './nft-text.ts';
@@ -24,26 +28,52 @@ type Sha256 = (text: string) => string;
 /** Ends a content that matches no desired one: something that the object does not show was changed by somebody. */
 const DRIFTED = ' drifted';
 
-/** Everything of ours in these namespaces and their links, in the form in which it would be desired. Throws what netlink and nft throw. */
-export function observeNamespaces(
-  from: Readonly<{ places: ReadonlyMap<Place, NamespaceHandles>; links: ReadonlyMap<Place, readonly Link[]> }>,
-  sha256: Sha256,
-): Observed[] {
-  const { places, links } = from;
+/** What the kernel says about one namespace: links, our tables, and what hangs on the links. */
+export type Found = Readonly<{
+  place: Place;
+  links: readonly Link[];
+  tables: readonly Readonly<{ family: NftFamily; listing: unknown }>[];
+  neighs: readonly Neigh[];
+  fdb: readonly FdbEntry[];
+  addrs: readonly Addr[];
+  routes: readonly Route[];
+}>;
+
+/**
+ * Reads what may be ours in a namespace. What was taken out of use there is deleted first: a tunnel on its way out still holds its VNI, a pair
+ * its inner name; so the fabric is to be read before those that its links reach into. Throws what netlink and nft throw.
+ */
+export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): Found {
+  let links = linkList(rtnl);
+  if (place !== 'node' && links.some(isTrash)) {
+    trashDelete(rtnl);
+    links = linkList(rtnl);
+  }
+  const tables = familiesOf(place).flatMap((family) => readTable(family, netns));
+  const nothing = { place, links, tables, neighs: [], fdb: [], addrs: [], routes: [] };
+  if (place === 'node') return nothing;
+  if (place === 'fabric') return { ...nothing, neighs: neighList(rtnl), fdb: fdbList(rtnl) };
+  return { ...nothing, addrs: addrList(rtnl), routes: routeList(rtnl) };
+}
+
+/** Everything of ours in what was found, in the form in which it would be desired. Pure. */
+export function interpret(found: readonly Found[], sha256: Sha256): Observed[] {
+  const links = new Map(found.map((namespace) => [namespace.place, namespace.links]));
   const observed: Observed[] = [];
   const see = (object: KernelObject, asDesired = true): void => {
     observed.push({ key: objectKey(object), content: objectContent(object, sha256) + (asDesired ? '' : DRIFTED), object });
   };
-  for (const [place, handles] of places) {
-    for (const family of familiesOf(place)) observed.push(...observeTable(place, family, handles.netns, sha256));
+  const ends = endsByPair(found);
+  for (const namespace of found) {
+    const { place } = namespace;
+    for (const { family, listing } of namespace.tables) observed.push(...parseNftTable(place, family, listing, sha256));
     if (place === 'node') continue;
     // What a namespace's sysctls are is checked whenever it is put; that it is there is enough here.
     see({ kind: 'netns', place, loopback: false, sysctls: {} }, false);
-    const here = links.get(place) ?? [];
-    for (const link of here) observeLink(place, link, links, see);
-    const names = new Map(here.map((link) => [link.index, link.name]));
-    if (place === 'fabric') observeEntries(handles.rtnl, names, see);
-    else observeAddresses(place, handles.rtnl, names, see);
+    for (const link of namespace.links) observeLink(place, link, { links, ends }, see);
+    const names = new Map(namespace.links.map((link) => [link.index, link.name]));
+    observeEntries(namespace, names, see);
+    observeAddresses(namespace, names, see);
   }
   return observed;
 }
@@ -54,20 +84,38 @@ function familiesOf(place: Place): readonly NftFamily[] {
   return place.startsWith('gw-') ? ['ip'] : [];
 }
 
-function observeTable(place: Place, family: NftFamily, netns: Netns, sha256: Sha256): Observed[] {
+/** None if we have no table there. */
+function readTable(family: NftFamily, netns: Netns): { family: NftFamily; listing: unknown }[] {
   using nft = NftContext.open(netns);
   try {
-    return parseNftTable(place, family, nft.json(`list table ${family} ${NFT_TABLE}`), sha256);
+    return [{ family, listing: nft.json(`list table ${family} ${NFT_TABLE}`) }];
   } catch (error) {
     if (error instanceof NftError && /No such file or directory/.test(error.message + JSON.stringify(error.details))) return [];
     throw error;
   }
 }
 
+type End = Readonly<{ place: Place; name: string }>;
+
+/**
+ * The ends of pairs outside the fabric, by both interface numbers: those of different namespaces repeat, so both sides must agree.
+ */
+function endsByPair(found: readonly Found[]): ReadonlyMap<string, End> {
+  return new Map(
+    found
+      .filter(({ place }) => place !== 'node' && place !== 'fabric')
+      .flatMap(({ place, links }) =>
+        links.flatMap((link): [string, End][] =>
+          link.kind === 'veth' ? [[`${link.parent} ${link.index}`, { place, name: link.name }]] : [],
+        ),
+      ),
+  );
+}
+
 function observeLink(
   place: Place,
   link: Link,
-  all: ReadonlyMap<Place, readonly Link[]>,
+  all: Readonly<{ links: ReadonlyMap<Place, readonly Link[]>; ends: ReadonlyMap<string, End> }>,
   see: (object: LinkObject, asDesired: boolean) => void,
 ): void {
   const isEnd = (place.startsWith('wl-') && link.name === WORKLOAD_LINK) || (place.startsWith('gw-') && link.name.startsWith('seg'));
@@ -78,7 +126,8 @@ function observeLink(
     see({ ...base, type: 'end', mac, mtu }, link.up);
     return;
   }
-  const nameIn = (where: Place, index: number | undefined): string => all.get(where)?.find((other) => other.index === index)?.name ?? '';
+  const nameIn = (where: Place, index: number | undefined): string =>
+    all.links.get(where)?.find((other) => other.index === index)?.name ?? '';
   const port = link.bridgePort;
   const flags = { neighSuppress: port?.neighSuppress ?? false, bcastFlood: port?.bcastFlood ?? false, hairpin: port?.hairpin ?? false };
   const portFits = link.up && port?.learning === false && !port.flood && !port.mcastFlood;
@@ -101,7 +150,18 @@ function observeLink(
       break;
     }
     case 'veth':
-      see({ ...base, type: 'veth', alias, mtu, master: nameIn(place, link.master), end: endOf(link, all), flags }, portFits);
+      see(
+        {
+          ...base,
+          type: 'veth',
+          alias,
+          mtu,
+          master: nameIn(place, link.master),
+          end: all.ends.get(`${link.index} ${link.parent}`) ?? NO_END,
+          flags,
+        },
+        portFits,
+      );
       break;
     case 'macvlan':
       see({ ...base, type: 'macvlan', alias, mac, parent: nameIn('node', link.parent) }, link.up);
@@ -113,18 +173,14 @@ function observeLink(
   }
 }
 
-/** The other end of a fabric's veth: the one whose pair is this link. Interface numbers repeat between namespaces, so both sides must agree. */
-function endOf(link: Link, all: ReadonlyMap<Place, readonly Link[]>): Readonly<{ place: Place; name: string }> {
-  for (const [place, links] of all) {
-    if (place === 'node' || place === 'fabric') continue;
-    const end = links.find((other) => other.kind === 'veth' && other.parent === link.index && other.index === link.parent);
-    if (end !== undefined) return { place, name: end.name };
-  }
-  return { place: 'node', name: '' };
-}
+const NO_END: End = { place: 'node', name: '' };
 
-function observeEntries(rtnl: Rtnl, names: ReadonlyMap<number, string>, see: (object: KernelObject, asDesired?: boolean) => void): void {
-  for (const neigh of neighList(rtnl)) {
+function observeEntries(
+  { neighs, fdb }: Found,
+  names: ReadonlyMap<number, string>,
+  see: (object: KernelObject, asDesired?: boolean) => void,
+): void {
+  for (const neigh of neighs) {
     const link = names.get(neigh.index);
     if (link === undefined || !link.startsWith('wb') || neigh.mac === undefined) continue;
     if ((neigh.state & NEIGH_PERMANENT) !== 0) see({ kind: 'neigh', place: 'fabric', link, address: neigh.address, mac: neigh.mac });
@@ -132,7 +188,7 @@ function observeEntries(rtnl: Rtnl, names: ReadonlyMap<number, string>, see: (ob
   // A remote address has two entries: the tunnel's own (`self`, with the VTEP) and the bridge's (on the tunnel port).
   const onBridge = new Set<string>();
   const remotes: { link: string; mac: Mac; vtep: Ipv4 }[] = [];
-  for (const entry of fdbList(rtnl)) {
+  for (const entry of fdb) {
     const link = names.get(entry.index);
     if (link === undefined || !isOurLink(link) || entry.state === 'dynamic') continue;
     if (link.startsWith('wx')) collectTunnelEntry(link, entry, onBridge, remotes, see);
@@ -159,12 +215,12 @@ function collectTunnelEntry(
   } else if (!entry.self && entry.state === 'static') onBridge.add(`${link} ${entry.mac}`);
 }
 
-function observeAddresses(place: Place, rtnl: Rtnl, names: ReadonlyMap<number, string>, see: (object: KernelObject) => void): void {
-  for (const { index, address, prefix } of addrList(rtnl)) {
+function observeAddresses({ place, addrs, routes }: Found, names: ReadonlyMap<number, string>, see: (object: KernelObject) => void): void {
+  for (const { index, address, prefix } of addrs) {
     const link = names.get(index);
     if (link !== undefined && link !== 'lo') see({ kind: 'address', place, link, address, prefixLength: prefix });
   }
-  for (const route of routeList(rtnl)) {
+  for (const route of routes) {
     const link = route.oif === undefined ? undefined : names.get(route.oif);
     if (route.destination !== undefined || route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined || route.gateway === undefined)
       continue;
