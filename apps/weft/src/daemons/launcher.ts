@@ -56,10 +56,10 @@ export const LAUNCHER: Daemon<LauncherConfig> = {
     return { ...config, path };
   },
   run: async (config, { lifecycle, log }) => {
-    const credentials = readCredentials(config, roleMask(config.roles));
     const environment = workloadEnvironment(process.env);
     await warmThreadPool();
-    requireFit(config, environment['PATH'] ?? '');
+    requireFit(config, { path: environment['PATH'] ?? '', euid: process.geteuid?.() });
+    const credentials = readCredentials(config, roleMask(config.roles));
     const clientOptions = { uuid: credentials.uuid, role: roleMask(config.roles) };
     const connect = waysTo(parseServers(config.path, config.servers), credentials);
     let opened: ReturnType<typeof openDataplane> | undefined;
@@ -104,13 +104,16 @@ function workloadEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, st
 }
 
 /** Throws, with what to do about it, if this machine lacks something: the rights, the kernel's parts, dnsmasq. */
-function requireFit(config: LauncherConfig, path: string): void {
-  if (process.geteuid?.() !== 0) {
+export function requireFit(
+  config: Pick<LauncherConfig, 'roles' | 'uplink'>,
+  machine: Readonly<{ path: string; euid: number | undefined }>,
+): void {
+  if (machine.euid !== 0) {
     throw new NodeUnfit('the launcher does not run as root, but it programs network namespaces, tunnels and filters', 'Start it as root.');
   }
   const network = config.roles.includes('network');
   requireKernel(linuxFeatures({ uplink: network && config.uplink !== undefined }));
-  if (network) requireDnsmasq(dnsmasqPath(path));
+  if (network) requireDnsmasq(dnsmasqPath(machine.path));
 }
 
 function openDataplane(config: LauncherConfig, configuration: Configure, log: Logger): ReturnType<typeof openLinuxDataplane> {
