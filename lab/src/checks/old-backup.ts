@@ -34,13 +34,18 @@ export const OLD_BACKUP: LabCheck = {
         { tenant: { ...scenario.red, workloads: new Map([...scenario.red.workloads, [late.name, late]]) }, from: 'late', to: 'charlie' },
       ];
       let held: readonly NodeView[] = [];
-      const detail = await undisturbed(context, flows, async () => {
+      const disturb = async (): Promise<void> => {
         await startOnCopy(context, backup);
         held = await nodesHolding(context);
         expect(netnsIsPinned(pin), 'the workload that the old store does not know to be left alone', 'its namespace is gone');
-      });
-      for (const node of held) await lab.client().nodes.accept(node.id);
-      await nodesInSync(lab);
+      };
+      let detail: string;
+      try {
+        detail = await undisturbed(context, flows, disturb);
+      } finally {
+        // Also after a failure: a cluster whose nodes hold on to another state is of no use to the checks that follow.
+        await acceptAll(context);
+      }
       await waitFor(
         {
           expected: 'the accepted state to remove the late workload',
@@ -81,6 +86,12 @@ async function startOnCopy(context: CheckContext, backup: string): Promise<void>
   await cp(backup, state, { recursive: true });
   server.start();
   await lab.serverReady();
+}
+
+/** What `weft node accept --all` does. */
+async function acceptAll({ lab }: CheckContext): Promise<void> {
+  for (const node of await lab.client().nodes.list()) if (node.held !== null) await lab.client().nodes.accept(node.id);
+  await nodesInSync(lab);
 }
 
 /** Every launcher's node is ahead of the old store, so every one must hold. */
