@@ -2,6 +2,7 @@ import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
+import { AppliedState } from './applied-state.ts';
 import { DesiredState } from './desired-state.ts';
 import type { Desired } from './desired-state.ts';
 import { Execution, LastMacs } from './execution.ts';
@@ -46,7 +47,7 @@ export class Dataplane {
   readonly #sha256: (text: string) => string;
   readonly #runDir: string;
   readonly #desired: DesiredState;
-  readonly #applied = new Map<string, Observed>();
+  readonly #applied = new AppliedState();
   readonly #numbers = new Numbering();
   readonly #revocations: Revocations;
   /** Noted in the kernel, to be carried out. */
@@ -92,8 +93,7 @@ export class Dataplane {
     else this.#numbers.learn(observed.map(({ object }) => object));
     this.#everObserved = true;
     this.#justObserved = true;
-    this.#applied.clear();
-    for (const item of observed) this.#applied.set(item.key, item);
+    this.#applied.replace(observed);
     for (const { key, object } of observed) {
       const revoked = parseRevoking(object);
       if (revoked !== undefined) this.#revoking.set(key, revoked);
@@ -118,10 +118,10 @@ export class Dataplane {
     const revoked = this.#revocations.between(plan, refs);
     const known = new Set([NODE, ...refs.map(planRefText).filter((owner) => this.#revocations.known(owner) !== undefined)]);
     const dropped = this.#relayout(plan, refs, execution);
-    const touched = new Map(this.#touched(refs, changed).map((desired) => [desired.key, desired]));
-    const differing = (): Desired[] => [...touched.values()].filter(({ key, content }) => this.#applied.get(key)?.content !== content);
-    for (const desired of execution.putNamespaces(differing())) touched.set(desired.key, desired);
-    const work: Work = { put: differing().filter(({ object }) => object.kind !== 'netns'), remove: this.#unwanted(changed, dropped) };
+    const differing = this.#differing(this.#touched(refs, changed));
+    const put = new Map(differing.filter(({ object }) => object.kind !== 'netns').map((desired) => [desired.key, desired]));
+    for (const desired of this.#differing(execution.putNamespaces(differing))) put.set(desired.key, desired);
+    const work: Work = { put: [...put.values()], remove: this.#unwanted(changed, dropped) };
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
     this.#revoke([...revoked, ...this.#unknownRevocations(plan, work, known, dropped)], work, execution);
@@ -174,21 +174,27 @@ export class Dataplane {
   }
 
   /** After a look at the kernel everything that is found wanting is put right, whoever was asked for. */
-  #touched(refs: readonly PlanRef[], changed: Iterable<PlanRef> | 'all'): Desired[] {
+  #touched(refs: readonly PlanRef[], changed: Iterable<PlanRef> | 'all'): Iterable<Desired> {
     const all = changed === 'all' || this.#justObserved;
     this.#justObserved = false;
-    if (all) return [...this.#desired.all()];
+    if (all) return this.#desired.all();
     return [NODE, ...refs.map(planRefText)].flatMap((owner) => this.#desired.of(owner));
+  }
+
+  #differing(desired: Iterable<Desired>): Desired[] {
+    const differing: Desired[] = [];
+    for (const one of desired) if (this.#applied.get(one.key)?.content !== one.content) differing.push(one);
+    return differing;
   }
 
   #unwanted(changed: Iterable<PlanRef> | 'all', dropped: readonly Desired[]): Observed[] {
     const mine = new Set(dropped.map(({ key }) => key));
-    const candidates = changed === 'all' ? this.#applied.keys() : new Set([...mine, ...this.#unremoved]);
+    const pending = new Set([...mine, ...this.#unremoved]);
+    const candidates = changed === 'all' ? this.#applied.all() : [...pending].flatMap((key) => this.#applied.get(key) ?? []);
     const unwanted: Observed[] = [];
-    for (const key of candidates) {
-      const item = this.#applied.get(key);
-      if (item === undefined || this.#desired.get(key) !== undefined || parseRevoking(item.object) !== undefined) continue;
-      if (mine.has(key) || this.#unremoved.has(key) || !isForeign(item.object)) unwanted.push(item);
+    for (const item of candidates) {
+      if (this.#desired.get(item.key) !== undefined || parseRevoking(item.object) !== undefined) continue;
+      if (pending.has(item.key) || !isForeign(item.object)) unwanted.push(item);
     }
     return unwanted;
   }
@@ -214,7 +220,7 @@ export class Dataplane {
       this.#revoking.delete(key);
       return this.#applied.get(key) ?? [];
     });
-    execution.run({ remove: done, put: [] });
+    if (done.length > 0) execution.run({ remove: done, put: [] });
   }
 
   /** A process that was just started does not know what stood behind the rules that it finds and changes. */
@@ -231,7 +237,7 @@ export class Dataplane {
     return this.#revocations.byUnknown(
       plan,
       old,
-      [...this.#applied.values()].map(({ object }) => object),
+      [...this.#applied.all()].map(({ object }) => object),
     );
   }
 
@@ -248,7 +254,7 @@ export class Dataplane {
 
   #reportDrift(observed: readonly Observed[]): void {
     const now = new Map(observed.map((item) => [item.key, item.content]));
-    const drifted = [...this.#applied.values()]
+    const drifted = [...this.#applied.all()]
       .filter((item) => now.get(item.key) !== item.content && item.object.kind !== 'netns' && !isForeign(item.object))
       .map((item) => item.key);
     if (drifted.length > 0)

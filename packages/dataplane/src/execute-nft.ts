@@ -88,8 +88,8 @@ class Transaction {
       put: put.map(({ object }) => object as NftObject),
     });
     for (const { key } of remove) applied.delete(key);
-    if (replaced.size > 0) for (const [key, { object }] of applied) if (replaced.has(tableOf(object))) applied.delete(key);
-    for (const { key, object, content } of put) applied.set(key, { key, object, content });
+    if (replaced.size > 0) for (const { key, object } of applied.in(this.#place)) if (replaced.has(tableOf(object))) applied.delete(key);
+    for (const { key, object, content } of put) applied.set({ key, object, content });
   }
 
   /** A table that is replaced loses its dynamic objects: all that are desired go into the same transaction, and none need be removed. */

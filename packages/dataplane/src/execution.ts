@@ -1,5 +1,7 @@
 import { errorInfo, WeftError } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
+import { linkUnder } from './applied-state.ts';
+import type { AppliedState } from './applied-state.ts';
 import type { DataplaneLog } from './dataplane.ts';
 import type { Desired, DesiredState } from './desired-state.ts';
 import { executeNft } from './execute-nft.ts';
@@ -24,7 +26,7 @@ export type Work = Readonly<{ remove: readonly Observed[]; put: readonly Desired
 export type ExecutionDeps = Readonly<{
   kernel: Kernel;
   desired: DesiredState;
-  applied: Map<string, Observed>;
+  applied: AppliedState;
   lastMacs: LastMacs;
   log: DataplaneLog;
 }>;
@@ -66,8 +68,8 @@ export class Execution {
     for (const desired of put) {
       if (desired.object.kind === 'netns' && this.#put(desired)) vanished.add(desired.object.place);
     }
-    for (const [key, { object }] of this.deps.applied) {
-      if (object.kind !== 'netns' && vanished.has(object.place)) this.deps.applied.delete(key);
+    for (const place of vanished) {
+      for (const { key, object } of this.deps.applied.in(place)) if (object.kind !== 'netns') this.deps.applied.delete(key);
     }
     return vanished.size === 0 ? [] : [...this.deps.desired.all()].filter(({ object }) => vanished.has(object.place));
   }
@@ -104,15 +106,15 @@ export class Execution {
     let anew = false;
     const done = this.attempt(owner, () => {
       // A MAC behind a port that could not be moved to its bridge would be taken from somebody in the old one.
-      if (hangsOn(object, this.#failedLinks)) throw new LinkFailed(desired.key);
+      if (this.#failedLinks.has(linkUnder(object) ?? '')) throw new LinkFailed(desired.key);
       // Whatever comes of it, it is no longer what it was.
       applied.delete(desired.key);
       anew = kernel.put(object);
       if (object.kind === 'neigh') this.#announceChange(object, old?.object);
       if (object.kind === 'address' && object.link.startsWith('wu')) this.#announceUplink(object);
-      applied.set(desired.key, { key: desired.key, content: desired.content, object });
+      applied.set({ key: desired.key, content: desired.content, object });
     });
-    if (!done) for (const end of endsOf(object)) this.#failedLinks.add(end);
+    if (!done) for (const end of endsOf(object)) this.#failedLinks.add(end.join(' '));
     return anew && old !== undefined;
   }
 
@@ -124,23 +126,25 @@ export class Execution {
       applied.delete(item.key);
       if (object.kind === 'neigh') lastMacs.note(object);
       if (object.kind !== 'netns') return;
-      for (const [key, other] of applied) if (other.object.place === object.place) applied.delete(key);
+      for (const { key } of applied.in(object.place)) applied.delete(key);
     });
     if (!gone) this.unremoved.add(item.key);
   }
 
   /** With a link everything on it is gone, whoever wants it. */
   #forgetOrphans(removed: readonly Observed[]): void {
-    const ends = new Set(removed.flatMap(({ key, object }) => (this.deps.applied.has(key) ? [] : endsOf(object))));
-    if (ends.size === 0) return;
-    for (const [key, { object }] of this.deps.applied) if (hangsOn(object, ends)) this.deps.applied.delete(key);
+    const { applied } = this.deps;
+    for (const { key, object } of removed) {
+      if (applied.has(key)) continue;
+      for (const [place, name] of endsOf(object)) for (const orphan of applied.on(place, name)) applied.delete(orphan.key);
+    }
   }
 
   /** Everything desired that hung on a link which had to be made anew. */
   #dependentsOf(made: KernelObject): Desired[] {
-    const ends = new Set(endsOf(made));
+    const ends = new Set(endsOf(made).map((end) => end.join(' ')));
     const isPort = (object: KernelObject): boolean => made.kind === 'link' && 'master' in object && object.master === made.name;
-    return [...this.deps.desired.all()].filter(({ object }) => hangsOn(object, ends) || isPort(object));
+    return [...this.deps.desired.all()].filter(({ object }) => ends.has(linkUnder(object) ?? '') || isPort(object));
   }
 
   /** Neighbours elsewhere keep an address's old MAC in their caches, and nothing crosses the tunnel to tell them: each node tells its own. */
@@ -162,16 +166,11 @@ function whenToRemove(object: KernelObject): 'before' | 'after' | 'last' {
   return object.kind === 'netns' ? 'last' : 'before';
 }
 
-/** `place name` of a link, and of the other end that goes with it. */
-function endsOf(object: KernelObject): string[] {
+/** Namespace and name of a link, and of the other end that goes with it. */
+function endsOf(object: KernelObject): [Place, string][] {
   if (object.kind !== 'link') return [];
-  const own = `${object.place} ${object.name}`;
-  return object.type === 'veth' ? [own, `${object.end.place} ${object.end.name}`] : [own];
-}
-
-function hangsOn(object: KernelObject, ends: ReadonlySet<string>): boolean {
-  if ('link' in object) return ends.has(`${object.place} ${object.link}`);
-  return object.kind === 'link' && object.type === 'end' && ends.has(`${object.place} ${object.name}`);
+  const own: [Place, string] = [object.place, object.name];
+  return object.type === 'veth' ? [own, [object.end.place, object.end.name]] : [own];
 }
 
 /** MACs of addresses that went away a while ago, per bridge, so that the next holder is announced. The oldest are forgotten. */

@@ -107,7 +107,10 @@ export function objectKey(object: KernelObject): string {
   }
 }
 
-/** What is compared: equal content, equal text. For tables and chains the content is a digest, which is also what the kernel can show. */
+/**
+ * What is compared of two objects with one key: equal content, equal text. It is written for a node's every object at every full look, so it
+ * is no more than what the key does not say. For tables and chains it is a digest, which is also what the kernel can show.
+ */
 export type ObjectContent = string;
 
 export function objectContent(object: KernelObject, sha256: (text: string) => string): ObjectContent {
@@ -120,16 +123,40 @@ export function objectContent(object: KernelObject, sha256: (text: string) => st
     case 'chain':
       return chainContent(chainDigest(object.rules, sha256), object.rules.length);
     case 'netns':
+      return `${object.loopback} ${canonicalJson(object.sysctls)}`;
     case 'set':
+      return object.type;
     case 'element':
+      return object.value ?? '';
     case 'link':
+      return linkContent(object);
     case 'address':
+      return '';
     case 'route':
+      return `${object.link} ${object.gateway}`;
     case 'neigh':
+      return object.mac;
     case 'fdb':
-      return canonicalJson(object);
+      return object.role === 'local' ? object.role : `${object.role} ${object.vtep}`;
   }
 }
+
+function linkContent(object: LinkObject): ObjectContent {
+  switch (object.type) {
+    case 'bridge':
+      return `bridge ${object.mac} ${object.mtu} ${object.alias}`;
+    case 'vxlan':
+      return `vxlan ${object.vni} ${object.local} ${object.port} ${object.mtu} ${object.master} ${flagsText(object.flags)} ${object.alias}`;
+    case 'veth':
+      return `veth ${object.end.place} ${object.end.name} ${object.mtu} ${object.master} ${flagsText(object.flags)} ${object.alias}`;
+    case 'end':
+      return `end ${object.mac} ${object.mtu}`;
+    case 'macvlan':
+      return `macvlan ${object.mac} ${object.parent} ${object.alias}`;
+  }
+}
+
+const flagsText = ({ neighSuppress, bcastFlood, hairpin }: BridgePortFlags): string => `${neighSuppress} ${bcastFlood} ${hairpin}`;
 
 /** Digests are 16 hex digits: against accident, not against an attacker who is root on the node. */
 export function tableDigest(object: TableObject, sha256: (text: string) => string): string {
@@ -137,7 +164,7 @@ export function tableDigest(object: TableObject, sha256: (text: string) => strin
 }
 
 export function chainDigest(rules: readonly string[], sha256: (text: string) => string): string {
-  return sha256(canonicalJson(rules)).slice(0, 16);
+  return sha256(rules.join('\n')).slice(0, 16);
 }
 
 export function tableContent(digest: string, ruleCounts: readonly (readonly [string, number])[]): ObjectContent {
