@@ -9,6 +9,7 @@ import { ALL_CHECKS } from './checks/all.ts';
 import { Lab } from './cluster.ts';
 import { labPaths } from './lab-paths.ts';
 import { nodesInSync } from './nodes.ts';
+import type { Output } from './report.ts';
 import { LAB_API_PORT } from './run-lab.ts';
 import { sabotageRound, verdictTable } from './sabotage.ts';
 import type { Verdict } from './sabotage.ts';
@@ -18,8 +19,13 @@ import { weave } from './scenario.ts';
 import { snapshotLab } from './snapshot.ts';
 import { labTopology } from './topology.ts';
 
-async function main(wanted: readonly string[], signal: AbortSignal): Promise<number> {
-  const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+/** Returns the exit code: 2 for a check that has no sabotage, 3 without root. */
+export async function sabotage(
+  wanted: readonly string[],
+  deps: Readonly<{ signal: AbortSignal; out: Output; err: Output }>,
+): Promise<number> {
+  const { signal, out, err } = deps;
+  const progress = (text: string): void => err.write(`${text}\n`);
   const unknown = wanted.filter((id) => SABOTAGES.every((sabotage) => sabotage.check !== id));
   if (unknown.length > 0) {
     progress(`no sabotage for ${unknown.join(', ')}; there are: ${SABOTAGES.map((sabotage) => sabotage.check).join(', ')}`);
@@ -39,7 +45,7 @@ async function main(wanted: readonly string[], signal: AbortSignal): Promise<num
     progress(`${sabotage.check}: ${sabotage.what}`);
     verdicts.push(await sabotageRound(sabotage, { lab, scenario, saboteur: () => new Saboteur(), progress }));
   }
-  process.stdout.write(verdictTable(verdicts));
+  out.write(verdictTable(verdicts));
   return verdicts.every((verdict) => verdict.ok) ? 0 : 1;
 }
 
@@ -53,6 +59,8 @@ async function untouched(lab: Lab, scenario: Awaited<ReturnType<typeof weave>>):
   return { sabotage: { check: '(none)', what: 'nothing is broken' }, red: red.map((result) => result.check), ok: red.length === 0, why };
 }
 
-const controller = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort(new Error(`interrupted by ${name}`)));
-process.exitCode = await main(process.argv.slice(2), controller.signal);
+if (import.meta.main) {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => controller.abort(new Error(`interrupted by ${name}`)));
+  process.exitCode = await sabotage(process.argv.slice(2), { signal: controller.signal, out: process.stdout, err: process.stderr });
+}

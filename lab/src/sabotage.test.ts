@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ALL_CHECKS } from './checks/all.ts';
 import { checksBeside, dependents, judge, verdictTable } from './sabotage.ts';
+import { sabotage as runSabotage } from './sabotage-main.ts';
 import { SABOTAGES } from './sabotages.ts';
 
 const CHECKS = [
@@ -55,4 +56,12 @@ void test('checks that disturb run only for their own sabotage', () => {
 void test('the table has a line per sabotage', () => {
   const table = verdictTable([judge(CHECKS, sabotage, results('b')), judge(CHECKS, { check: 'd', what: 'x' }, results())]);
   assert.equal(table, '✔  b  something  red: b\n✘  d  x          d did not notice\n');
+});
+
+void test('a check that has no sabotage is named before anything is built', async () => {
+  let words = '';
+  const sink = { write: (text: string) => void (words += text) };
+  const code = await runSabotage(['ping-mesh', 'ping-mush'], { signal: new AbortController().signal, out: sink, err: sink });
+  assert.equal(code, 2);
+  assert.match(words, /no sabotage for ping-mush; there are: .*ping-mesh/);
 });
