@@ -106,13 +106,13 @@ export class FabricWatch implements Disposable {
 export async function untilFabrics(
   watches: readonly FabricWatch[],
   options: Readonly<{ expected: string; withinMs: number; signal: AbortSignal }>,
-  condition: () => boolean,
+  condition: (now: number) => boolean,
 ): Promise<number> {
   const deadline = performance.now() + options.withinMs;
   for (;;) {
     for (const watch of watches) watch.read();
     const now = performance.now();
-    if (condition()) return now;
+    if (condition(now)) return now;
     if (now > deadline) throw new Error(`${options.expected}: not within ${options.withinMs} ms`);
     await delay(RESOLUTION_MS, undefined, { signal: options.signal });
   }
