@@ -86,14 +86,14 @@ export class Execution {
     for (const item of last) this.#remove(item);
   }
 
+  /** Bridges, then links, then what hangs on them: one namespace after the other, since changing between them costs more than most objects. */
   #putAll(put: readonly Desired[]): void {
-    const ranks: Map<string, Desired>[] = Array.from({ length: 7 }, () => new Map());
-    for (const desired of put) ranks[objectRank(desired.object)]?.set(desired.key, desired);
-    for (const rank of ranks) {
-      for (const desired of rank.values()) {
-        if (!this.#put(desired)) continue;
-        for (const dependent of this.#dependentsOf(desired.object)) ranks[objectRank(dependent.object)]?.set(dependent.key, dependent);
-      }
+    const stages = [new Map<string, Desired>(), new Map<string, Desired>(), new Map<string, Desired>()] as const;
+    const add = (desired: Desired): void => void stages[stageOf(desired.object)].set(desired.key, desired);
+    for (const desired of put) add(desired);
+    for (const stage of stages) {
+      const sorted = stage === stages[2] ? [...stage.values()].toSorted((a, b) => byPlace(a.object, b.object)) : stage.values();
+      for (const desired of sorted) if (this.#put(desired)) for (const dependent of this.#dependentsOf(desired.object)) add(dependent);
     }
   }
 
@@ -158,6 +158,16 @@ export class Execution {
     const link = desired.get(objectKey({ kind: 'link', place: object.place, name: object.link } as LinkObject))?.object;
     if (link?.kind === 'link' && link.type === 'macvlan') kernel.announce(object.place, object.link, object.address, link.mac);
   }
+}
+
+function stageOf(object: KernelObject): 0 | 1 | 2 {
+  if (object.kind !== 'link' || object.type === 'end') return 2;
+  return object.type === 'bridge' ? 0 : 1;
+}
+
+function byPlace(a: KernelObject, b: KernelObject): number {
+  if (a.place !== b.place) return a.place < b.place ? -1 : 1;
+  return objectRank(a) - objectRank(b);
 }
 
 function whenToRemove(object: KernelObject): 'before' | 'after' | 'last' {

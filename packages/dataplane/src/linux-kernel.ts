@@ -33,6 +33,8 @@ export class LinuxKernel implements Kernel, Disposable {
   readonly #namespaces: LinuxNamespaces;
   /** Namespaces with links that were taken out of use. */
   readonly #trash = new Set<Place>();
+  /** Namespaces that this process has set up, by their identity. */
+  readonly #setUp = new Map<Place, number>();
 
   constructor(options: Readonly<{ runDir: string }>, deps: Readonly<{ sha256: (text: string) => string }>) {
     this.#sha256 = deps.sha256;
@@ -76,6 +78,7 @@ export class LinuxKernel implements Kernel, Disposable {
   remove(object: Exclude<KernelObject, NftObject>): void {
     if (object.kind === 'netns') {
       this.#trash.delete(object.place);
+      this.#setUp.delete(object.place);
       this.#namespaces.delete(object.place);
       return;
     }
@@ -87,7 +90,7 @@ export class LinuxKernel implements Kernel, Disposable {
     absentIsFine(() => {
       switch (object.kind) {
         case 'link':
-          this.#namespaces.forgetIndexes(object.place);
+          this.#namespaces.forgetIndex(object.place, object.name);
           if (linkTrash(rtnl, link)) this.#trash.add(object.place);
           break;
         case 'address':
@@ -130,24 +133,27 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   #putLink(object: LinkObject): boolean {
-    let anew;
     try {
-      anew = putLink(this.#namespaces, object);
+      return putLink(this.#namespaces, object);
     } catch (error) {
       // A tunnel that was taken out of use holds its VNI until it is deleted.
       if (!isPresent(error) || this.#trash.size === 0) throw error;
       this.settle();
-      anew = putLink(this.#namespaces, object);
+      return putLink(this.#namespaces, object);
     }
-    if (anew) this.#namespaces.forgetIndexes(object.place);
-    return anew;
   }
 
   #putNetns(object: NetnsObject): boolean {
-    const anew = this.#namespaces.ensure(object.place);
-    const { netns, rtnl } = this.#namespaces.open(object.place);
-    for (const [key, value] of Object.entries(object.sysctls)) if (sysctlRead(netns, key).trim() !== value) sysctlWrite(netns, key, value);
-    if (object.loopback) linkSet(rtnl, requireLink(rtnl, object.place, 'lo').index, { up: true });
+    const { place } = object;
+    const anew = this.#namespaces.ensure(place);
+    const { netns, rtnl } = this.#namespaces.open(place);
+    // What a workload makes of its own namespace is its own business: it is set up once.
+    if (!anew && place.startsWith('wl-') && this.#setUp.get(place) === netns.inode) return false;
+    for (const [key, value] of Object.entries(object.sysctls)) {
+      if (anew || sysctlRead(netns, key).trim() !== value) sysctlWrite(netns, key, value);
+    }
+    if (object.loopback) linkSet(rtnl, requireLink(rtnl, place, 'lo').index, { up: true });
+    this.#setUp.set(place, netns.inode);
     return anew;
   }
 }

@@ -29,7 +29,7 @@ export function putLink(namespaces: LinuxNamespaces, object: LinkObject): boolea
   const needs = needsOf(namespaces, object);
   if (link !== undefined) {
     linkDelete(rtnl, link.index);
-    namespaces.forgetIndexes(object.place);
+    namespaces.forgetIndex(object.place, object.name);
   }
   makeLink(namespaces, object, needs);
   return true;

@@ -3,7 +3,7 @@ import { WeftError } from '@weft/core/weft-error';
 import { linkDelete, linkGet, linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
-import { netnsDelete, netnsEnsure, netnsIsPinned, netnsOpen, netnsSelf } from '@weft/sys/netns';
+import { netnsCreate, netnsDelete, netnsIsPinned, netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
 import { isOurLink, parsePlace } from './names.ts';
 import type { Place } from './names.ts';
@@ -17,11 +17,11 @@ type Held = NamespaceHandles & Readonly<{ indexes: Map<string, number> }>;
  * So many namespaces are kept open. It must not be all of a node's: libnftables waits with select(), which ends the process when it meets
  * a file descriptor of 1024 or more.
  */
-const KEPT_OPEN = 32;
+const KEPT_OPEN = 128;
 
 /**
  * The namespaces that a node works in, opened when they are needed and kept for a while: `node` is the one in which this was made, the others
- * are pinned in a directory. What {@link open} returns is good until some dozen others were opened. Dispose closes them and changes nothing.
+ * are pinned in a directory. What {@link open} returns is good until a hundred others were opened. Dispose closes them and changes nothing.
  */
 export class LinuxNamespaces implements Disposable {
   readonly #dir: string;
@@ -43,10 +43,10 @@ export class LinuxNamespaces implements Disposable {
 
   /** Makes it if it does not exist. True: it was made now. */
   ensure(place: Place): boolean {
-    const anew = !this.isPinned(place);
-    if (anew) this.close(place);
-    netnsEnsure(this.#path(place))[Symbol.dispose]();
-    return anew;
+    if (this.isPinned(place)) return false;
+    this.close(place);
+    this.#hold(place, netnsCreate(this.#path(place)));
+    return true;
   }
 
   /** Takes away its pin: it goes once no process is in it. Absent is success. */
@@ -76,9 +76,14 @@ export class LinuxNamespaces implements Disposable {
     return index;
   }
 
-  /** Links may have come and gone: of one namespace, or of all. */
-  forgetIndexes(place?: Place): void {
-    for (const [at, { indexes }] of this.#held) if (place === undefined || at === place) indexes.clear();
+  /** A link has come or gone. */
+  forgetIndex(place: Place, name: string): void {
+    this.#held.get(place)?.indexes.delete(name);
+  }
+
+  /** Any may have. */
+  forgetIndexes(): void {
+    for (const { indexes } of this.#held.values()) indexes.clear();
   }
 
   close(place: Place): void {

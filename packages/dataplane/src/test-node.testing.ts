@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { PlanRef } from '@weft/core/plan/plan';
+import { ping } from '@weft/lab/probe/ping';
 import type { Place } from '@weft/lab/probe/place';
+import { waitFor } from '@weft/lab/wait';
 import { addrReplace } from '@weft/netlink/addr';
 import { linkAdd, linkGet, linkSet } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
@@ -26,6 +28,22 @@ export const vtepOf = (n: number): Ipv4 => ipv4(`172.30.0.${n}`);
 
 /** A station with an address that no namespace of ours has: a probe acts there. */
 export type Station = Place & Readonly<{ ip: Ipv4 }>;
+
+/**
+ * Waits until echoes come back. An interface that has just come up drops what it is given for a moment, so nothing may be counted before.
+ * Throws DeadlinePassed.
+ */
+export async function reachable(
+  place: Place,
+  target: Ipv4,
+  options: Readonly<{ payloadBytes?: number; what?: string }> = {},
+): Promise<void> {
+  const { what = '', ...rest } = options;
+  await waitFor({ expected: `${place.ip} reaches ${target} ${what}`, withinMs: 5000 }, async () => {
+    const { received } = await ping(place, target, { timeoutMs: 250, ...rest });
+    return received === 1 ? { done: undefined } : { seen: 'no echo' };
+  });
+}
 
 /** Two switches in a namespace of their own: `underlay` joins the nodes, `uplink` leads outside. Everything goes when disposed. */
 export class TestUnderlay implements Disposable {
