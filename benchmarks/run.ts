@@ -70,7 +70,8 @@ async function runApart({ name, needsKernel }: Benchmark): Promise<number> {
     const onInterrupt = (): void => void (stopped = true);
     const onTerminate = (): void => {
       stopped = true;
-      child.kill('SIGTERM');
+      // unshare waits on whatever it is told, but when it is gone, so is its child, and all that was started in there.
+      child.kill(needsKernel ? 'SIGKILL' : 'SIGTERM');
     };
     process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
     const [code] = (await once(child, 'exit')) as [number | null];
