@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
 import test from 'node:test';
+import { NoLowDescriptor } from './low-descriptors.ts';
 import { netnsCreateUnpinned } from './netns.ts';
 import { NftContext, NftError, NftUnavailable, loadNftables } from './nft.ts';
 
@@ -88,4 +90,28 @@ test('a missing library says which package to install', () => {
     () => loadNftables('libnftables-that-is-missing.so.1'),
     (error) => error instanceof NftUnavailable && error.remedy?.includes('libnftables1') === true,
   );
+});
+
+test('it works however many files the process has open, and says so when no low descriptor is left', () => {
+  using netns = netnsCreateUnpinned();
+  NftContext.open(netns)[Symbol.dispose]();
+  const files: number[] = [];
+  try {
+    while ((files.at(-1) ?? 0) < 1500) files.push(openSync('/dev/null', 'r'));
+    const contexts: NftContext[] = [];
+    try {
+      for (let n = 0; n < 8; n += 1) {
+        const nft = NftContext.open(netns);
+        contexts.push(nft);
+        nft.run(`add table inet weft${n}`);
+      }
+      assert.throws(() => NftContext.open(netns), NoLowDescriptor);
+    } finally {
+      for (const nft of contexts) nft[Symbol.dispose]();
+    }
+    using again = NftContext.open(netns);
+    assert.match(again.run('list tables'), /weft3/);
+  } finally {
+    for (const fd of files) closeSync(fd);
+  }
 });

@@ -1,6 +1,7 @@
 import { closeSync, writeFileSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
 import { koffi, libc, sysCheck } from './libc.ts';
+import { LowDescriptors } from './low-descriptors.ts';
 import type { Netns } from './netns.ts';
 import { once } from './once.ts';
 
@@ -45,6 +46,9 @@ type Nftables = Readonly<{
 
 const nftables = once(() => loadNftables('libnftables.so.1'));
 
+/** libnftables waits for the kernel's answers with select(). */
+const lowDescriptors = once(() => new LowDescriptors());
+
 /** Binds libnftables. Throws NftUnavailable. */
 export function loadNftables(name: string): Nftables {
   let library;
@@ -83,10 +87,10 @@ export class NftContext implements Disposable {
     this.#context = context;
   }
 
-  /** Opens a context on `netns` (default: this thread's namespace) and keeps to it. Throws NftUnavailable, SysError. */
+  /** Opens a context on `netns` (default: this thread's namespace) and keeps to it. Throws NftUnavailable, SysError, NoLowDescriptor. */
   static open(netns?: Netns): NftContext {
     const library = nftables();
-    const create = (): Context | null => library.newContext(0);
+    const create = (): Context | null => lowDescriptors().with(() => library.newContext(0));
     const context = netns === undefined ? create() : netns.run(create);
     if (context === null) throw new WeftError('nft_error', 'making an nftables context');
     library.bufferOutput(context);
@@ -106,8 +110,11 @@ export class NftContext implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#context !== undefined) this.#nftables.free(this.#context);
+    if (this.#context === undefined) return;
+    this.#nftables.free(this.#context);
     this.#context = undefined;
+    // The number that it had is free now, and the lowest.
+    lowDescriptors().refill();
   }
 
   #run(commands: string, flags: number): string {
