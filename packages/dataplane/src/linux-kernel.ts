@@ -3,19 +3,18 @@ import { ipv4ToBytes } from '@weft/core/ipv4';
 import { macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
-import { Conntrack } from '@weft/netlink/conntrack';
 import { fdbAppend, fdbDelete, fdbReplace } from '@weft/netlink/fdb';
 import { linkGet, linkSet } from '@weft/netlink/link';
 import { neighDelete, neighReplace } from '@weft/netlink/neigh';
 import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
-import { NftContext } from '@weft/sys/nft';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Kernel, NftChange, Observed } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { putLink } from './linux-links.ts';
+import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
 import { linkTrash, trashDelete } from './linux-trash.ts';
@@ -32,6 +31,7 @@ export class LinuxKernel implements Kernel, Disposable {
   readonly #sha256: (text: string) => string;
   readonly #namespaces: LinuxNamespaces;
   /** Namespaces with links that were taken out of use. */
+  readonly #sockets: LinuxSockets;
   readonly #trash = new Set<Place>();
   /** Namespaces that this process has set up, by their identity. */
   readonly #setUp = new Map<Place, number>();
@@ -39,6 +39,7 @@ export class LinuxKernel implements Kernel, Disposable {
   constructor(options: Readonly<{ runDir: string }>, deps: Readonly<{ sha256: (text: string) => string }>) {
     this.#sha256 = deps.sha256;
     this.#namespaces = new LinuxNamespaces({ dir: `${options.runDir}/netns` });
+    this.#sockets = new LinuxSockets({ namespaces: this.#namespaces });
   }
 
   observe(): readonly Observed[] {
@@ -49,8 +50,7 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   transact(place: Place, change: NftChange): void {
-    using nft = NftContext.open(this.#namespaces.open(place).netns);
-    nft.run(nftTransaction(change, this.#sha256));
+    this.#sockets.nft(place, (nft) => nft.run(nftTransaction(change, this.#sha256)));
   }
 
   put(object: Exclude<KernelObject, NftObject>): boolean {
@@ -115,7 +115,7 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   forget(zone: number, address?: Ipv4): void {
-    using conntrack = Conntrack.open(this.#namespaces.open('fabric').netns);
+    const conntrack = this.#sockets.conntrack();
     if (address === undefined) conntrack.deleteByZone(zone);
     else conntrack.deleteByAddress(zone, address);
   }
@@ -129,6 +129,7 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#sockets[Symbol.dispose]();
     this.#namespaces[Symbol.dispose]();
   }
 

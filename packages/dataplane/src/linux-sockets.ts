@@ -1,0 +1,56 @@
+import { Conntrack } from '@weft/netlink/conntrack';
+import { NftContext } from '@weft/sys/nft';
+import type { LinuxNamespaces } from './linux-namespaces.ts';
+import type { Place } from './names.ts';
+
+/** The namespaces in which something changes with every port. */
+const BUSY: ReadonlySet<Place> = new Set(['node', 'fabric']);
+
+/** Of which namespace a kept socket is: a fabric that is made anew is another one. */
+type Kept<T> = Readonly<{ inode: number; socket: T }>;
+
+/**
+ * Sockets to nftables and to connection tracking. Closing one makes the kernel wait until whatever nftables has to destroy is destroyed –
+ * ten milliseconds and more, many times what a transaction takes – so those of the fabric and of the node are kept open; the others, of
+ * which there may be a thousand, are closed after use.
+ */
+export class LinuxSockets implements Disposable {
+  readonly #namespaces: LinuxNamespaces;
+  readonly #nft = new Map<Place, Kept<NftContext>>();
+  #conntrack: Kept<Conntrack> | undefined;
+
+  constructor(options: Readonly<{ namespaces: LinuxNamespaces }>) {
+    this.#namespaces = options.namespaces;
+  }
+
+  /** Calls `work` with nftables of that namespace. The context is good until `work` returns. */
+  nft<T>(place: Place, work: (nft: NftContext) => T): T {
+    const { netns } = this.#namespaces.open(place);
+    if (!BUSY.has(place)) {
+      using nft = NftContext.open(netns);
+      return work(nft);
+    }
+    const kept = this.#nft.get(place);
+    if (kept?.inode === netns.inode) return work(kept.socket);
+    kept?.socket[Symbol.dispose]();
+    const socket = NftContext.open(netns);
+    this.#nft.set(place, { inode: netns.inode, socket });
+    return work(socket);
+  }
+
+  /** Connection tracking of the fabric. */
+  conntrack(): Conntrack {
+    const { netns } = this.#namespaces.open('fabric');
+    if (this.#conntrack?.inode === netns.inode) return this.#conntrack.socket;
+    this.#conntrack?.socket[Symbol.dispose]();
+    this.#conntrack = { inode: netns.inode, socket: Conntrack.open(netns) };
+    return this.#conntrack.socket;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { socket } of this.#nft.values()) socket[Symbol.dispose]();
+    this.#nft.clear();
+    this.#conntrack?.socket[Symbol.dispose]();
+    this.#conntrack = undefined;
+  }
+}
