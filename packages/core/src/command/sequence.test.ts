@@ -56,7 +56,8 @@ function command(step: Step, context: CommandContext, tenantId: TenantId, nth: n
           networkId: network.id,
           name: '',
           description: '',
-          cidr: parseCidr(`10.${nth}.0.0/29`),
+          // Room for more ports than any sequence here makes.
+          cidr: parseCidr(`10.${nth}.0.0/24`),
           gatewayIp: undefined,
           enableDhcp: true,
           dnsNameservers: [],
