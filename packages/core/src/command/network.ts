@@ -12,6 +12,7 @@ export type CreateNetwork = Readonly<{
   description: string;
   adminStateUp: boolean;
   portSecurityEnabled: boolean;
+  external: boolean;
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
@@ -31,6 +32,7 @@ export function createNetwork(
     description: request.description,
     adminStateUp: request.adminStateUp,
     portSecurityEnabled: request.portSecurityEnabled,
+    external: request.external,
     vni: freeVni(state, context),
     topology: request.topology ?? context.cluster.defaultTopology,
     mtu: checkMtu(context, request.mtu),
@@ -68,6 +70,15 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
         remedy: 'Delete its ports first.',
       },
     );
+  }
+  for (const subnet of state.subnetsOf(id)) {
+    for (const floating of state.floatingIpsIn(subnet.id)) {
+      throw new Conflict(
+        'external_network_in_use',
+        `External network ${id} cannot be deleted: floating IP ${floating.id} holds ${floating.address} of it.`,
+        { details: { floatingIp: floating.id }, remedy: 'Delete its floating IPs first.' },
+      );
+    }
   }
   const remove: Resource[] = [network, ...state.subnetsOf(id)];
   return { put: [], remove };

@@ -96,7 +96,8 @@ export function updatePort(
   return { put: [port], remove: [], port };
 }
 
-export function deletePort(state: ClusterState, id: PortId): Changes {
+/** A port that nobody uses goes; a public address that led to it stays with its tenant, forwardings to it go. */
+export function deletePort(state: ClusterState, context: CommandContext, id: PortId): Changes {
   const port = state.ports.get(id);
   if (port === undefined) throw new NotFound('port', id);
   const instance = state.instanceOfPort(id);
@@ -106,7 +107,8 @@ export function deletePort(state: ClusterState, id: PortId): Changes {
       remedy: 'Delete the instance first.',
     });
   }
-  return { put: [], remove: [port] };
+  const put = [...state.floatingIpsOfPort(id)].map((floating) => revised(context, floating, { portId: undefined, fixedIp: undefined }));
+  return { put, remove: [port, ...state.forwardingsTo(id)] };
 }
 
 /** Weft's own bridges use these (dataplane, `bridgeMac`); a workload with one could not be reached. */
