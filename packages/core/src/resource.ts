@@ -369,7 +369,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   }),
 };
 
-const parseKind = oneOf('tenant', 'network', 'subnet', 'port', 'securityGroup', 'securityGroupRule', 'node', 'concentrator', 'instance');
+const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));
 
 /** Parses a stored record. Throws InvalidValue naming the field; fields that this release does not know are dropped. */
 export function parseResource(value: unknown): Resource {

@@ -101,6 +101,7 @@ function publicAddress(
   const uplinks = new Set([...state.concentrators.values()].map((concentrator) => concentrator.uplink?.address));
   const isTaken = (subnet: Subnet, address: Ipv4): boolean =>
     address === subnet.gatewayIp ||
+    address === context.cluster.uplink?.gateway ||
     uplinks.has(address) ||
     state.floatingIpByAddress(address) !== undefined ||
     state.portByAddress(subnet.id, address) !== undefined;
@@ -161,6 +162,14 @@ function resolveTarget(
         `Cannot associate floating IP with port ${port.id} using fixed IP ${fixedIp}, as that fixed IP already has a floating IP on external network ${floatingNetworkId}.`,
       );
     }
+  }
+  for (const forwarding of state.forwardingsTo(port.id)) {
+    if (forwarding.internalAddress !== fixedIp) continue;
+    throw new Conflict(
+      'port_has_port_forwarding',
+      `Cannot associate floating IP with port ${port.id} using fixed IP ${fixedIp}, as port forwarding ${forwarding.id} leads there already.`,
+      { remedy: 'Delete that port forwarding first.' },
+    );
   }
   return { portId: port.id, fixedIp };
 }

@@ -86,7 +86,9 @@ function check(state: ClusterState, floating: FloatingIp, request: PortForwardin
   if (port === undefined || port.tenantId !== floating.tenantId) throw new NotFound('port', request.internalPortId);
   const fixed = port.fixedIps.find((candidate) => candidate.address === request.internalAddress);
   if (fixed === undefined) return bad(`port ${port.id} does not have address ${request.internalAddress}.`);
-  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined) bad(`subnet ${fixed.subnetId} has no gateway.`);
+  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined || state.tenants.get(port.tenantId)?.automaticGateway !== true) {
+    bad(`subnet ${fixed.subnetId} has no gateway, so that nothing leads from ${floating.address} to port ${port.id}.`);
+  }
   for (const other of state.floatingIpsOfPort(port.id)) {
     if (other.fixedIp === request.internalAddress) {
       throw new Conflict(
@@ -99,6 +101,13 @@ function check(state: ClusterState, floating: FloatingIp, request: PortForwardin
     if (other.id === self?.id || other.protocol !== request.protocol) continue;
     if (request.externalFirst <= other.externalLast && other.externalFirst <= request.externalLast) {
       bad(`${request.protocol} port ${Math.max(request.externalFirst, other.externalFirst)} of ${floating.address} is forwarded already.`);
+    }
+    const otherLast = other.internalFirst + other.externalLast - other.externalFirst;
+    const sameTarget = other.internalPortId === request.internalPortId && other.internalAddress === request.internalAddress;
+    if (sameTarget && request.internalFirst <= otherLast && other.internalFirst <= request.internalLast) {
+      bad(
+        `${request.protocol} port ${Math.max(request.internalFirst, other.internalFirst)} of ${request.internalAddress} is reached by port forwarding ${other.id} already.`,
+      );
     }
   }
 }

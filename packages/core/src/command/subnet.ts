@@ -5,7 +5,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { AllocationPool, Changes, Resource, Subnet } from '../resource.ts';
-import type { ConcentratorId, NetworkId, SubnetId, TenantId } from '../uuid.ts';
+import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { missingConcentrator } from './concentrator.ts';

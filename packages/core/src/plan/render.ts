@@ -4,7 +4,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
-import type { Concentrator, Network, Node, SecurityGroupRule } from '../resource.ts';
+import type { Concentrator, Network, Node, PortForwarding, SecurityGroupRule } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
@@ -270,13 +270,20 @@ function gatewayOfPort(state: ClusterState, nodeId: NodeId, portId: PortId): Con
   return concentrator?.nodeId === nodeId && concentrator.uplink !== undefined ? concentrator : undefined;
 }
 
+/** As {@link gatewayOfPort}; a forwarding to an address that its port has no more leads nowhere until it is changed. */
+function gatewayOfForwarding(state: ClusterState, nodeId: NodeId, forwarding: PortForwarding): Concentrator | undefined {
+  const port = state.ports.get(forwarding.internalPortId);
+  if (port?.fixedIps.some((fixed) => fixed.address === forwarding.internalAddress) !== true) return undefined;
+  return gatewayOfPort(state, nodeId, port.id);
+}
+
 function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): PublicIpBody | undefined {
   const floating = state.floatingIpByAddress(key as Ipv4);
   if (floating === undefined) return undefined;
   const direct = floating.portId === undefined ? undefined : gatewayOfPort(state, nodeId, floating.portId);
   if (direct !== undefined) return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp };
   for (const forwarding of state.forwardingsOf(floating.id)) {
-    const concentrator = gatewayOfPort(state, nodeId, forwarding.internalPortId);
+    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
     if (concentrator !== undefined) return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
   }
   return undefined;
@@ -289,7 +296,7 @@ function renderForward(state: ClusterState, nodeId: NodeId, key: string): Forwar
   if (floating === undefined) return protocol === 'tcp' ? renderSshForward(state, nodeId, address, port) : undefined;
   for (const forwarding of state.forwardingsOf(floating.id)) {
     if (forwarding.protocol !== protocol || port < forwarding.externalFirst || port > forwarding.externalLast) continue;
-    const concentrator = gatewayOfPort(state, nodeId, forwarding.internalPortId);
+    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
     if (concentrator === undefined) continue;
     const internalPort = forwarding.internalFirst + port - forwarding.externalFirst;
     return {
@@ -311,7 +318,8 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
   for (const concentrator of state.concentratorsOn(nodeId)) {
     if (concentrator.uplink?.address !== address || state.tenants.get(concentrator.tenantId)?.sshReach !== true) continue;
     const instance = state.instanceBySshPort(concentrator.tenantId, port);
-    const internal = instance === undefined ? undefined : state.ports.get(instance.portId)?.fixedIps[0]?.address;
+    const fixedIps = instance === undefined ? undefined : state.ports.get(instance.portId)?.fixedIps;
+    const internal = fixedIps?.find((fixed) => state.subnets.get(fixed.subnetId)?.gatewayIp !== undefined)?.address;
     if (instance === undefined || internal === undefined || gatewayOfPort(state, nodeId, instance.portId) === undefined) return undefined;
     return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }
