@@ -95,6 +95,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       },
       announce: (...args) => kernel.announce(...args),
       forget: (...args) => kernel.forget(...args),
+      losses: () => kernel.losses(),
       settle: () => kernel.settle(),
     },
   };

@@ -3,19 +3,21 @@ import { ipv4ToBytes } from '@weft/core/ipv4';
 import { macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
-import { Conntrack } from '@weft/netlink/conntrack';
 import { fdbAppend, fdbDelete, fdbReplace } from '@weft/netlink/fdb';
 import { linkGet, linkList, linkSet } from '@weft/netlink/link';
 import { neighDelete, neighReplace } from '@weft/netlink/neigh';
 import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
+import type { Netns } from '@weft/sys/netns';
 import { NftContext } from '@weft/sys/nft';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Kernel, NftChange, Observed } from './kernel.ts';
+import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
+import { forgetConnections } from './linux-forget.ts';
 import { putLink } from './linux-links.ts';
+import { LinkLosses } from './linux-losses.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { observeNamespaces } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
@@ -33,6 +35,8 @@ export class LinuxKernel implements Kernel, Disposable {
   readonly #namespaces: LinuxNamespaces;
   /** Namespaces with links that were taken out of use. */
   readonly #trash = new Set<Place>();
+  /** Of the fabric that was last looked at. */
+  #linkLosses: LinkLosses | undefined;
 
   constructor(options: Readonly<{ runDir: string }>, deps: Readonly<{ sha256: (text: string) => string }>) {
     this.#sha256 = deps.sha256;
@@ -41,6 +45,7 @@ export class LinuxKernel implements Kernel, Disposable {
 
   observe(): readonly Observed[] {
     const places = this.#namespaces.all();
+    this.#listen(places.get('fabric')?.netns);
     this.#namespaces.forgetIndexes();
     const links = new Map([...places].map(([place, { rtnl }]) => [place, linkList(rtnl)]));
     // Before anything else: a tunnel on its way out still holds its VNI, a pair its inner name.
@@ -116,10 +121,15 @@ export class LinuxKernel implements Kernel, Disposable {
     socket.send(gratuitousArp(address, mac));
   }
 
-  forget(zone: number, address?: Ipv4): void {
-    using conntrack = Conntrack.open(this.#namespaces.open('fabric').netns);
-    if (address === undefined) conntrack.deleteByZone(zone);
-    else conntrack.deleteByAddress(zone, address);
+  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    forgetConnections(this.#namespaces.open(place).netns, zone, address, service);
+  }
+
+  losses(): Losses | undefined {
+    if (this.#linkLosses === undefined && this.#namespaces.isPinned('fabric')) this.#listen(this.#namespaces.open('fabric').netns);
+    const links = this.#linkLosses === undefined ? [] : this.#linkLosses.take();
+    return links === undefined ? undefined : { links, places: this.#namespaces.lost() };
   }
 
   settle(): void {
@@ -128,10 +138,19 @@ export class LinuxKernel implements Kernel, Disposable {
       if (this.#namespaces.isPinned(place)) trashDelete(this.#namespaces.open(place).rtnl);
       this.#trash.delete(place);
     }
+    this.#linkLosses?.skip();
   }
 
   [Symbol.dispose](): void {
+    this.#linkLosses?.[Symbol.dispose]();
     this.#namespaces[Symbol.dispose]();
+  }
+
+  /** Before it is looked at, so that nothing falls between. */
+  #listen(fabric: Netns | undefined): void {
+    if (fabric !== undefined && fabric.inode === this.#linkLosses?.inode) return this.#linkLosses.skip();
+    this.#linkLosses?.[Symbol.dispose]();
+    this.#linkLosses = fabric === undefined ? undefined : new LinkLosses(fabric);
   }
 
   #putLink(object: LinkObject): boolean {

@@ -1,11 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
-import { linkGet } from '@weft/netlink/link';
+import { linkDelete, linkGet, linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
+import { NetlinkError } from '@weft/netlink/netlink-error';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsDelete, netnsEnsure, netnsIsPinned, netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
-import { parsePlace } from './names.ts';
+import { isOurLink, parsePlace } from './names.ts';
 import type { Place } from './names.ts';
 
 /** A namespace and its rtnetlink socket. */
@@ -38,7 +39,7 @@ export class LinuxNamespaces implements Disposable {
   /** Makes it if it does not exist. True: it was made now. */
   ensure(place: Place): boolean {
     const anew = !this.isPinned(place);
-    if (anew) this.close(place);
+    if (anew) this.#abandon(place);
     netnsEnsure(this.#path(place))[Symbol.dispose]();
     return anew;
   }
@@ -52,10 +53,15 @@ export class LinuxNamespaces implements Disposable {
   /** All that are there now. One that somebody else put in the place of ours since we opened it is opened again. */
   all(): ReadonlyMap<Place, NamespaceHandles> {
     const pinned = this.#pinned();
-    for (const [place, { netns }] of this.#held) {
-      if (place !== 'node' && (!pinned.includes(place) || statSync(this.#path(place)).ino !== netns.inode)) this.close(place);
-    }
+    for (const [place, held] of this.#held) if (place !== 'node' && !this.#isPinnedAs(place, held)) this.#abandon(place);
     return new Map((['node', ...pinned] as const).map((place) => [place, this.#open(place)]));
+  }
+
+  /** The fabric and gateways whose namespaces are open, but no longer those that are pinned there. */
+  lost(): Place[] {
+    return [...this.#held].flatMap(([place, held]) =>
+      place !== 'node' && !place.startsWith('wl-') && !this.#isPinnedAs(place, held) ? [place] : [],
+    );
   }
 
   /** Its number, remembered until {@link forgetIndexes}. Throws `link_absent`. */
@@ -82,6 +88,25 @@ export class LinuxNamespaces implements Disposable {
 
   [Symbol.dispose](): void {
     for (const place of this.#held.keys()) this.close(place);
+  }
+
+  #isPinnedAs(place: Place, { netns }: Held): boolean {
+    return statSync(this.#path(place), { throwIfNoEntry: false })?.ino === netns.inode;
+  }
+
+  /**
+   * Somebody took away its pin. Processes may keep it alive, so our links in it go now: the next one of that name needs their addresses, on the
+   * uplink and in the tunnels' table.
+   */
+  #abandon(place: Place): void {
+    const held = this.#held.get(place);
+    try {
+      if (held !== undefined) for (const link of linkList(held.rtnl)) if (isOurLink(link.name)) linkDelete(held.rtnl, link.index);
+    } catch (error) {
+      // A pair goes with its other half; whatever else stays is met again where it is in the way.
+      if (!(error instanceof NetlinkError)) throw error;
+    }
+    this.close(place);
   }
 
   #open(place: Place): Held {
