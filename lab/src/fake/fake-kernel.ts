@@ -135,9 +135,11 @@ export class FakeKernel implements Kernel {
     });
   }
 
-  losses(): Losses | undefined {
+  losses(where: 'everywhere' | 'links'): Losses | undefined {
     return this.#call('RTNLGRP_LINK', () => {
-      const places = this.#lost.flatMap(({ kind, place }) => (kind === 'netns' && !place.startsWith('wl-') ? [place] : []));
+      const places = this.#lost.flatMap(({ kind, place }) =>
+        where === 'everywhere' && kind === 'netns' && !place.startsWith('wl-') ? [place] : [],
+      );
       return { links: this.#lost.flatMap((object) => (object.kind === 'link' ? [object.name] : [])), places };
     });
   }

@@ -91,18 +91,22 @@ export class Dataplane {
    * seconds. If so, or if it cannot be told, `observe` and `apply` put it right.
    */
   disturbed(): boolean {
-    if (this.#everObserved && !this.#disturbed) this.#disturbed = this.#anyLost();
+    this.#noteLosses('everywhere');
     return this.#disturbed;
   }
 
   /** Reads the kernel back. The first time this is also how a restarted process learns its numbers. Throws what the kernel throws. */
   observe(): void {
+    this.#look();
+    this.#disturbed = false;
+  }
+
+  #look(): void {
     const observed = this.#kernel.observe();
     if (this.#everObserved) this.#reportDrift(observed);
     else this.#numbers.learn(observed.map(({ object }) => object));
     this.#everObserved = true;
     this.#justObserved = true;
-    this.#disturbed = false;
     this.#applied.clear();
     for (const item of observed) this.#applied.set(item.key, item);
     for (const { key, object } of observed) {
@@ -117,8 +121,9 @@ export class Dataplane {
    * resource owns. Returns the failures by `planRefText`, or under `node`; empty if everything is in place. Synchronous, a few milliseconds.
    */
   apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo> {
-    // What this call does itself is no disturbance, so whoever else did something is noticed before.
-    if (this.#stale || this.disturbed()) this.observe();
+    // What is done from here on is no disturbance, so what others did before is noted: their whole damage is not this call's to put right.
+    this.#noteLosses(this.#stale ? 'everywhere' : 'links');
+    if (this.#stale) this.#look();
     const execution = new Execution({
       kernel: this.#kernel,
       desired: this.#desired,
@@ -237,9 +242,13 @@ export class Dataplane {
     return old.flatMap(({ object }) => (object.kind === 'element' && !going.has(object.place) ? revokedByElement(object) : []));
   }
 
-  #anyLost(): boolean {
+  #noteLosses(where: 'everywhere' | 'links'): void {
+    if (this.#everObserved && !this.#disturbed) this.#disturbed = this.#anyLost(where);
+  }
+
+  #anyLost(where: 'everywhere' | 'links'): boolean {
     try {
-      const losses = this.#kernel.losses();
+      const losses = this.#kernel.losses(where);
       if (losses === undefined || losses.places.length > 0) return true;
       return losses.links.some(
         (name) => this.#desired.get(objectKey({ kind: 'link', place: 'fabric', name } as KernelObject)) !== undefined,

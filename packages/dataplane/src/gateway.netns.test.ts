@@ -230,7 +230,7 @@ test('a restarted process finds nothing to do, and what others took away comes b
   assert.equal(await connect(nodes.outside, PUBLIC, 80), OUTSIDE, 'with another table');
 });
 
-test('that a gateway lost its namespace or a leg is noticed without a look, and put right by the next change, whosever it is', async () => {
+test('that a gateway lost its namespace or a leg is noticed without a look, and a look puts it right', async () => {
   using nodes = new TwoNodes('concentrator');
   const { plan, dataplane, kernel, runDir } = nodes.hub;
   setPublicIp(plan, PUBLIC, ip('10.0.0.12'));
@@ -242,12 +242,18 @@ test('that a gateway lost its namespace or a leg is noticed without a look, and 
   assert.equal(dataplane.disturbed(), true);
   assert.equal(before.inode > 0, true, 'the old one is still held by somebody');
   assert.deepEqual(dataplane.apply(plan, []), new Map());
+  assert.equal(dataplane.disturbed(), true, 'what is done meanwhile does not cover it up');
+  dataplane.observe();
+  assert.deepEqual(dataplane.apply(plan, 'all'), new Map());
   assert.equal(dataplane.disturbed(), false);
   assert.equal(await connect(nodes.outside, PUBLIC, 80), OUTSIDE);
   using fabric = Rtnl.open(nodes.fabricNetns());
   linkDelete(fabric, linkGet(fabric, gatewayPortName(gatewayId(1), vni(1)))!.index);
   assert.equal(dataplane.disturbed(), true);
   assert.deepEqual(dataplane.apply(plan, []), new Map());
+  assert.equal(dataplane.disturbed(), true, 'what is done meanwhile does not cover it up');
+  dataplane.observe();
+  assert.deepEqual(dataplane.apply(plan, 'all'), new Map());
   assert.equal(dataplane.disturbed(), false);
   assert.equal(await connect(nodes.outside, PUBLIC, 80), OUTSIDE);
   assert.ok(kernel.observe().length > 0);

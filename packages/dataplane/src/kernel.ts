@@ -35,9 +35,10 @@ export interface Kernel {
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
   /**
    * What somebody else took away since the last look, as far as it is cheap to tell: links of the fabric by name, and the places whose
-   * namespaces are not those that were pinned there. Undefined if that cannot be told. Costs in proportion to what changed, and a `stat` a gateway.
+   * namespaces are not those that were pinned there. Undefined if that cannot be told. Costs in proportion to what changed, and `everywhere` a
+   * `stat` a gateway; `links` tells no places. What was told is not told again, but for places.
    */
-  losses(): Losses | undefined;
+  losses(where: 'everywhere' | 'links'): Losses | undefined;
   /** Ends whatever was begun but put off: links taken out of use are deleted together. */
   settle(): void;
 }

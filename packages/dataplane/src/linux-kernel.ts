@@ -126,10 +126,10 @@ export class LinuxKernel implements Kernel, Disposable {
     forgetConnections(this.#namespaces.open(place).netns, zone, address, service);
   }
 
-  losses(): Losses | undefined {
+  losses(where: 'everywhere' | 'links'): Losses | undefined {
     if (this.#linkLosses === undefined && this.#namespaces.isPinned('fabric')) this.#listen(this.#namespaces.open('fabric').netns);
     const links = this.#linkLosses === undefined ? [] : this.#linkLosses.take();
-    return links === undefined ? undefined : { links, places: this.#namespaces.lost() };
+    return links === undefined ? undefined : { links, places: where === 'links' ? [] : this.#namespaces.lost() };
   }
 
   settle(): void {
