@@ -95,6 +95,30 @@ test('forwarded ports of the gateway and of a public address lead to inside ones
   assert.deepEqual(answer.kind === 'answered' && [answer.from, [...answer.bytes]], [GATEWAY, [1, 2, 3]]);
 });
 
+test('a gateway hears questions for names from its own segments, and from nowhere else', async () => {
+  using nodes = new TwoNodes('mesh');
+  nodes.apply();
+  const [w1, w2, w3, w4] = [1, 2, 3, 4].map((n) => nodes.workload(n)) as [Place, Place, Place, Place];
+  const gateway = { netns: nodes.gatewayNetns(1), ifname: 'lo', mac: w1.mac };
+  using udp = udpEcho(gateway, 53);
+  using tcp = tcpServer(gateway, 53);
+  using _other = udpEcho(gateway, 54);
+  const ask = async (from: Place, target: Ipv4, port: number): Promise<string> =>
+    (await udpAsk(from, target, port, { payload: Uint8Array.of(1), timeoutMs: 500 })).kind;
+  for (const [from, target] of [
+    [w1, '10.0.0.1'],
+    [w2, '10.0.0.1'],
+    [w3, '10.1.0.1'],
+    [w3, '10.0.0.1'],
+  ] as const)
+    assert.equal(await ask(from, ip(target), udp.port), 'answered', target);
+  assert.equal(await connect(w2, ip('10.0.0.1'), tcp.port), '10.0.0.12');
+  assert.equal(await ask(w1, ip('10.0.0.1'), 54), 'timeout', 'another port');
+  assert.equal(await ask(nodes.outside, GATEWAY, 53), 'timeout', 'from outside');
+  assert.equal(await connect(nodes.outside, GATEWAY, 53, REFUSED), 'timeout', 'from outside by TCP');
+  for (const target of [ip('10.0.0.1'), ip('10.1.0.1'), GATEWAY]) assert.equal(await ask(w4, target, 53), 'timeout', 'another tenant');
+});
+
 test('a public address that comes is announced: whoever had it elsewhere in its table has it right at once', async () => {
   using nodes = new TwoNodes('mesh');
   nodes.apply();
