@@ -47,6 +47,7 @@ export class LargeCluster {
           first: parseIpv4('198.18.0.2'),
           last: parseIpv4('198.19.255.254'),
         },
+        sshPorts: { first: 30_000, last: 39_999 },
       },
     };
     this.nodes = Array.from({ length: options.nodes }, (_, n) => {
@@ -66,7 +67,7 @@ export class LargeCluster {
 
   deleteEndpoint({ port, instance }: Readonly<{ port: Port; instance: Instance }>, apply: (changes: Changes) => void): void {
     apply(deleteInstance(this.state, this.#context, instance.id));
-    apply(deletePort(this.state, port.id));
+    apply(deletePort(this.state, this.#context, port.id));
   }
 
   /** The nodes that carry a tenant's network. */
@@ -84,6 +85,7 @@ export class LargeCluster {
       tenantId: created.tenant.id,
       adminStateUp: true,
       portSecurityEnabled: true,
+      external: false,
       topology: undefined,
       mtu: undefined,
     });

@@ -1,18 +1,20 @@
 import { join } from 'node:path';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
+import type { ConcentratorId } from '@weft/core/uuid';
 import { gatewayLegName, gatewayPlace, portName, tunnelName, WORKLOAD_LINK } from '@weft/dataplane/names';
 import { linkGet } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { neighDelete, neighList } from '@weft/netlink/neigh';
 import { Rtnl } from '@weft/netlink/rtnl';
-import { netnsOpen } from '@weft/sys/netns';
+import { netnsIsPinned, netnsOpen } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
 import type { Lab } from './cluster.ts';
 import type { Place } from './probe/place.ts';
 import { TENANT_GATEWAY, workloadPin } from './scenario.ts';
 import type { LabTenant, Scenario, Workload } from './scenario.ts';
 import type { Snapshot } from './snapshot.ts';
+import { OUTSIDE_IFNAME } from './topology.ts';
 import type { LabNodeName } from './topology.ts';
 
 /** Frames that came in and went out at an interface. */
@@ -25,7 +27,6 @@ export class CheckContext implements Disposable {
   /** The whole lab as it was before the first check. */
   readonly before: Snapshot;
   readonly signal: AbortSignal;
-  readonly #opened = new DisposableStack();
   readonly #namespaces = new Map<string, Netns>();
 
   constructor(options: Readonly<{ lab: Lab; scenario: Scenario; before: Snapshot }>) {
@@ -36,7 +37,8 @@ export class CheckContext implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#opened.dispose();
+    for (const netns of this.#namespaces.values()) netns[Symbol.dispose]();
+    this.#namespaces.clear();
   }
 
   workload(tenant: LabTenant, name: string): Workload {
@@ -57,9 +59,43 @@ export class CheckContext implements Disposable {
 
   /** The tenant's side of its gateway. */
   gatewayPlace(tenant: LabTenant): Place {
-    const netns = this.#netns(join(this.#netnsDir('network'), gatewayPlace(tenant.concentratorId)));
+    const netns = this.#netns(this.gatewayPin(this.gatewayNode(tenant), tenant.concentratorId));
     const ifname = gatewayLegName(tenant.vni);
     return { netns, ifname, mac: macOf(netns, ifname), ip: TENANT_GATEWAY };
+  }
+
+  /** Which network node has the tenant's gateway now. Throws if none has. */
+  gatewayNode({ name, concentratorId }: LabTenant): LabNodeName {
+    const node = this.networkNodes().find((node) => netnsIsPinned(this.gatewayPin(node, concentratorId)));
+    if (node === undefined) throw new Error(`no network node has ${name}’s gateway`);
+    return node;
+  }
+
+  networkNodes(): LabNodeName[] {
+    return this.lab.topology.nodes.filter((node) => node.roles.includes('network')).map((node) => node.name);
+  }
+
+  /** Where the gateway's namespace is pinned, if the node has it. */
+  gatewayPin(node: LabNodeName, concentratorId: ConcentratorId): string {
+    return join(this.#netnsDir(node), gatewayPlace(concentratorId));
+  }
+
+  /** Lets go of the gateway's namespace, which this would keep alive otherwise: before it is moved or destroyed. Old places are void then. */
+  releaseGateway(tenant: LabTenant): void {
+    for (const node of this.networkNodes()) {
+      const pin = this.gatewayPin(node, tenant.concentratorId);
+      this.#namespaces.get(pin)?.[Symbol.dispose]();
+      this.#namespaces.delete(pin);
+    }
+  }
+
+  gatewayLog(tenant: LabTenant): string {
+    return this.logOf(this.gatewayNode(tenant));
+  }
+
+  /** The host in the world outside. */
+  outsidePlace(): Place {
+    return this.nodePlace('outside', OUTSIDE_IFNAME);
   }
 
   /** An interface of a node itself. */
@@ -96,7 +132,7 @@ export class CheckContext implements Disposable {
   #netns(pin: string): Netns {
     const known = this.#namespaces.get(pin);
     if (known !== undefined) return known;
-    const opened = this.#opened.use(netnsOpen(pin));
+    const opened = netnsOpen(pin);
     this.#namespaces.set(pin, opened);
     return opened;
   }

@@ -14,6 +14,9 @@ import type { LabPaths } from './lab-paths.ts';
 /** Longer than anybody keeps a lab, shorter than anybody would want to keep its keys. */
 const CERTIFICATE_DAYS = 30;
 
+/** So short that one can wait for it, so long that nothing but idleness is taken for it. */
+export const CONCENTRATOR_IDLE_SECONDS = 5;
+
 /** A node's id is the UUID in its certificate. */
 export type NodeIds = ReadonlyMap<LabNodeName, NodeId>;
 
@@ -67,7 +70,13 @@ function serverConfig(topology: Topology): object {
   return {
     ssntp: { host: topology.controlHost, port: topology.ssntpPort },
     https: { host: topology.controlHost, port: topology.httpsPort },
-    cluster: { computeCidrs: [topology.wires.data], managementCidrs: [topology.wires.management], uplink: topology.uplink },
+    cluster: {
+      computeCidrs: [topology.wires.data],
+      managementCidrs: [topology.wires.management],
+      uplink: topology.uplink,
+      sshPorts: topology.sshPorts,
+      concentratorIdleSeconds: CONCENTRATOR_IDLE_SECONDS,
+    },
   };
 }
 

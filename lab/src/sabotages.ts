@@ -5,6 +5,7 @@ import type { CheckContext } from './check-context.ts';
 import { markedProcesses } from './marked-processes.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { Saboteur } from './saboteur.ts';
+import { BACK_CIDR } from './scenario.ts';
 import type { LabTenant } from './scenario.ts';
 import type { LabNodeName } from './topology.ts';
 
@@ -93,6 +94,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     what: "red's gateway forwards no TCP",
     run: async (context, saboteur) => {
       await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'meta l4proto tcp drop');
+    },
+  },
+  {
+    check: 'routing',
+    what: "red's gateway does not lead to its second network",
+    run: async (context, saboteur) => {
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', `ip daddr ${BACK_CIDR} drop`);
     },
   },
   {

@@ -4,7 +4,10 @@
  *                 compute1                    compute2
  *     red    alpha .11  bravo .12        charlie .13  dhcp .14     mesh: nodes talk directly
  *     blue   alpha .11  bravo .12        charlie .13               concentrator: by way of the network node
- *     red    open1 .21                   open2 .22                 ports without port security: where forged frames may arrive
+ *     red    open1 .21                   open2 .22                 ports without port security: where forged frames may arrive,
+ *     blue                               open2 .22                 and strangers
+ *     both                               annex 10.0.1.11           on a second subnet of the same network
+ *     both                               ruby, sapphire 10.1.0.11  on a network of its own, of the tenants' names for it alone
  *
  * Made through the REST API alone, each tenant with its own token; only the topology is the administrator's to choose.
  */
@@ -29,6 +32,8 @@ import { waitFor } from './wait.ts';
 
 export const TENANT_CIDR = parseCidr('10.0.0.0/24');
 export const TENANT_GATEWAY = parseIpv4('10.0.0.1');
+const ANNEX_CIDR = parseCidr('10.0.1.0/24');
+export const BACK_CIDR = parseCidr('10.1.0.0/24');
 /** Runs until it is told to stop. */
 const WORKLOAD_COMMAND = ['sleep', 'infinity'];
 const ACTIVE_MS = 30_000;
@@ -42,6 +47,8 @@ export type WorkloadSpec = Readonly<{
   mac: Mac;
   addressing: 'static' | 'dhcp';
   portSecurity: boolean;
+  /** Where it lives: on the tenant's first subnet, the second one of the same network, or the second network. */
+  segment: 'front' | 'annex' | 'back';
 }>;
 
 /** A workload that runs. */
@@ -63,7 +70,10 @@ export type LabTenant = Readonly<{
   workloads: ReadonlyMap<string, Workload>;
 }>;
 
-export type Scenario = Readonly<Record<TenantName, LabTenant>>;
+export type Scenario = Readonly<Record<TenantName, LabTenant>> & Readonly<{ outsideNetworkId: NetworkId }>;
+
+/** What a port is made on. */
+type Fabric = Readonly<{ networkId: NetworkId; subnetId: SubnetId }>;
 
 export function workloadSpec(
   name: string,
@@ -78,30 +88,60 @@ export function workloadSpec(
     mac: parseMac(`02:00:0a:00:00:${last.toString().padStart(2, '0')}`),
     addressing: options.addressing ?? 'static',
     portSecurity: options.portSecurity ?? true,
+    segment: 'front',
   };
 }
 
 const COMMON = [workloadSpec('alpha', 'compute1', 11), workloadSpec('bravo', 'compute1', 12), workloadSpec('charlie', 'compute2', 13)];
+
+const OPEN2 = workloadSpec('open2', 'compute2', 22, { portSecurity: false });
+const ANNEX: WorkloadSpec = {
+  ...workloadSpec('annex', 'compute2', 15),
+  segment: 'annex',
+  ip: parseIpv4('10.0.1.11'),
+};
+/** Each tenant calls its own by a name that the other has not. */
+const BACK: WorkloadSpec = { ...workloadSpec('back', 'compute2', 11), segment: 'back', ip: parseIpv4('10.1.0.11') };
+export const BACK_NAMES: Readonly<Record<TenantName, string>> = { red: 'ruby', blue: 'sapphire' };
 
 const WORKLOADS: Readonly<Record<TenantName, readonly WorkloadSpec[]>> = {
   red: [
     ...COMMON,
     workloadSpec('dhcp', 'compute2', 14, { addressing: 'dhcp' }),
     workloadSpec('open1', 'compute1', 21, { portSecurity: false }),
-    workloadSpec('open2', 'compute2', 22, { portSecurity: false }),
+    OPEN2,
+    ANNEX,
+    { ...BACK, name: BACK_NAMES.red },
   ],
-  blue: COMMON,
+  blue: [...COMMON, OPEN2, ANNEX, { ...BACK, name: BACK_NAMES.blue }],
 };
 
 const TOPOLOGIES: Readonly<Record<TenantName, NetworkTopology>> = { red: 'mesh', blue: 'concentrator' };
 
 /** Makes both tenants, and waits until every workload runs and its port works. Throws ApiError, DeadlinePassed. */
 export async function weave(lab: Lab, deps: Readonly<{ progress: (text: string) => void }>): Promise<Scenario> {
-  const [red, blue] = await Promise.all((['red', 'blue'] as const).map((name) => weaveTenant(lab, name)));
-  await lab.publishTokens({ red: red!.token, blue: blue!.token });
-  const workloads = red!.workloads.size + blue!.workloads.size;
+  const [red, blue, outsideNetworkId] = await Promise.all([weaveTenant(lab, 'red'), weaveTenant(lab, 'blue'), createOutside(lab)]);
+  await lab.publishTokens({ red: red.token, blue: blue.token });
+  const workloads = red.workloads.size + blue.workloads.size;
   deps.progress(`wove two tenants with the same addresses (${TENANT_CIDR}), ${workloads} workloads on two nodes`);
-  return { red: red!, blue: blue! };
+  return { red, blue, outsideNetworkId };
+}
+
+/** The world outside as the administrator describes it: the provider's network, and which addresses of it tenants may have. */
+async function createOutside(lab: Lab): Promise<NetworkId> {
+  const admin = lab.client();
+  const { uplink, publicAddresses } = lab.topology;
+  const network = await admin.networks.create({ name: 'outside', 'router:external': true });
+  await admin.subnets.create({
+    name: 'public',
+    network_id: network.id,
+    cidr: uplink.cidr,
+    ip_version: 4,
+    gateway_ip: uplink.gateway,
+    enable_dhcp: false,
+    allocation_pools: [{ start: publicAddresses.first, end: publicAddresses.last }],
+  });
+  return parseUuid<NetworkId>(network.id);
 }
 
 async function weaveTenant(lab: Lab, name: TenantName): Promise<LabTenant> {
@@ -109,10 +149,14 @@ async function weaveTenant(lab: Lab, name: TenantName): Promise<LabTenant> {
   const { id, token } = await admin.tenants.create({ name });
   const client = lab.client(token);
   const network = await admin.networks.create({ name: 'net', tenant_id: id, 'weft:topology': TOPOLOGIES[name] });
-  const subnet = await client.subnets.create({ name: 'subnet', network_id: network.id, cidr: TENANT_CIDR, ip_version: 4 });
-  const fabric = { networkId: parseUuid<NetworkId>(network.id), subnetId: parseUuid<SubnetId>(subnet.id) };
+  const back = await admin.networks.create({ name: 'back', tenant_id: id, 'weft:topology': TOPOLOGIES[name] });
+  const fabrics = {
+    front: await createSubnet(client, 'subnet', network.id, TENANT_CIDR),
+    annex: await createSubnet(client, 'annex', network.id, ANNEX_CIDR),
+    back: await createSubnet(client, 'back', back.id, BACK_CIDR),
+  };
   const workloads = new Map<string, Workload>();
-  for (const spec of WORKLOADS[name]) workloads.set(spec.name, await createWorkload(lab, client, name, fabric, spec));
+  for (const spec of WORKLOADS[name]) workloads.set(spec.name, await createWorkload(lab, client, name, fabrics[spec.segment], spec));
   for (const workload of workloads.values()) await workloadActive(lab, client, workload);
   const concentrator = await concentratorActive(lab, parseUuid<TenantId>(id));
   return {
@@ -120,7 +164,7 @@ async function weaveTenant(lab: Lab, name: TenantName): Promise<LabTenant> {
     id: parseUuid<TenantId>(id),
     token,
     client,
-    ...fabric,
+    ...fabrics.front,
     cidr: TENANT_CIDR,
     vni: parseVni(network['provider:segmentation_id']),
     topology: TOPOLOGIES[name],
@@ -129,12 +173,17 @@ async function weaveTenant(lab: Lab, name: TenantName): Promise<LabTenant> {
   };
 }
 
+async function createSubnet(client: WeftClient, name: string, networkId: string, cidr: Cidr): Promise<Fabric> {
+  const subnet = await client.subnets.create({ name, network_id: networkId, cidr, ip_version: 4 });
+  return { networkId: parseUuid<NetworkId>(networkId), subnetId: parseUuid<SubnetId>(subnet.id) };
+}
+
 /** Makes a port and an instance on it. It is not waited for. */
 export async function createWorkload(
   lab: Lab,
   client: WeftClient,
   tenant: TenantName,
-  fabric: Readonly<{ networkId: NetworkId; subnetId: SubnetId }>,
+  fabric: Fabric,
   spec: WorkloadSpec,
 ): Promise<Workload> {
   const port = await client.ports.create({
@@ -188,7 +237,7 @@ async function concentratorActive(
   lab: Lab,
   tenantId: TenantId,
 ): Promise<Readonly<{ concentratorId: ConcentratorId; uplinkAddress: Ipv4 }>> {
-  const where = lab.daemon('network').logPath;
+  const where = lab.daemon('control').logPath;
   return waitFor({ expected: 'the tenant’s concentrator to be active', withinMs: ACTIVE_MS, where, signal: lab.signal }, async () => {
     lab.checkDaemons();
     const found = (await lab.client().concentrators.list()).find((each) => each.tenant_id === tenantId);

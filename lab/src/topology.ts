@@ -7,10 +7,11 @@
  *     │              │  ╲
  *     │ management   │   ╲ data (compute network)      uplink
  *     │ 192.168.0/24 │    ╲ 10.88.0/24                 203.0.113/24
- *     ├── control    │     ├── network ────────────────── (no address: gateways of tenants have theirs)
- *     ├── network    │     ├── compute1
- *     ├── compute1   │     └── compute2
- *     └── compute2   └────────────────────────────────── gateway
+ *     ├── control    │     ├── network ──────────────────┬─ (no address: gateways of tenants have theirs)
+ *     ├── network    │     ├── network2 ─────────────────┤
+ *     ├── network2   │     ├── compute1                  │
+ *     ├── compute1   │     └── compute2                  │
+ *     └── compute2   └───────────────────────────────────┴─ gateway
  *
  * The gateway also routes to the compute network, as a careless data centre would: what keeps a tenant's packets from the tunnel ends is
  * Weft, not the lab.
@@ -20,7 +21,7 @@ import type { Cidr } from '@weft/core/cidr';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 
-export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'compute1' | 'compute2';
+export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2';
 export type LabWireName = 'management' | 'data' | 'uplink' | 'outside';
 
 /** A leg of a node on a wire. Without an address the interface is only up. */
@@ -41,6 +42,10 @@ export type Topology = Readonly<{
   nodes: readonly LabNodeSpec[];
   /** Where concentrators meet the outside: their addresses `first`…`last`, next hop `gateway`. */
   uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }>;
+  /** What tenants' public addresses are taken from; none of the uplink's. */
+  publicAddresses: Readonly<{ first: Ipv4; last: Ipv4 }>;
+  /** Where concentrators offer the workloads' SSH servers. */
+  sshPorts: Readonly<{ first: number; last: number }>;
   outsideHost: Ipv4;
   controlHost: Ipv4;
   ssntpPort: number;
@@ -76,6 +81,11 @@ export function labTopology(): Topology {
     daemon: 'launcher',
     roles: ['compute'],
   });
+  const network = (name: LabNodeName, last: number): LabNodeSpec => ({
+    ...compute(name, last),
+    legs: [...compute(name, last).legs, leg('uplink')],
+    roles: ['network'],
+  });
   return {
     wires: {
       management: parseCidr('192.168.0.0/24'),
@@ -108,14 +118,8 @@ export function labTopology(): Topology {
         daemon: 'server',
         roles: [],
       },
-      {
-        name: 'network',
-        legs: [leg('management', '192.168.0.102'), leg('data', '10.88.0.102'), leg('uplink')],
-        defaultGateway: gateway,
-        router: false,
-        daemon: 'launcher',
-        roles: ['network'],
-      },
+      network('network', 102),
+      network('network2', 105),
       compute('compute1', 103),
       compute('compute2', 104),
     ],
@@ -125,6 +129,8 @@ export function labTopology(): Topology {
       first: parseIpv4('203.0.113.10'),
       last: parseIpv4('203.0.113.99'),
     },
+    publicAddresses: { first: parseIpv4('203.0.113.100'), last: parseIpv4('203.0.113.199') },
+    sshPorts: { first: 22_000, last: 22_999 },
     outsideHost: parseIpv4('198.51.100.1'),
     controlHost: parseIpv4('192.168.0.101'),
     ssntpPort: 8888,

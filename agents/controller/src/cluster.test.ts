@@ -33,7 +33,7 @@ const network =
   (state, context) => {
     const [owner] = state.tenants.values();
     assert.ok(owner !== undefined);
-    const plain = { description: '', adminStateUp: true, portSecurityEnabled: true, topology: undefined, mtu: undefined };
+    const plain = { description: '', adminStateUp: true, portSecurityEnabled: true, external: false, topology: undefined, mtu: undefined };
     return createNetwork(state, context, { tenantId: owner.id, name, ...plain });
   };
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTenant } from '@weft/core/command/tenant';
+import type { InstanceId, NodeId } from '@weft/core/uuid';
 import { plainFrame, routedFrame } from '@weft/ssntp/frame';
-import { Command, FrameType, Status } from '@weft/ssntp/operands';
+import { Command, EventOperand, FrameType, Status } from '@weft/ssntp/operands';
 import { encodePayload } from '@weft/ssntp/payload';
 import { FakeNode } from './fake-node.ts';
 import { MemoryStore, nodeId, openController, settle } from './test-support.ts';
@@ -126,6 +127,32 @@ test('a request is refused at once, so that nobody waits in vain', async () => {
   rig.link.handler.frame(routedFrame(FrameType.COMMAND, Command.Request, nodeId(1), encodePayload({ id: '7', op: 'port' }), nodeId(1)));
   const [reply] = rig.link.take('STATUS Reply') as { id: string; error: { code: string } }[];
   assert.deepEqual([reply?.id, reply?.error.code], ['7', 'unknown_request']);
+});
+
+test('an instance’s end counts only from the node that the state names', async () => {
+  await using rig = await openController();
+  const { state } = rig.controller.cluster;
+  const id = '77777777-0000-4000-8000-000000000007' as InstanceId;
+  const fields = { name: '', command: ['x'], portId: id as never, addressing: 'static', requestedNodeId: undefined } as const;
+  const stamps = { revision: 1, createdAt: '', updatedAt: '' };
+  const tenantId = id as never;
+  state.apply({
+    put: [{ kind: 'instance', id, tenantId, ...fields, nodeId: nodeId(1), generation: 1, sshPort: undefined, ...stamps }],
+    remove: [],
+  });
+  for (const n of [1, 2]) rig.link.stats(n);
+  const stopped = (node_uuid?: NodeId): string | undefined => {
+    rig.link.event(EventOperand.InstanceStopped, {
+      instance_stopped: { instance_uuid: id, ...(node_uuid === undefined ? {} : { node_uuid }) },
+    });
+    return rig.controller.nodes.observe(nodeId(1))?.instances.get(id);
+  };
+  assert.deepEqual([stopped(), stopped(nodeId(2)), stopped(nodeId(1))], [undefined, undefined, 'stopped']);
+  const deleted = (node_uuid: NodeId): string | undefined => {
+    rig.link.event(EventOperand.InstanceDeleted, { instance_deleted: { instance_uuid: id, node_uuid } });
+    return rig.controller.nodes.observe(nodeId(1))?.instances.get(id);
+  };
+  assert.deepEqual([deleted(nodeId(2)), deleted(nodeId(1))], ['stopped', undefined]);
 });
 
 test('closing ends the connection, and nothing is sent or waited for afterwards', async () => {

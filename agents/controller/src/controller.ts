@@ -15,6 +15,7 @@ import { PayloadMap } from '@weft/ssntp/payload-map';
 import { parseConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
 import { parseStartFailure } from '@weft/ssntp/payloads/failure';
 import { parseInstanceDeleted, parseInstanceStopped } from '@weft/ssntp/payloads/instance-event';
+import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
 import { invalidPayloadFrame, parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseNodeConnected, parseNodeDisconnected } from '@weft/ssntp/payloads/node-event';
 import { parsePlacement } from '@weft/ssntp/payloads/placement';
@@ -25,9 +26,16 @@ import { Cluster } from './cluster.ts';
 import type { ControllerClock, SchedulerLink } from './link.ts';
 import { NodeRegistry } from './node-registry.ts';
 import { Placement } from './placement.ts';
+import { Retirement } from './retirement.ts';
 import type { StatusSources } from './status.ts';
 
-export type ControllerOptions = Readonly<{ config: ClusterConfig }>;
+export type ControllerOptions = Readonly<{
+  config: ClusterConfig;
+  /** How long a concentrator that nothing uses is kept. Default 300000. */
+  concentratorIdleMs?: number;
+}>;
+
+const CONCENTRATOR_IDLE_MS = 300_000;
 
 export type ControllerDeps = Readonly<{
   store: Store;
@@ -58,6 +66,7 @@ export class Controller {
   readonly cluster: Cluster;
   readonly nodes: NodeRegistry;
   readonly #placement: Placement;
+  readonly #retirement: Retirement;
   readonly #link: SchedulerLink;
   readonly #log: Logger;
   readonly #announced = new Map<ConcentratorId, NodeId>();
@@ -67,7 +76,7 @@ export class Controller {
   readonly #complaints = new Set<string>();
   #isConnected = false;
 
-  private constructor(cluster: Cluster, deps: ControllerDeps) {
+  private constructor(options: ControllerOptions, cluster: Cluster, deps: ControllerDeps) {
     this.cluster = cluster;
     this.#log = deps.log;
     this.#handlers = this.#frameHandlers();
@@ -91,8 +100,13 @@ export class Controller {
       random,
       send: (request) => this.#isConnected && this.#link.send(plainFrame(FrameType.COMMAND, Command.START, encodePayload(request))),
     });
+    this.#retirement = new Retirement({ idleMs: options.concentratorIdleMs ?? CONCENTRATOR_IDLE_MS }, { cluster, clock, log });
     cluster.listen({
       published: ({ changes }) => {
+        for (const record of changes.put) {
+          // What it said of itself there says nothing of where it is to be now.
+          if (record.kind === 'concentrator' && this.#announced.get(record.id) !== record.nodeId) this.#announced.delete(record.id);
+        }
         for (const record of changes.remove) {
           if (record.kind === 'concentrator') this.#announced.delete(record.id);
           if (record.kind === 'node') this.nodes.forget(record.id);
@@ -106,7 +120,7 @@ export class Controller {
   static async open(options: ControllerOptions, deps: ControllerDeps): Promise<Controller> {
     const { store, clock, randomUuid, randomBytes, fatal } = deps;
     const cluster = await Cluster.open(options, { store, randomUuid, randomBytes, fatal, wallMs: () => clock.wallMs() });
-    return new Controller(cluster, deps);
+    return new Controller(options, cluster, deps);
   }
 
   start(): void {
@@ -116,6 +130,7 @@ export class Controller {
   /** Ends the connection and waits for what is under way. The store stays open: it is the caller's. */
   async close(): Promise<void> {
     this.#placement.close();
+    this.#retirement.close();
     await this.#link.close();
     await Promise.all(this.#tasks);
     await this.nodes.drain();
@@ -207,23 +222,22 @@ export class Controller {
       [
         frameKey(EVENT, EventOperand.InstanceDeleted),
         (payload) => {
-          const { instance_uuid: id } = parseInstanceDeleted(payload);
-          this.nodes.instanceEvent(this.cluster.state.instances.get(id)?.nodeId, id, undefined);
+          this.#instanceEvent(parseInstanceDeleted(payload), undefined);
         },
       ],
       [
         frameKey(EVENT, EventOperand.InstanceStopped),
         (payload) => {
-          const { instance_uuid: id } = parseInstanceStopped(payload);
-          this.nodes.instanceEvent(this.cluster.state.instances.get(id)?.nodeId, id, 'stopped');
+          this.#instanceEvent(parseInstanceStopped(payload), 'stopped');
         },
       ],
       [
         frameKey(EVENT, EventOperand.ConcentratorInstanceAdded),
         (payload) => {
-          const { instance_uuid: id, concentrator_ip } = parseConcentratorInstanceAdded(payload);
-          const node = this.cluster.state.nodeByVtep(concentrator_ip);
-          if (node !== undefined && this.cluster.state.concentrators.has(id)) this.#announced.set(id, node.id);
+          const { instance_uuid: id, node_uuid: nodeId } = parseConcentratorInstanceAdded(payload);
+          // From a node that it has left, or never was on, it is not news.
+          if (nodeId === undefined || this.cluster.state.concentrators.get(id)?.nodeId !== nodeId) return this.#ignored(id, nodeId);
+          this.#announced.set(id, nodeId);
         },
       ],
       [
@@ -232,6 +246,16 @@ export class Controller {
       ],
       [frameKey(COMMAND, Command.Request), (payload, origin) => this.#refuseRequest(payload, origin)],
     ]);
+  }
+
+  /** Counts only from the node that the state names; the scheduler vouches for where an event came from. */
+  #instanceEvent({ instance_uuid: id, node_uuid: nodeId }: InstanceEvent, state: string | undefined): void {
+    if (nodeId === undefined || this.cluster.state.instances.get(id)?.nodeId !== nodeId) this.#ignored(id, nodeId);
+    else this.nodes.instanceEvent(nodeId, id, state);
+  }
+
+  #ignored(instance: Uuid, node: NodeId | undefined): void {
+    this.#log.debug({ instance, node }, 'event ignored: what it speaks of is not on that node');
   }
 
   /** Nothing may be asked of the controller yet; whoever asks is told so and does not wait in vain. */

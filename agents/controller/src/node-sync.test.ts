@@ -121,6 +121,7 @@ function workload(state: ClusterState, context: CommandContext, at: NodeId): Cha
         description: '',
         adminStateUp: true,
         portSecurityEnabled: true,
+        external: false,
         topology: undefined,
         mtu: undefined,
       }),
@@ -337,6 +338,7 @@ function wished({ verb, a, b }: Wish): (state: ClusterState, context: CommandCon
           description: '',
           adminStateUp: true,
           portSecurityEnabled: b % 4 > 0,
+          external: false,
           topology: b % 2 === 0 ? 'mesh' : 'concentrator',
           mtu: undefined,
         });
@@ -380,7 +382,7 @@ function wished({ verb, a, b }: Wish): (state: ClusterState, context: CommandCon
       case 8:
         return port === undefined ? nothing : updatePort(state, context, port.id, { adminStateUp: b % 2 === 0 });
       default:
-        return port === undefined || state.instanceOfPort(port.id) !== undefined ? nothing : deletePort(state, port.id);
+        return port === undefined || state.instanceOfPort(port.id) !== undefined ? nothing : deletePort(state, context, port.id);
     }
   };
 }

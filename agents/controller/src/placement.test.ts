@@ -41,6 +41,7 @@ async function unplaced(
           ...plain,
           tenantId,
           portSecurityEnabled: true,
+          external: false,
           topology: undefined,
           mtu: undefined,
         });

@@ -1,6 +1,8 @@
 import type { ConvergenceView } from '@weft/api/v1';
+import type { FloatingIpStatus } from '@weft/api/floating-ips';
 import type { PortStatus } from '@weft/api/ports';
 import type { ClusterState } from '@weft/core/cluster-state';
+import type { Ipv4 } from '@weft/core/ipv4';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { instanceKey } from '@weft/core/plan/instance';
@@ -8,9 +10,10 @@ import { peerKey } from '@weft/core/plan/peer';
 import { planRefText } from '@weft/core/plan/plan';
 import type { PlanKind } from '@weft/core/plan/plan';
 import { portKey } from '@weft/core/plan/port';
+import { publicIpKey } from '@weft/core/plan/publicip';
 import { segmentKey } from '@weft/core/plan/segment';
-import type { Concentrator, Instance, Network, Port } from '@weft/core/resource';
-import type { ConcentratorId, InstanceId, NetworkId, NodeId } from '@weft/core/uuid';
+import type { Concentrator, FloatingIp, Instance, Network, Port } from '@weft/core/resource';
+import type { ConcentratorId, InstanceId, NetworkId, NodeId, PortId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { NodeObservation } from './node-registry.ts';
 
@@ -64,6 +67,33 @@ export function concentratorStatus(sources: StatusSources, concentrator: Concent
   const announced = sources.announcedFrom(concentrator.id) === concentrator.nodeId;
   const active = announced || isApplied(sources, concentrator.nodeId, 'gateway', gatewayKey(concentrator.id));
   return { status: active ? 'active' : 'building', error: undefined };
+}
+
+/** ACTIVE when it leads somewhere, and the node of the gateway that answers for it has applied that. */
+export function floatingIpStatus(sources: StatusSources, floating: FloatingIp): FloatingIpStatus {
+  const { state } = sources;
+  for (const portId of [floating.portId, ...[...state.forwardingsOf(floating.id)].map((forwarding) => forwarding.internalPortId)]) {
+    const nodeId = portId === undefined ? undefined : gatewayOfPort(sources, portId)?.nodeId;
+    if (nodeId !== undefined) return isApplied(sources, nodeId, 'publicip', publicIpKey(floating.address)) ? 'ACTIVE' : 'DOWN';
+  }
+  return 'DOWN';
+}
+
+export type SshReach = Readonly<{ address: Ipv4; port: number }>;
+
+/** Where a workload's SSH server is reached from outside; undefined while it is not to be, or no gateway leads to it. */
+export function sshReach(state: ClusterState, instance: Instance): SshReach | undefined {
+  if (state.tenants.get(instance.tenantId)?.sshReach !== true || instance.sshPort === undefined) return undefined;
+  const address = gatewayOfPort({ state }, instance.portId)?.uplink?.address;
+  return address === undefined ? undefined : { address, port: instance.sshPort };
+}
+
+/** The concentrator between a port and the outside. */
+function gatewayOfPort({ state }: Pick<StatusSources, 'state'>, portId: PortId): Concentrator | undefined {
+  const port = state.ports.get(portId);
+  const network = port === undefined ? undefined : state.networks.get(port.networkId);
+  const gateway = network === undefined ? undefined : state.gatewayOf(network);
+  return gateway?.uplink === undefined ? undefined : gateway;
 }
 
 /** How many of the nodes that carry a segment have applied all of their plans. */

@@ -33,6 +33,7 @@ export const CONFIG: ClusterConfig = {
     first: parseIpv4('203.0.113.10'),
     last: parseIpv4('203.0.113.250'),
   },
+  sshPorts: { first: 30_000, last: 30_999 },
 };
 
 /** The n-th node's id. */

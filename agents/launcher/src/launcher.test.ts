@@ -86,6 +86,7 @@ class Bench implements AsyncDisposable {
           if (this.broken !== undefined) throw this.broken;
           return {
             observe: () => undefined,
+            disturbed: () => false,
             apply: (plan, changed) => this.#apply(plan, changed),
             workloadNetns: () => join(this.#directory.path, 'none'),
             gatewayNetns: () => join(this.#directory.path, 'none'),

@@ -28,6 +28,7 @@ import { Announcer } from './announcer.ts';
 import { BootMark } from './boot-mark.ts';
 import type { DataplanePort } from './dataplane-port.ts';
 import { DhcpService } from './dhcp/dhcp-service.ts';
+import { dnsDomainOf } from './dhcp/dns-domain.ts';
 import { Inbox } from './inbox.ts';
 import { LauncherRunning } from './launcher-running.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -90,6 +91,8 @@ export class Launcher {
   /** CONNECTED's payload as it came, now or in an earlier life. */
   #configuration: unknown;
   #dataplane: DataplanePort | undefined;
+  /** What names of tenants end with, once the configuration is there. */
+  #domain = '';
   #reconciler: Reconciler | undefined;
   /** Undefined while they are withheld. */
   #workloads: Workloads | undefined;
@@ -186,6 +189,7 @@ export class Launcher {
     clock.clearTimeout(this.#openTimer);
     try {
       const configure = parseConfigure(this.#configuration);
+      this.#domain = dnsDomainOf(configure.weft);
       const dataplane = this.#deps.dataplane(configure);
       this.#dataplane = dataplane;
       this.#reconciler = new Reconciler({
@@ -219,7 +223,7 @@ export class Launcher {
       this.#client?.send(instanceDeletedFrame(instanceId)) ?? false;
     this.#workloads = {
       runner: new Runner({ stateDir, bootId, environment }, { ...deps, deleted }),
-      dhcp: new DhcpService({ stateDir, runDir, bootId, environment }, deps),
+      dhcp: new DhcpService({ stateDir, runDir, domain: this.#domain, bootId, environment }, deps),
     };
   }
 

@@ -1,4 +1,6 @@
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
+import { dnsNameKey } from '@weft/core/plan/dnsname';
+import { forwardKey } from '@weft/core/plan/forward';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { groupKey } from '@weft/core/plan/group';
 import { instanceKey } from '@weft/core/plan/instance';
@@ -7,6 +9,7 @@ import { peerKey } from '@weft/core/plan/peer';
 import { isPlanKind, parsePlanBody, PLAN_VERSIONS, UnknownPlanKind } from '@weft/core/plan/plan';
 import type { Plan, PlanBodies, PlanKind } from '@weft/core/plan/plan';
 import { portKey } from '@weft/core/plan/port';
+import { publicIpKey } from '@weft/core/plan/publicip';
 import { segmentKey } from '@weft/core/plan/segment';
 import type { SyncItem } from '@weft/core/plan/sync';
 import { vtepKey } from '@weft/core/plan/vtep';
@@ -24,6 +27,9 @@ const keys: { readonly [K in PlanKind]: (body: PlanBodies[K]) => string } = {
   instance: (body) => instanceKey(body.instanceId),
   gateway: (body) => gatewayKey(body.concentratorId),
   dhcphost: (body) => dhcpHostKey(body.vni, body.address),
+  dnsname: (body) => dnsNameKey(body.vni, body.address),
+  publicip: (body) => publicIpKey(body.address),
+  forward: (body) => forwardKey(body.address, body.protocol, body.port),
 };
 
 /**

@@ -17,9 +17,11 @@ class FakeDataplane implements DataplanePort {
   readonly calls: string[] = [];
   readonly broken = new Set<string>();
   throws: Error | undefined;
+  isDisturbed = false;
 
   observe(): void {
     this.calls.push('observe');
+    this.isDisturbed = false;
     if (this.throws !== undefined) throw this.throws;
   }
 
@@ -28,6 +30,10 @@ class FakeDataplane implements DataplanePort {
     this.calls.push(refs.map(short).toSorted(byText).join(' '));
     const failed = changed === 'all' ? [...this.broken] : refs.filter((ref) => this.broken.has(ref));
     return new Map(failed.map((ref) => [ref, FAILURE]));
+  }
+
+  disturbed(): boolean {
+    return this.isDisturbed;
   }
 
   workloadNetns(): string {
@@ -242,6 +248,20 @@ test('everything is compared with the kernel now and then', async () => {
   await settled();
   clock.advance(60_000);
   assert.equal(dataplane.calls.length, 6);
+});
+
+test('what somebody took away is put back within seconds, and a kernel that was left alone is not looked at', async () => {
+  const { clock, dataplane, follower, reconciler } = setUp();
+  reconciler.start();
+  reconciler.changed('all');
+  await settled();
+  clock.advance(10_000);
+  assert.deepEqual(dataplane.calls, ['observe', 'all']);
+  dataplane.isDisturbed = true;
+  clock.advance(2_000);
+  await settled();
+  assert.deepEqual(dataplane.calls, ['observe', 'all', 'observe', 'all']);
+  assert.deepEqual(follower.calls, ['all', 'all']);
 });
 
 test('what must end before its namespace goes is waited for before the data path acts', async () => {

@@ -3,7 +3,7 @@
  *
  * A change only marks resources dirty. One pass at a time takes all that is dirty: first whatever must end before its namespace goes, then
  * the data path, then workloads and DHCP, then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
- * compares everything. Until the plan has been confirmed in this process's life nothing is removed that it does not name: the saved plan
+ * compares everything, and a quick one only asks whether somebody took something away that a whole tenant hangs on. Until the plan has been confirmed in this process's life nothing is removed that it does not name: the saved plan
  * may be older than the kernel.
  */
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
@@ -51,6 +51,8 @@ const COALESCE_MS = 5;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 30_000;
 const RESYNC_MS = 60_000;
+/** A gateway that was destroyed is to be back within 5 s. */
+const LOOK_MS = 2000;
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
@@ -68,7 +70,7 @@ export class Reconciler {
   #passing: Promise<void> | undefined;
   /** A pass is under way, also while it is synchronous. */
   #inPass = false;
-  #timers: { soon?: unknown; retry?: unknown; resync?: unknown } = {};
+  #timers: { soon?: unknown; retry?: unknown; resync?: unknown; look?: unknown } = {};
   #applied: Applied | undefined;
   #reported = '';
   #stopped = false;
@@ -80,6 +82,7 @@ export class Reconciler {
   /** Begins to compare everything now and then. */
   start(): void {
     this.#scheduleResync();
+    this.#scheduleLook();
   }
 
   /** These may differ from the plan now. The first call acts at once, those within 5 ms together. */
@@ -148,6 +151,8 @@ export class Reconciler {
     const target = desired();
     if (target === undefined) return false;
     const { plan } = target;
+    // The followers' part of what a look puts right is not told by what was dirty.
+    if (this.#needsObserve && dataplane.disturbed()) this.#whole = true;
     const scope = this.#take(target);
     try {
       if (this.#needsObserve) dataplane.observe();
@@ -247,6 +252,18 @@ export class Reconciler {
       },
       RESYNC_MS * (0.8 + 0.4 * random()),
     );
+  }
+
+  #scheduleLook(): void {
+    if (this.#stopped) return;
+    this.#timers.look = this.#deps.clock.setTimeout(() => {
+      if (!this.#inPass && !this.#needsObserve && this.#deps.dataplane.disturbed()) {
+        this.#deps.log.warn({}, 'somebody took away a gateway, the fabric or a link in it, comparing everything');
+        this.#needsObserve = true;
+        this.changed('all');
+      }
+      this.#scheduleLook();
+    }, LOOK_MS);
   }
 
   #report(applied: Applied): void {

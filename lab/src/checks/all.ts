@@ -11,6 +11,7 @@ import { OLD_BACKUP } from './old-backup.ts';
 import { OUTBOUND_NAT } from './outbound-nat.ts';
 import { PING_CONCENTRATOR } from './ping-concentrator.ts';
 import { PING_MESH } from './ping-mesh.ts';
+import { ROUTING } from './routing.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
 import { VNI_INJECTION } from './vni-injection.ts';
 
@@ -25,6 +26,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   DHCP_LEASE,
   DHCP_REUSE,
   OUTBOUND_NAT,
+  ROUTING,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
   LAUNCHER_KILL,

@@ -15,7 +15,7 @@ export const DHCP_LEASE: LabCheck = {
   run: async (context) => {
     const workload = context.workload(context.scenario.red, 'dhcp');
     const { ip, ...place } = context.place(workload);
-    const where = context.logOf('network');
+    const where = context.gatewayLog(context.scenario.red);
     const times: string[] = [];
     for (const broadcastFlag of [false, true]) {
       const outcome = await dhcpClient(place, { broadcastFlag, timeoutMs: LEASE_MS, signal: context.signal });

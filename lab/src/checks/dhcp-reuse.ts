@@ -34,7 +34,7 @@ async function leaseWith(context: CheckContext, spec: WorkloadSpec, withinMs: nu
     const { ip, ...place } = context.place(workload);
     const outcome = await dhcpClient(place, { timeoutMs: withinMs, signal: context.signal });
     const right = outcome.kind === 'bound' && outcome.address === ip && outcome.tookMs <= withinMs;
-    expect(right, `a lease of ${ip} for ${spec.mac} within ${withinMs} ms`, leaseText(outcome), context.logOf('network'));
+    expect(right, `a lease of ${ip} for ${spec.mac} within ${withinMs} ms`, leaseText(outcome), context.gatewayLog(red));
     return outcome;
   } finally {
     await deleteWorkload(context.lab, red.client, workload);

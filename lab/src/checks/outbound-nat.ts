@@ -17,13 +17,13 @@ export const OUTBOUND_NAT: LabCheck = {
     const { outsideHost } = context.lab.topology;
     using server = tcpServer(context.nodePlace('outside', OUTSIDE_IFNAME), PORT);
     const seen: string[] = [];
-    for (const tenant of Object.values(context.scenario)) {
+    for (const tenant of [context.scenario.red, context.scenario.blue]) {
       for (const name of ['alpha', 'charlie']) {
         const place = context.place(context.workload(tenant, name));
         const outcome = await tcpConnect(place, outsideHost, server.port, { timeoutMs: CONNECT_MS, signal: context.signal });
         const right = outcome.kind === 'connected' && outcome.seenAs === tenant.uplinkAddress;
         const wanted = `${tenant.name} ${name} to reach ${outsideHost} and be seen there as ${tenant.uplinkAddress}`;
-        expect(right, wanted, outcomeText(outcome), context.logOf('network'));
+        expect(right, wanted, outcomeText(outcome), context.gatewayLog(tenant));
       }
       seen.push(`${tenant.name} is seen as ${tenant.uplinkAddress}`);
     }

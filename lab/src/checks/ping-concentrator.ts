@@ -13,8 +13,9 @@ export const PING_CONCENTRATOR: LabCheck = {
   run: async (context) => {
     const { blue } = context.scenario;
     const [alpha, charlie] = ['alpha', 'charlie'].map((name) => context.workload(blue, name));
-    const before = context.tunnelPackets('network', blue);
-    const where = `${context.logOf('network')}, ${context.logOf('compute1')}, ${context.logOf('compute2')}`;
+    const hub = context.gatewayNode(blue);
+    const before = context.tunnelPackets(hub, blue);
+    const where = `${context.logOf(hub)}, ${context.logOf('compute1')}, ${context.logOf('compute2')}`;
     const result = await ping(context.place(alpha!), charlie!.ip, {
       count: COUNT,
       intervalMs: 20,
@@ -22,7 +23,7 @@ export const PING_CONCENTRATOR: LabCheck = {
       signal: context.signal,
     });
     expect(result.received === COUNT, `${COUNT} answers to blue alpha from charlie on the other node`, pingText(result), where);
-    const after = context.tunnelPackets('network', blue);
+    const after = context.tunnelPackets(hub, blue);
     const [received, sent] = [after.received - before.received, after.sent - before.sent];
     // Requests and answers, each in and out.
     const enough = received >= 2 * COUNT && sent >= 2 * COUNT;

@@ -13,14 +13,15 @@ export const PING_MESH: LabCheck = {
   run: async (context) => {
     const { red } = context.scenario;
     const [alpha, bravo, charlie] = ['alpha', 'bravo', 'charlie'].map((name) => context.workload(red, name));
-    const [before, hubBefore] = [context.tunnelPackets('compute1', red), context.tunnelPackets('network', red)];
+    const hubNode = context.gatewayNode(red);
+    const [before, hubBefore] = [context.tunnelPackets('compute1', red), context.tunnelPackets(hubNode, red)];
     const where = `${context.logOf('compute1')}, ${context.logOf('compute2')}`;
     const options = { count: COUNT, intervalMs: 20, timeoutMs: 2000, signal: context.signal };
     const across = await ping(context.place(alpha!), charlie!.ip, options);
     expect(across.received === COUNT, `${COUNT} answers to red alpha from charlie on the other node`, pingText(across), where);
     const sent = context.tunnelPackets('compute1', red).sent - before.sent;
     expect(sent >= COUNT, `at least ${COUNT} packets through compute1's tunnel`, String(sent), where);
-    const hub = context.tunnelPackets('network', red).received - hubBefore.received;
+    const hub = context.tunnelPackets(hubNode, red).received - hubBefore.received;
     expect(hub < COUNT, 'hardly a packet through the network node, since the topology is mesh', String(hub), where);
     const local = await ping(context.place(alpha!), bravo!.ip, options);
     expect(local.received === COUNT, `${COUNT} answers to red alpha from bravo on the same node`, pingText(local), where);

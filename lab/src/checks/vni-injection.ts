@@ -31,7 +31,7 @@ export const VNI_INJECTION: LabCheck = {
       'data',
     );
     const hub = addressOn(
-      context.lab.topology.nodes.find((node) => node.name === 'network')!,
+      context.lab.topology.nodes.find((node) => node.name === context.gatewayNode(blue))!,
       'data',
     );
     const gateway = context.gatewayPlace(red);
@@ -41,7 +41,7 @@ export const VNI_INJECTION: LabCheck = {
     await expectReach(context, {
       what: 'a tunnel packet for blue charlie sent by the network node',
       token: packet.mark,
-      send: () => sendDatagram(context.nodePlace('network', DATA_IFNAME), datagram(vtep, packet.payload)),
+      send: () => sendDatagram(context.nodePlace(context.gatewayNode(blue), DATA_IFNAME), datagram(vtep, packet.payload)),
       at: [wire, victim],
       notAt: [],
     });
@@ -71,7 +71,7 @@ export const VNI_INJECTION: LabCheck = {
         send,
         at: [{ name: `the node's end of ${sender.name}'s cable`, place: context.portPlace(sender) }],
         notAt: [wire, victim],
-        where: context.logOf('network'),
+        where: context.gatewayLog(red),
       });
     }
     return `arrives from the network node; from a workload, ${attempts.length} ways tried, it does not even reach the other node`;

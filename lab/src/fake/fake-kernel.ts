@@ -3,7 +3,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { WeftError } from '@weft/core/weft-error';
-import type { Kernel, NftChange, Observed } from '@weft/dataplane/kernel';
+import type { Kernel, Losses, NftChange, Observed, Service } from '@weft/dataplane/kernel';
 import type { AddressObject, FdbObject, KernelObject, LinkObject, NftObject, RouteObject } from '@weft/dataplane/kernel-object';
 import { isNft, objectContent, objectKey } from '@weft/dataplane/kernel-object';
 import type { Place } from '@weft/dataplane/names';
@@ -16,7 +16,7 @@ type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 type Held = { object: Plain; drifted: boolean };
 
 export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4; mac: Mac }>;
-export type Forgotten = Readonly<{ zone: number; address: Ipv4 | undefined }>;
+export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service: Service | undefined }>;
 
 /** Thrown by every call from the one on at which the process was told to die. */
 export class ProcessDied extends Error {}
@@ -33,6 +33,8 @@ export class FakeKernel implements Kernel {
   readonly #nodeLinks: ReadonlySet<string>;
   readonly #nft = new FakeNft();
   readonly #objects = new Map<string, Held>();
+  /** What somebody else removed since the last look. */
+  #lost: KernelObject[] = [];
   #calls = 0;
   #changes = 0;
   #fault: { inCalls: number; readonly errno: string | undefined } | undefined;
@@ -90,13 +92,17 @@ export class FakeKernel implements Kernel {
   vandalise(object: KernelObject): void {
     if (isNft(object)) this.#nft.transact(object.place, { remove: [object], put: [] });
     else this.#remove(object);
+    this.#lost.push(object);
   }
 
   observe(): readonly Observed[] {
-    return this.#call('RTM_GETLINK', () => [
-      ...this.#nft.objects().map((object) => this.#seen(object, false)),
-      ...[...this.#objects.values()].map(({ object, drifted }) => this.#seen(object, drifted)),
-    ]);
+    return this.#call('RTM_GETLINK', () => {
+      this.#lost = [];
+      return [
+        ...this.#nft.objects().map((object) => this.#seen(object, false)),
+        ...[...this.#objects.values()].map(({ object, drifted }) => this.#seen(object, drifted)),
+      ];
+    });
   }
 
   transact(place: Place, change: NftChange): void {
@@ -127,10 +133,19 @@ export class FakeKernel implements Kernel {
     });
   }
 
-  forget(zone: number, address?: Ipv4): void {
+  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
-      this.#requirePlace('fabric');
-      this.forgotten.push({ zone, address });
+      if (place === 'fabric') this.#requirePlace(place);
+      this.forgotten.push({ place, zone, address, service });
+    });
+  }
+
+  losses(where: 'everywhere' | 'links'): Losses | undefined {
+    return this.#call('RTNLGRP_LINK', () => {
+      const places = this.#lost.flatMap(({ kind, place }) =>
+        where === 'everywhere' && kind === 'netns' && !place.startsWith('wl-') ? [place] : [],
+      );
+      return { links: this.#lost.flatMap((object) => (object.kind === 'link' ? [object.name] : [])), places };
     });
   }
 

@@ -90,10 +90,11 @@ function textAt(body: Json | undefined, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** `IpAddressAlreadyAllocated` → `ip_address_already_allocated`; `HTTPBadRequest` → `bad_request`. */
+/** `IpAddressAlreadyAllocated` → `ip_address_already_allocated`; `FloatingIPNotFound` → `floating_ip_not_found`; `HTTPBadRequest` → `bad_request`. */
 function snakeCase(type: string): string {
   return type
     .replace(/^HTTP/, '')
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
     .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
 }

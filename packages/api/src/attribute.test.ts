@@ -131,6 +131,7 @@ test('fills defaults, converts, and clears host bits', () => {
     description: '',
     adminStateUp: false,
     portSecurityEnabled: true,
+    external: false,
     topology: undefined,
     mtu: 1400,
   });

@@ -86,7 +86,10 @@ export function parseCreate<S, T extends AttributeTable<S>>(
     values[name] = given[name] === undefined ? attribute.default : attribute.parse?.(given[name], name);
   }
   for (const name of Object.keys(given)) {
-    if (table[name]?.createBy === 'admin' && caller.kind !== 'admin') throw disallowed(`create_${names.singular}`, name);
+    const attribute: Attribute<S> | undefined = table[name];
+    // Saying what holds anyway is not setting it: clients send all that they know.
+    if (attribute?.createBy !== 'admin' || caller.kind === 'admin' || isDefault(attribute, values[name])) continue;
+    throw disallowed(`create_${names.singular}`, name);
   }
   return values as CreateValues<T>;
 }
@@ -147,6 +150,10 @@ function withProject(body: object, caller: Caller): Readonly<Record<string, unkn
 function refuseUnknown(table: AttributeTable<never>, given: Readonly<Record<string, unknown>>): void {
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(table, name));
   if (unknown.length > 0) throw new BadRequest(`Unrecognized attribute(s) '${unknown.join(', ')}'`);
+}
+
+function isDefault<S>(attribute: Attribute<S>, value: unknown): boolean {
+  return attribute.default !== undefined && attribute.default === value;
 }
 
 function disallowed(action: string, attribute: string): Forbidden {

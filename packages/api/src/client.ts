@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { ApiError } from './api-error.ts';
+import type { FloatingIpView } from './floating-ips.ts';
 import type { NetworkView } from './networks.ts';
+import type { PortForwardingView } from './port-forwardings.ts';
 import type { PortView } from './ports.ts';
 import type { SecurityGroupRuleView, SecurityGroupView } from './security-groups.ts';
 import type { SubnetView } from './subnets.ts';
@@ -14,8 +16,11 @@ import type {
   HealthView,
   InstanceView,
   NewTenantView,
+  MoveConcentratorBody,
   NodeView,
+  PoolView,
   TenantView,
+  UpdateTenantBody,
 } from './v1.ts';
 
 export type WeftClientOptions = Readonly<{
@@ -75,9 +80,18 @@ export class WeftClient {
     'security_group_rule',
   );
 
+  readonly floatingIps: Collection<FloatingIpView, Body> = this.#collection('floatingips', 'floatingips', 'floatingip');
+
+  /** Those of one floating IP. */
+  portForwardings(floatingIpId: string): Collection<PortForwardingView, Body> {
+    return this.#collection(`floatingips/${path(floatingIpId)}/port_forwardings`, 'port_forwardings', 'port_forwarding');
+  }
+
   readonly tenants = {
     ...this.#v1<TenantView>('tenants'),
     create: (body: CreateTenantBody, options?: CallOptions): Promise<NewTenantView> => this.call('POST', '/v1/tenants', body, options),
+    update: (id: string, body: UpdateTenantBody, options?: CallOptions): Promise<TenantView> =>
+      this.call('PUT', `/v1/tenants/${path(id)}`, body, options),
     delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/tenants/${path(id)}`, undefined, options),
   };
   readonly nodes = {
@@ -91,7 +105,12 @@ export class WeftClient {
     create: (body: CreateInstanceBody, options?: CallOptions): Promise<InstanceView> => this.call('POST', '/v1/instances', body, options),
     delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/instances/${path(id)}`, undefined, options),
   };
-  readonly concentrators: Reader<ConcentratorView> = this.#v1<ConcentratorView>('concentrators');
+  readonly concentrators = {
+    ...this.#v1<ConcentratorView>('concentrators'),
+    move: (id: string, body: MoveConcentratorBody = null, options?: CallOptions): Promise<ConcentratorView> =>
+      this.call('POST', `/v1/concentrators/${path(id)}/move`, body ?? undefined, options),
+  };
+  readonly pools: Reader<PoolView> = this.#v1<PoolView>('pools');
 
   constructor(options: WeftClientOptions, deps: WeftClientDeps = {}) {
     this.#options = options;

@@ -55,5 +55,7 @@ test('the client gets code, message and remedy back from either form', () => {
   assert.deepEqual(read(neutron.body, neutron.status), [409, 'ip_address_already_allocated', 'taken', undefined]);
   assert.deepEqual(read(neutronAnswer(new WeftError('bad_request', 'b'), '').body, 400), [400, 'bad_request', 'b', undefined]);
   assert.deepEqual(read(neutronAnswer(new Unauthenticated(), '').body, 401).slice(0, 2), [401, 'unauthenticated']);
+  const missing = neutronAnswer(new NotFound('floatingIp', id), '');
+  assert.deepEqual(read(missing.body, missing.status).slice(0, 2), [404, 'floating_ip_not_found']);
   assert.deepEqual(read('<html>', 502), [502, 'api_error', 'GET /x: answered with status 502', undefined]);
 });

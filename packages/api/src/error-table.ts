@@ -52,7 +52,22 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
     v1: [422, 'Port security required'],
   },
   port_security_has_groups: { neutron: [409, 'PortSecurityPortHasSecurityGroup'], v1: [409, 'Port has security groups'] },
+  // The public side.
+  port_on_external_network: { neutron: [403, 'HTTPForbidden'], v1: [403, 'External network'] },
+  external_network_in_use: { neutron: [409, 'ExternalNetworkInUse'], v1: [409, 'External network in use'] },
+  not_external_network: { neutron: [400, 'BadRequest'], v1: [422, 'No external network'] },
+  invalid_fixed_ip: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable fixed IP'] },
+  external_gateway_not_found: { neutron: [404, 'ExternalGatewayForFloatingIPNotFound'], v1: [422, 'No gateway'] },
+  floating_ip_port_already_associated: { neutron: [409, 'FloatingIPPortAlreadyAssociated'], v1: [409, 'Floating IP associated'] },
+  fip_in_use_by_port_forwarding: { neutron: [409, 'FipInUseByPortForwarding'], v1: [409, 'Floating IP has port forwardings'] },
+  port_has_port_forwarding: { neutron: [409, 'PortHasPortForwarding'], v1: [409, 'Port has port forwardings'] },
+  port_has_binding_floating_ip: { neutron: [409, 'PortHasBindingFloatingIP'], v1: [409, 'Port has a floating IP'] },
+  invalid_port_forwarding: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable port forwarding'] },
   // Weft's own.
+  no_ssh_ports: { neutron: [409, 'Conflict'], v1: [409, 'No ports for SSH'] },
+  same_node: { neutron: [409, 'Conflict'], v1: [409, 'There already'] },
+  no_network_node: { neutron: [409, 'Conflict'], v1: [409, 'No network node'] },
+  not_a_network_node: { neutron: [409, 'Conflict'], v1: [409, 'Not a network node'] },
   invalid_name: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable name'] },
   tenant_exists: { neutron: [409, 'Conflict'], v1: [409, 'Tenant exists'] },
   tenant_in_use: { neutron: [409, 'Conflict'], v1: [409, 'Tenant in use'] },
@@ -72,6 +87,8 @@ const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: stri
   port: ['PortNotFound', (id) => `Port ${id} could not be found.`],
   securityGroup: ['SecurityGroupNotFound', (id) => `Security group ${id} does not exist`],
   securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
+  floatingIp: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
+  portForwarding: ['PortForwardingNotFound', (id) => `Port Forwarding ${id} could not be found.`],
   tenant: ['ProjectNotFound', (id) => `Project ${id} could not be found.`],
 };
 

@@ -33,7 +33,16 @@ export const networkAttributes = {
   status: { show: () => 'ACTIVE', filter: 'equal' },
   subnets: { show: (source) => source.subnets },
   shared: { show: () => false, filter: 'equal' },
-  'router:external': { show: () => false, filter: 'equal' },
+  'router:external': {
+    show: (source) => source.record.external,
+    parse: boolean,
+    create: 'optional',
+    default: false,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+    filter: 'equal',
+  },
   mtu: { show: (source) => source.record.mtu, parse: integer, create: 'optional', update: true, filter: 'equal' },
   port_security_enabled: {
     show: (source) => source.record.portSecurityEnabled,
@@ -64,6 +73,7 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
     description: values.description,
     adminStateUp: values.admin_state_up,
     portSecurityEnabled: values.port_security_enabled,
+    external: values['router:external'],
     topology: values['weft:topology'],
     mtu: values.mtu,
   };
@@ -71,11 +81,13 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
 
 export function updateNetworkRequest(values: UpdateValues<typeof networkAttributes>): UpdateNetwork {
   const { name, description, admin_state_up: adminStateUp, port_security_enabled: portSecurityEnabled, mtu } = values;
+  const external = values['router:external'];
   return {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(adminStateUp === undefined ? {} : { adminStateUp }),
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
+    ...(external === undefined ? {} : { external }),
     ...(mtu === undefined ? {} : { mtu }),
   };
 }

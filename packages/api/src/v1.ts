@@ -17,10 +17,15 @@ const printable = '^[^\\u0000-\\u001f\\u007f]*$';
 export const CreateTenantBody = Type.Object({ name: Type.String({ minLength: 1, maxLength: 255, pattern: printable }) }, strict);
 export type CreateTenantBody = Static<typeof CreateTenantBody>;
 
+export const UpdateTenantBody = Type.Object({ ssh_reach: Type.Boolean() }, strict);
+export type UpdateTenantBody = Static<typeof UpdateTenantBody>;
+
 export const TenantView = Type.Object({
   id: Id,
   name: Type.String(),
   automatic_gateway: Type.Boolean(),
+  /** Whether port 22 of every workload is reachable at its `ssh_ip` and `ssh_port`. */
+  ssh_reach: Type.Boolean(),
   created_at: Timestamp,
   updated_at: Timestamp,
 });
@@ -83,6 +88,9 @@ export const InstanceView = Type.Object({
   node_id: nullable(Id),
   status: Type.Union([Type.Literal('pending'), Type.Literal('building'), Type.Literal('active'), Type.Literal('error')]),
   error: nullable(Fault),
+  /** Where its SSH server is reached from outside; null while its tenant has no SSH reach, or no gateway leads to it. */
+  ssh_ip: nullable(Type.String()),
+  ssh_port: nullable(Type.Integer()),
   /** Of the segment of its port. */
   applied: ConvergenceView,
   created_at: Timestamp,
@@ -102,6 +110,23 @@ export const ConcentratorView = Type.Object({
   updated_at: Timestamp,
 });
 export type ConcentratorView = Static<typeof ConcentratorView>;
+
+/** Without a node: another one that the controller chooses. */
+export const MoveConcentratorBody = nullable(Type.Object({ node_id: Type.Optional(nullable(Id)) }, strict));
+export type MoveConcentratorBody = Static<typeof MoveConcentratorBody>;
+
+/** A subnet of an external network, and how many addresses of its allocation pools floating IPs and gateways have. */
+export const PoolView = Type.Object({
+  id: Id,
+  name: Type.String(),
+  network_id: Id,
+  network_name: Type.String(),
+  cidr: Type.String(),
+  total: Type.Integer(),
+  used: Type.Integer(),
+  free: Type.Integer(),
+});
+export type PoolView = Static<typeof PoolView>;
 
 /** `scheduler`: whether new work can be placed; existing traffic does not need it. */
 export const HealthView = Type.Object({

@@ -10,10 +10,12 @@ import type { Mac } from './mac.ts';
 import type {
   Changes,
   Concentrator,
+  FloatingIp,
   Instance,
   Network,
   Node,
   Port,
+  PortForwarding,
   Resource,
   ResourceOf,
   SecurityGroup,
@@ -31,7 +33,19 @@ import type { Vni } from './vni.ts';
  * MAC of a network, one instance for a port, a subnet in its network's tenant – holds for every combination; all else, also records that
  * name what is not there, comes up.
  */
-const COUNT = { tenant: 2, network: 3, subnet: 4, port: 6, securityGroup: 3, securityGroupRule: 4, node: 3, concentrator: 2, instance: 5 };
+const COUNT = {
+  tenant: 2,
+  network: 3,
+  subnet: 4,
+  port: 6,
+  securityGroup: 3,
+  securityGroupRule: 4,
+  node: 3,
+  concentrator: 2,
+  instance: 5,
+  floatingIp: 4,
+  portForwarding: 4,
+};
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
 
@@ -47,7 +61,15 @@ function record(kind: Kind, n: number, variant: number): Resource {
   const common = { name: String(variant), description: '', ...stamps };
   switch (kind) {
     case 'tenant':
-      return { kind, id: id(kind, n), name: '', tokenHash: `${n} ${variant % 2}`, automaticGateway: variant % 3 > 0, ...stamps };
+      return {
+        kind,
+        id: id(kind, n),
+        name: '',
+        tokenHash: `${n} ${variant % 2}`,
+        automaticGateway: variant % 3 > 0,
+        sshReach: false,
+        ...stamps,
+      };
     case 'network':
       return {
         kind,
@@ -55,6 +77,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         tenantId: networkTenant(n),
         adminStateUp: true,
         portSecurityEnabled: true,
+        external: v(3) % 3 === 1,
         topology: 'mesh',
         vni: parseVni(10_000 + 10 * n + (variant % 3)),
         mtu: 1450,
@@ -136,9 +159,41 @@ function record(kind: Kind, n: number, variant: number): Resource {
         requestedNodeId: undefined,
         nodeId,
         generation: 1,
+        // Unique in the tenant: instances 0, 2 and 4 are one tenant's.
+        sshPort: v(4) % 3 === 0 ? undefined : 100 + 10 * n + (variant % 2),
         ...stamps,
       };
     }
+    case 'floatingIp': {
+      const isAssociated = v(3) % 2 === 0;
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', variant),
+        description: '',
+        floatingNetworkId: id('network', variant),
+        subnetId: id('subnet', variant),
+        address: parseIpv4(`10.0.0.${100 + 2 * n + (variant % 2)}`),
+        portId: isAssociated ? id('port', variant) : undefined,
+        fixedIp: isAssociated ? parseIpv4('10.0.0.5') : undefined,
+        ...stamps,
+      };
+    }
+    case 'portForwarding':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', variant),
+        description: '',
+        floatingIpId: id('floatingIp', variant),
+        protocol: 'tcp',
+        externalFirst: 80,
+        externalLast: 80,
+        internalPortId: id('port', v(2)),
+        internalAddress: parseIpv4('10.0.0.5'),
+        internalFirst: 80,
+        ...stamps,
+      };
   }
 }
 
@@ -195,6 +250,11 @@ function answers(state: Questions): string[] {
     say(`concentrators on ${n}`, ids(state.concentratorsOn(nodeId)));
     say(`segments on ${n}`, texts(state.segmentsOn(nodeId)));
     say(`groups on ${n}`, texts(state.groupsOn(nodeId)));
+    say(`floating IPs of ${n}`, ids(state.floatingIpsOf(tenantId)));
+    say(`floating IPs in ${n}`, ids(state.floatingIpsIn(subnetId)));
+    say(`floating IPs of port ${n}`, ids(state.floatingIpsOfPort(portId)));
+    say(`forwardings of ${n}`, ids(state.forwardingsOf(id<FloatingIp['id']>('floatingIp', n))));
+    say(`forwardings to ${n}`, ids(state.forwardingsTo(portId)));
     say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
     const network = state.networks.get(networkId);
     say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
@@ -212,6 +272,13 @@ function answers(state: Questions): string[] {
       say(`address ${n} ${host}`, state.portByAddress(subnetId, address)?.id);
       say(`member ${n} ${host}`, state.isMember(groupId, address));
     }
+  }
+  for (let n = 0; n < 60; n += 1) {
+    say(
+      `SSH port ${n}`,
+      [0, 1].map((tenant) => state.instanceBySshPort(id<Tenant['id']>('tenant', tenant), 100 + n)?.id ?? null),
+    );
+    say(`public address ${n}`, state.floatingIpByAddress(parseIpv4(`10.0.0.${95 + n}`))?.id);
   }
   return lines.toSorted();
 }
@@ -269,6 +336,27 @@ class Scan implements Questions {
   addressCount(subnetId: Uuid): number {
     return this.#all('port').flatMap((port) => port.fixedIps.filter((fixed) => fixed.subnetId === subnetId)).length;
   }
+  instanceBySshPort(tenantId: Uuid, sshPort: number): Instance | undefined {
+    return this.#all('instance').find((instance) => instance.tenantId === tenantId && instance.sshPort === sshPort);
+  }
+  *floatingIpsOf(tenantId: Uuid): Generator<FloatingIp> {
+    yield* this.#all('floatingIp').filter((floating) => floating.tenantId === tenantId);
+  }
+  *floatingIpsOfPort(portId: Uuid): Generator<FloatingIp> {
+    yield* this.#all('floatingIp').filter((floating) => floating.portId === portId);
+  }
+  *floatingIpsIn(subnetId: Uuid): Generator<FloatingIp> {
+    yield* this.#all('floatingIp').filter((floating) => floating.subnetId === subnetId);
+  }
+  floatingIpByAddress(address: Ipv4): FloatingIp | undefined {
+    return this.#all('floatingIp').find((floating) => floating.address === address);
+  }
+  *forwardingsOf(floatingIpId: Uuid): Generator<PortForwarding> {
+    yield* this.#all('portForwarding').filter((forwarding) => forwarding.floatingIpId === floatingIpId);
+  }
+  *forwardingsTo(portId: Uuid): Generator<PortForwarding> {
+    yield* this.#all('portForwarding').filter((forwarding) => forwarding.internalPortId === portId);
+  }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);
   }
@@ -284,7 +372,7 @@ class Scan implements Questions {
   gatewayOf(network: Network): Concentrator | undefined {
     const served = this.#all('tenant').some((tenant) => tenant.id === network.tenantId && tenant.automaticGateway);
     const hasGateway = [...this.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
-    return served && hasGateway ? this.concentratorOf(network.tenantId) : undefined;
+    return served && hasGateway && !network.external ? this.concentratorOf(network.tenantId) : undefined;
   }
   nodesOf(networkId: Uuid): Set<NodeId> {
     const network = this.networks.get(networkId as Network['id']);

@@ -5,10 +5,12 @@ import { MultiMap } from './multi-map.ts';
 import type {
   Changes,
   Concentrator,
+  FloatingIp,
   Instance,
   Network,
   Node,
   Port,
+  PortForwarding,
   Resource,
   ResourceKind,
   ResourceOf,
@@ -19,9 +21,11 @@ import type {
 } from './resource.ts';
 import type {
   ConcentratorId,
+  FloatingIpId,
   InstanceId,
   NetworkId,
   NodeId,
+  PortForwardingId,
   PortId,
   SecurityGroupId,
   SecurityGroupRuleId,
@@ -49,6 +53,8 @@ export class ClusterState {
   readonly nodes = new Map<NodeId, Node>();
   readonly concentrators = new Map<ConcentratorId, Concentrator>();
   readonly instances = new Map<InstanceId, Instance>();
+  readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
+  readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
 
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
@@ -69,6 +75,13 @@ export class ClusterState {
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
+  readonly #instancesBySshPort = new Map<string, InstanceId>();
+  readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIpId>();
+  readonly #floatingIpsBySubnet = new MultiMap<SubnetId, FloatingIpId>();
+  readonly #floatingIpsByPort = new MultiMap<PortId, FloatingIpId>();
+  readonly #floatingIpByAddress = new Map<Ipv4, FloatingIpId>();
+  readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwardingId>();
+  readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
@@ -113,6 +126,8 @@ export class ClusterState {
       this.nodes,
       this.concentrators,
       this.instances,
+      this.floatingIps,
+      this.portForwardings,
     ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
   }
 
@@ -182,6 +197,37 @@ export class ClusterState {
     return id === undefined ? undefined : this.nodes.get(id);
   }
 
+  /** The workload that listens on this port of its tenant's gateway. */
+  instanceBySshPort(tenantId: TenantId, sshPort: number): Instance | undefined {
+    const id = this.#instancesBySshPort.get(`${tenantId} ${sshPort}`);
+    return id === undefined ? undefined : this.instances.get(id);
+  }
+
+  *floatingIpsOf(tenantId: TenantId): Generator<FloatingIp> {
+    for (const id of this.#floatingIpsByTenant.of(tenantId)) yield must(this.floatingIps.get(id));
+  }
+
+  *floatingIpsOfPort(portId: PortId): Generator<FloatingIp> {
+    for (const id of this.#floatingIpsByPort.of(portId)) yield must(this.floatingIps.get(id));
+  }
+
+  *floatingIpsIn(subnetId: SubnetId): Generator<FloatingIp> {
+    for (const id of this.#floatingIpsBySubnet.of(subnetId)) yield must(this.floatingIps.get(id));
+  }
+
+  floatingIpByAddress(address: Ipv4): FloatingIp | undefined {
+    const id = this.#floatingIpByAddress.get(address);
+    return id === undefined ? undefined : this.floatingIps.get(id);
+  }
+
+  *forwardingsOf(floatingIpId: FloatingIpId): Generator<PortForwarding> {
+    for (const id of this.#forwardingsByFloatingIp.of(floatingIpId)) yield must(this.portForwardings.get(id));
+  }
+
+  *forwardingsTo(portId: PortId): Generator<PortForwarding> {
+    for (const id of this.#forwardingsByPort.of(portId)) yield must(this.portForwardings.get(id));
+  }
+
   /** Where a port is plugged in: the node of the instance that it belongs to. */
   nodeOfPort(portId: PortId): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
@@ -189,7 +235,7 @@ export class ClusterState {
 
   /** The concentrator that serves a network's gateway addresses, if the network has any. */
   gatewayOf(network: Network): Concentrator | undefined {
-    if (this.tenants.get(network.tenantId)?.automaticGateway !== true) return undefined;
+    if (network.external || this.tenants.get(network.tenantId)?.automaticGateway !== true) return undefined;
     for (const subnet of this.subnetsOf(network.id)) if (subnet.gatewayIp !== undefined) return this.concentratorOf(network.tenantId);
     return undefined;
   }
@@ -249,6 +295,8 @@ export class ClusterState {
       node: this.nodes,
       concentrator: this.concentrators,
       instance: this.instances,
+      floatingIp: this.floatingIps,
+      portForwarding: this.portForwardings,
     };
     return tables[kind];
   }
@@ -280,6 +328,8 @@ export class ClusterState {
       case 'securityGroup':
       case 'securityGroupRule':
       case 'node':
+      case 'floatingIp':
+      case 'portForwarding':
         break;
     }
   }
@@ -351,6 +401,19 @@ export class ClusterState {
       case 'instance':
         setOrDelete(this.#instanceByPort, resource.portId, resource.id, verb);
         if (resource.nodeId !== undefined) this.#instancesByNode[verb](resource.nodeId, resource.id);
+        if (resource.sshPort !== undefined) {
+          setOrDelete(this.#instancesBySshPort, `${resource.tenantId} ${resource.sshPort}`, resource.id, verb);
+        }
+        break;
+      case 'floatingIp':
+        this.#floatingIpsByTenant[verb](resource.tenantId, resource.id);
+        this.#floatingIpsBySubnet[verb](resource.subnetId, resource.id);
+        setOrDelete(this.#floatingIpByAddress, resource.address, resource.id, verb);
+        if (resource.portId !== undefined) this.#floatingIpsByPort[verb](resource.portId, resource.id);
+        break;
+      case 'portForwarding':
+        this.#forwardingsByFloatingIp[verb](resource.floatingIpId, resource.id);
+        this.#forwardingsByPort[verb](resource.internalPortId, resource.id);
         break;
     }
   }

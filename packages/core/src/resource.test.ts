@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { placeConcentrator } from './command/concentrator.ts';
+import { createFloatingIp } from './command/floating-ip.ts';
+import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
 import { parseResource, resourceKey } from './resource.ts';
 import type { Resource } from './resource.ts';
+import type { NetworkId, TenantId } from './uuid.ts';
 import { InvalidValue } from './weft-error.ts';
 
 /** A record of every kind, with every optional field once there and once not. */
@@ -14,7 +17,21 @@ function records(): readonly Resource[] {
   for (const gatewayIp of [undefined, null]) {
     const network = cluster.network(cluster.tenant().id);
     cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
-    const instance = cluster.instance(cluster.port(network).id);
+    const port = cluster.port(network);
+    const instance = cluster.instance(port.id);
+    const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
+    const internalAddress = port.fixedIps[0]?.address;
+    const target = gatewayIp === null ? undefined : { portId: port.id, fixedIp: undefined };
+    const plain = { tenantId: port.tenantId, description: '', subnetId: undefined, address: undefined };
+    cluster.do(createFloatingIp(cluster.state, cluster.context, { ...plain, floatingNetworkId, target }));
+    const holder = cluster.do(createFloatingIp(cluster.state, cluster.context, { ...plain, floatingNetworkId, target: undefined }));
+    if (gatewayIp === undefined && internalAddress !== undefined) {
+      const other = cluster.port(network);
+      const ports = { externalFirst: 80, externalLast: 81, internalFirst: 8080, internalLast: 8081 };
+      const wish = { ...ports, description: '', protocol: 'udp', internalPortId: other.id } as const;
+      const to = { ...wish, internalAddress: other.fixedIps[0]?.address ?? internalAddress };
+      cluster.do(createPortForwarding(cluster.state, cluster.context, holder.floatingIp.id, to));
+    }
     if (gatewayIp === null) cluster.do(placeInstance(cluster.state, cluster.context, instance.id, node));
     const concentrator = cluster.state.concentratorOf(network.tenantId);
     if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
@@ -22,11 +39,17 @@ function records(): readonly Resource[] {
   return cluster.records();
 }
 
+function publicNetwork(cluster: TestCluster, tenantId: TenantId, second: boolean): Readonly<{ floatingNetworkId: NetworkId }> {
+  const network = cluster.network(tenantId, { external: true });
+  cluster.subnet(network, second ? '198.51.100.0/24' : '203.0.113.0/24');
+  return { floatingNetworkId: network.id };
+}
+
 const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.stringify(resource)) as Record<string, unknown>;
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 9, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 11, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -37,6 +60,11 @@ test('a record survives the store, and what a later release added is dropped', (
 test('a record without a field that it needs, or with nonsense in it, is refused by the field’s name', () => {
   const optional = [
     'gatewayIp',
+    'external',
+    'sshReach',
+    'sshPort',
+    'floatingIp.portId',
+    'fixedIp',
     'protocol',
     'portMin',
     'portMax',
@@ -51,7 +79,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     for (const field of Object.keys(stored(record))) {
       const nonsense = { ...stored(record), [field]: { a: 1 } };
       assert.throws(() => parseResource(nonsense), InvalidValue, `${record.kind}.${field}`);
-      if (optional.includes(field)) continue;
+      if (optional.includes(field) || optional.includes(`${record.kind}.${field}`)) continue;
       const missing = Object.fromEntries(Object.entries(stored(record)).filter(([key]) => key !== field));
       assert.throws(() => parseResource(missing), new RegExp(`\\.${field} undefined: is missing`), `${record.kind}.${field}`);
     }

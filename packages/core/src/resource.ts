@@ -9,9 +9,11 @@ import type { Mac } from './mac.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
+  FloatingIpId,
   InstanceId,
   NetworkId,
   NodeId,
+  PortForwardingId,
   PortId,
   SecurityGroupId,
   SecurityGroupRuleId,
@@ -38,6 +40,8 @@ export type Tenant = Stamps &
     tokenHash: string;
     /** Subnets with a gateway that are on no router are served by the tenant's automatic gateway (design §8). */
     automaticGateway: boolean;
+    /** Every workload's port 22 is reachable at its gateway's address, on the workload's `sshPort`. */
+    sshReach: boolean;
   }>;
 
 /** `mesh`: nodes talk directly. `concentrator`: all traffic between nodes passes the tenant's concentrator. */
@@ -52,6 +56,8 @@ export type Network = Stamps &
     description: string;
     adminStateUp: boolean;
     portSecurityEnabled: boolean;
+    /** A network outside: its subnets hold the public addresses. It is on no node, and its VNI carries nothing. */
+    external: boolean;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -158,9 +164,43 @@ export type Instance = Stamps &
     requestedNodeId: NodeId | undefined;
     nodeId: NodeId | undefined;
     generation: number;
+    /** Where the gateway listens for its SSH server, unique in the tenant; absent where the cluster has no range for it. */
+    sshPort: number | undefined;
   }>;
 
-export type Resource = Tenant | Network | Subnet | Port | SecurityGroup | SecurityGroupRule | Node | Concentrator | Instance;
+/** A public address of a tenant: 1:1 for one address of a port, or a holder of port forwardings. */
+export type FloatingIp = Stamps &
+  Readonly<{
+    kind: 'floatingIp';
+    id: FloatingIpId;
+    tenantId: TenantId;
+    description: string;
+    floatingNetworkId: NetworkId;
+    subnetId: SubnetId;
+    address: Ipv4;
+    portId: PortId | undefined;
+    /** Which of the port's addresses; present with `portId`. */
+    fixedIp: Ipv4 | undefined;
+  }>;
+
+/** Ports of a public address that lead to ports of a workload; both ranges are as long. */
+export type PortForwarding = Stamps &
+  Readonly<{
+    kind: 'portForwarding';
+    id: PortForwardingId;
+    tenantId: TenantId;
+    description: string;
+    floatingIpId: FloatingIpId;
+    protocol: 'tcp' | 'udp';
+    externalFirst: number;
+    externalLast: number;
+    internalPortId: PortId;
+    internalAddress: Ipv4;
+    internalFirst: number;
+  }>;
+
+export type Resource =
+  Tenant | Network | Subnet | Port | SecurityGroup | SecurityGroupRule | Node | Concentrator | Instance | FloatingIp | PortForwarding;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
 
@@ -192,6 +232,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     name: f.required('name', parseString),
     tokenHash: f.required('tokenHash', parseString),
     automaticGateway: f.required('automaticGateway', parseBoolean),
+    sshReach: f.optional('sshReach', parseBoolean) ?? false,
     ...stamps(f),
   }),
   network: (f) => ({
@@ -202,6 +243,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     description: f.required('description', parseString),
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
+    external: f.optional('external', parseBoolean) ?? false,
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
@@ -296,11 +338,38 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     requestedNodeId: f.optional('requestedNodeId', id<NodeId>),
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
+    sshPort: f.optional('sshPort', bit16),
+    ...stamps(f),
+  }),
+  floatingIp: (f) => ({
+    kind: 'floatingIp',
+    id: f.required('id', id<FloatingIpId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    description: f.required('description', parseString),
+    floatingNetworkId: f.required('floatingNetworkId', id<NetworkId>),
+    subnetId: f.required('subnetId', id<SubnetId>),
+    address: f.required('address', parseIpv4),
+    portId: f.optional('portId', id<PortId>),
+    fixedIp: f.optional('fixedIp', parseIpv4),
+    ...stamps(f),
+  }),
+  portForwarding: (f) => ({
+    kind: 'portForwarding',
+    id: f.required('id', id<PortForwardingId>),
+    tenantId: f.required('tenantId', id<TenantId>),
+    description: f.required('description', parseString),
+    floatingIpId: f.required('floatingIpId', id<FloatingIpId>),
+    protocol: f.required('protocol', oneOf('tcp', 'udp')),
+    externalFirst: f.required('externalFirst', bit16),
+    externalLast: f.required('externalLast', bit16),
+    internalPortId: f.required('internalPortId', id<PortId>),
+    internalAddress: f.required('internalAddress', parseIpv4),
+    internalFirst: f.required('internalFirst', bit16),
     ...stamps(f),
   }),
 };
 
-const parseKind = oneOf('tenant', 'network', 'subnet', 'port', 'securityGroup', 'securityGroupRule', 'node', 'concentrator', 'instance');
+const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));
 
 /** Parses a stored record. Throws InvalidValue naming the field; fields that this release does not know are dropped. */
 export function parseResource(value: unknown): Resource {

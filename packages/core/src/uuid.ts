@@ -11,6 +11,8 @@ export type SecurityGroupId = Uuid & { readonly __brand: 'SecurityGroupId' };
 export type SecurityGroupRuleId = Uuid & { readonly __brand: 'SecurityGroupRuleId' };
 export type NodeId = Uuid & { readonly __brand: 'NodeId' };
 export type InstanceId = Uuid & { readonly __brand: 'InstanceId' };
+export type FloatingIpId = Uuid & { readonly __brand: 'FloatingIpId' };
+export type PortForwardingId = Uuid & { readonly __brand: 'PortForwardingId' };
 export type ConcentratorId = Uuid & { readonly __brand: 'ConcentratorId' };
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000' as Uuid;

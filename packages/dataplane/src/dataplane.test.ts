@@ -204,3 +204,80 @@ test('at no moment does a port that is open admit what neither those before nor 
     { numRuns: RUNS },
   );
 });
+
+/** What a gateway translates, by element key: the addresses, or address and port, whose connections depend on it. */
+function translations(kernel: FakeKernel): Map<string, readonly string[]> {
+  return new Map(
+    kernel.objects().flatMap((object): [string, string[]][] => {
+      if (object.kind !== 'element' || (object.set !== 'public_in' && object.set !== 'forwards')) return [];
+      const [address = '', protocol, port] = object.key;
+      const names = object.set === 'forwards' ? [`${address} ${protocol} ${port}`] : [address, object.value ?? ''];
+      return [[`${objectKey(object)} = ${object.value}`, names.map((name) => `${object.place} ${name}`)]];
+    }),
+  );
+}
+
+test('what a gateway that stays no longer translates is forgotten, also by the process after one that died, and nothing else of it', () => {
+  fc.assert(
+    fc.property(
+      randomWorlds(4),
+      fc.array(fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }), { minLength: 5, maxLength: 5 }),
+      (worlds, deaths) => {
+        const kernel = newKernel();
+        let dataplane = newDataplane(kernel);
+        for (const [step, world] of worlds.entries()) {
+          const plan = planOf(world);
+          const before = translations(kernel);
+          kernel.forgotten.length = 0;
+          const death = deaths[step];
+          if (death !== undefined) {
+            kernel.dieAtCall(death);
+            try {
+              dataplane.apply(plan, 'all');
+            } catch {
+              // It died while it looked.
+            }
+            kernel.revive();
+            dataplane = newDataplane(kernel);
+          }
+          assert.deepEqual(dataplane.apply(plan, 'all'), new Map());
+          const after = translations(kernel);
+          const stays = new Set(kernel.objects().flatMap((object) => (object.kind === 'netns' ? [object.place] : [])));
+          const gone = [...before]
+            .flatMap(([line, names]) => (after.has(line) ? [] : names))
+            .filter((name) => stays.has(name.split(' ')[0] as never));
+          const forgotten = kernel.forgotten.flatMap(({ place, address, service }) =>
+            place === 'fabric' ? [] : [[place, address, ...(service === undefined ? [] : [service.protocol, service.port])].join(' ')],
+          );
+          assert.deepEqual(new Set(forgotten), new Set(gone), `step ${step}`);
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+test('what others take away is a disturbance until it was looked at; what is done here is none', () => {
+  fc.assert(
+    fc.property(randomWorlds(2), fc.nat(), (worlds, pick) => {
+      const kernel = newKernel();
+      const dataplane = newDataplane(kernel);
+      for (const world of worlds) {
+        dataplane.apply(planOf(world), 'all');
+        assert.equal(dataplane.disturbed(), false);
+      }
+      const plan = planOf(worlds.at(-1)!);
+      const links = kernel.objects().filter((object) => object.kind === 'link' && object.place === 'fabric');
+      const victim = links[pick % Math.max(links.length, 1)];
+      if (victim === undefined) return;
+      kernel.vandalise(victim);
+      dataplane.apply(plan, []);
+      assert.equal(dataplane.disturbed(), true, objectKey(victim));
+      dataplane.observe();
+      assert.deepEqual(dataplane.apply(plan, 'all'), new Map());
+      assert.equal(dataplane.disturbed(), false);
+      assertAsIfNew(kernel, plan, 0);
+    }),
+    { numRuns: RUNS },
+  );
+});

@@ -13,7 +13,7 @@ import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
 import { Numbering } from './numbering.ts';
-import { parseRevoking, Revocations, revokingElement } from './revocation.ts';
+import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
 import { fabricTables } from './ruleset/fabric.ts';
 import { nodeTable } from './ruleset/node.ts';
@@ -59,6 +59,7 @@ export class Dataplane {
   #stale = true;
   #everObserved = false;
   #justObserved = false;
+  #disturbed = false;
 
   constructor(
     options: Readonly<{ facts: NodeFacts; runDir: string }>,
@@ -86,8 +87,22 @@ export class Dataplane {
     return `${this.#runDir}/netns/${gatewayPlace(concentratorId)}`;
   }
 
+  /**
+   * Whether somebody else took away a gateway's namespace, the fabric or a link in it since the last look: cheap enough to be asked every few
+   * seconds. If so, or if it cannot be told, `observe` and `apply` put it right.
+   */
+  disturbed(): boolean {
+    this.#noteLosses('everywhere');
+    return this.#disturbed;
+  }
+
   /** Reads the kernel back. The first time this is also how a restarted process learns its numbers. Throws what the kernel throws. */
   observe(): void {
+    this.#look();
+    this.#disturbed = false;
+  }
+
+  #look(): void {
     const observed = this.#kernel.observe();
     if (this.#everObserved) this.#reportDrift(observed);
     else this.#numbers.learn(observed.map(({ object }) => object));
@@ -106,7 +121,9 @@ export class Dataplane {
    * resource owns. Returns the failures by `planRefText`, or under `node`; empty if everything is in place. Synchronous, a few milliseconds.
    */
   apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo> {
-    if (this.#stale) this.observe();
+    // What is done from here on is no disturbance, so what others did before is noted: their whole damage is not this call's to put right.
+    this.#noteLosses(this.#stale ? 'everywhere' : 'links');
+    if (this.#stale) this.#look();
     const execution = new Execution({
       kernel: this.#kernel,
       desired: this.#desired,
@@ -124,7 +141,7 @@ export class Dataplane {
     const work: Work = { put: [...put.values()], remove: this.#unwanted(changed, dropped) };
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
-    this.#revoke([...revoked, ...this.#unknownRevocations(plan, work, known, dropped)], work, execution);
+    this.#revoke([...revoked, ...this.#unknownRevocations(plan, work, known, dropped), ...this.#ofGateways(work)], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
@@ -202,7 +219,7 @@ export class Dataplane {
   /** Connections of a zone's earlier holder must not be the new one's. */
   #sweep(execution: Execution): void {
     for (const zone of this.#unswept) {
-      if (execution.attempt(NODE, () => this.#kernel.forget(zone))) this.#unswept.delete(zone);
+      if (execution.attempt(NODE, () => this.#kernel.forget('fabric', zone))) this.#unswept.delete(zone);
     }
   }
 
@@ -216,11 +233,36 @@ export class Dataplane {
     execution.run({ ...work, put: [...work.put, ...notes] });
     const done = notes.flatMap(({ key }) => {
       const item = this.#revoking.get(key);
-      if (item === undefined || !execution.attempt(NODE, () => this.#kernel.forget(item.zone, item.address))) return [];
+      if (item === undefined || !execution.attempt(NODE, () => this.#kernel.forget(item.place, item.zone, item.address, item.service)))
+        return [];
       this.#revoking.delete(key);
       return this.#applied.get(key) ?? [];
     });
     if (done.length > 0) execution.run({ remove: done, put: [] });
+  }
+
+  /** What public addresses and forwards no longer lead to. A gateway that goes takes its connections along. */
+  #ofGateways({ remove, put }: Work): Revoked[] {
+    const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
+    const old = [...remove, ...put.flatMap(({ key }) => this.#applied.get(key) ?? [])];
+    return old.flatMap(({ object }) => (object.kind === 'element' && !going.has(object.place) ? revokedByElement(object) : []));
+  }
+
+  #noteLosses(where: 'everywhere' | 'links'): void {
+    if (this.#everObserved && !this.#disturbed) this.#disturbed = this.#anyLost(where);
+  }
+
+  #anyLost(where: 'everywhere' | 'links'): boolean {
+    try {
+      const losses = this.#kernel.losses(where);
+      if (losses === undefined || losses.places.length > 0) return true;
+      return losses.links.some(
+        (name) => this.#desired.get(objectKey({ kind: 'link', place: 'fabric', name } as KernelObject)) !== undefined,
+      );
+    } catch (error) {
+      this.#log.warn({ err: error }, 'what others changed in the kernel cannot be told without a look');
+      return true;
+    }
   }
 
   /** A process that was just started does not know what stood behind the rules that it finds and changes. */
@@ -248,7 +290,7 @@ export class Dataplane {
       const uses = [`element fabric bridge number ${link}`, `link fabric ${link}`];
       if (uses.some((key) => this.#applied.has(key) || this.#desired.get(key) !== undefined)) continue;
       const zone = this.#numbers.release(link);
-      if (zone !== undefined) execution.attempt(NODE, () => this.#kernel.forget(zone));
+      if (zone !== undefined) execution.attempt(NODE, () => this.#kernel.forget('fabric', zone));
     }
   }
 

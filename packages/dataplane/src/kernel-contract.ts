@@ -364,8 +364,10 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {
     for (const object of PLUGGED) kernel.put(object);
     kernel.announce('fabric', bridge.name, ip('10.0.0.11'), mac(1));
-    kernel.forget(101, ip('10.0.0.11'));
-    kernel.forget(101);
+    kernel.forget('fabric', 101, ip('10.0.0.11'));
+    kernel.forget('fabric', 101, ip('10.0.0.11'), { protocol: 'tcp', port: 22 });
+    kernel.forget('fabric', 101);
+    kernel.forget(GATEWAY, 0, ip('10.0.0.11'));
     assert.throws(() => kernel.announce('fabric', 'wb99999', ip('10.0.0.11'), mac(1)));
     assertShows(kernel, PLUGGED.slice(2));
   });

@@ -28,11 +28,23 @@ export interface Kernel {
   remove(object: Exclude<KernelObject, NftObject>): void;
   /** Tells a segment's ports on this node that an address has this MAC now: a gratuitous ARP out of `link`. */
   announce(place: Place, link: string, address: Ipv4, mac: Mac): void;
-  /** Ends what connection tracking holds in a zone, for one address or altogether. */
-  forget(zone: number, address?: Ipv4): void;
+  /**
+   * Ends what connection tracking holds in a zone: altogether, of one address, or of whoever connected to a service of that address. Nothing
+   * is success, and so is a gateway's namespace that is not there.
+   */
+  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
+  /**
+   * What somebody else took away since the last look, as far as it is cheap to tell: links of the fabric by name, and the places whose
+   * namespaces are not those that were pinned there. Undefined if that cannot be told. Costs in proportion to what changed, and `everywhere` a
+   * `stat` a gateway; `links` tells no places. What was told is not told again, but for places.
+   */
+  losses(where: 'everywhere' | 'links'): Losses | undefined;
   /** Ends whatever was begun but put off: links taken out of use are deleted together. */
   settle(): void;
 }
+
+export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;
+export type Losses = Readonly<{ links: readonly string[]; places: readonly Place[] }>;
 
 /** What a dataplane is told about its node. */
 export type NodeFacts = Readonly<{

@@ -9,11 +9,14 @@ import { neighDelete, neighReplace } from '@weft/netlink/neigh';
 import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
+import type { Netns } from '@weft/sys/netns';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Kernel, NftChange, Observed } from './kernel.ts';
+import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
+import { forgetConnections } from './linux-forget.ts';
 import { putLink } from './linux-links.ts';
+import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
@@ -30,11 +33,13 @@ const ETHERTYPE_ARP = 0x0806;
 export class LinuxKernel implements Kernel, Disposable {
   readonly #sha256: (text: string) => string;
   readonly #namespaces: LinuxNamespaces;
-  /** Namespaces with links that were taken out of use. */
   readonly #sockets: LinuxSockets;
+  /** Namespaces with links that were taken out of use. */
   readonly #trash = new Set<Place>();
   /** Namespaces that this process has set up, by their identity. */
   readonly #setUp = new Map<Place, number>();
+  /** Of the fabric that was last looked at. */
+  #linkLosses: LinkLosses | undefined;
 
   constructor(options: Readonly<{ runDir: string }>, deps: Readonly<{ sha256: (text: string) => string }>) {
     this.#sha256 = deps.sha256;
@@ -43,8 +48,10 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   observe(): readonly Observed[] {
+    const places = this.#namespaces.all();
+    this.#listen(places.includes('fabric') ? this.#namespaces.open('fabric').netns : undefined);
     this.#namespaces.forgetIndexes();
-    const found = this.#namespaces.all().map((place) => readNamespace(place, this.#namespaces.open(place)));
+    const found = places.map((place) => readNamespace(place, this.#namespaces.open(place)));
     this.#trash.clear();
     return interpret(found, this.#sha256);
   }
@@ -114,10 +121,15 @@ export class LinuxKernel implements Kernel, Disposable {
     socket.send(gratuitousArp(address, mac));
   }
 
-  forget(zone: number, address?: Ipv4): void {
-    const conntrack = this.#sockets.conntrack();
-    if (address === undefined) conntrack.deleteByZone(zone);
-    else conntrack.deleteByAddress(zone, address);
+  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
+  }
+
+  losses(where: 'everywhere' | 'links'): Losses | undefined {
+    if (this.#linkLosses === undefined && this.#namespaces.isPinned('fabric')) this.#listen(this.#namespaces.open('fabric').netns);
+    const links = this.#linkLosses === undefined ? [] : this.#linkLosses.take();
+    return links === undefined ? undefined : { links, places: where === 'links' ? [] : this.#namespaces.lost() };
   }
 
   settle(): void {
@@ -126,11 +138,20 @@ export class LinuxKernel implements Kernel, Disposable {
       if (this.#namespaces.isPinned(place)) trashDelete(this.#namespaces.open(place).rtnl);
       this.#trash.delete(place);
     }
+    this.#linkLosses?.skip();
   }
 
   [Symbol.dispose](): void {
     this.#sockets[Symbol.dispose]();
+    this.#linkLosses?.[Symbol.dispose]();
     this.#namespaces[Symbol.dispose]();
+  }
+
+  /** Before it is looked at, so that nothing falls between. */
+  #listen(fabric: Netns | undefined): void {
+    if (fabric !== undefined && fabric.inode === this.#linkLosses?.inode) return this.#linkLosses.skip();
+    this.#linkLosses?.[Symbol.dispose]();
+    this.#linkLosses = fabric === undefined ? undefined : new LinkLosses(fabric);
   }
 
   #putLink(object: LinkObject): boolean {

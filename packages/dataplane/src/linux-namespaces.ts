@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
 import { linkDelete, linkGet, linkList } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
+import { NetlinkError } from '@weft/netlink/netlink-error';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsCreate, netnsDelete, netnsIsPinned, netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
@@ -44,7 +45,7 @@ export class LinuxNamespaces implements Disposable {
   /** Makes it if it does not exist. True: it was made now. */
   ensure(place: Place): boolean {
     if (this.isPinned(place)) return false;
-    this.close(place);
+    this.#abandon(place);
     this.#hold(place, netnsCreate(this.#path(place)));
     return true;
   }
@@ -58,12 +59,15 @@ export class LinuxNamespaces implements Disposable {
   /** All that are there now, the fabric before those that its links reach into. One that lost its pin, or has another in its place, is given up. */
   all(): readonly Place[] {
     const pinned = this.#pinned();
-    for (const [place, held] of this.#held) {
-      if (place === 'node' || (pinned.includes(place) && statSync(this.#path(place)).ino === held.netns.inode)) continue;
-      giveUp(held);
-      this.close(place);
-    }
+    for (const [place, held] of this.#held) if (place !== 'node' && !this.#isPinnedAs(place, held)) this.#abandon(place);
     return ['node', ...pinned];
+  }
+
+  /** The fabric and gateways whose namespaces are open, but no longer those that are pinned there. */
+  lost(): Place[] {
+    return [...this.#held].flatMap(([place, held]) =>
+      place !== 'node' && !place.startsWith('wl-') && !this.#isPinnedAs(place, held) ? [place] : [],
+    );
   }
 
   /** Its number, remembered until {@link forgetIndexes}. Throws `link_absent`. */
@@ -97,6 +101,25 @@ export class LinuxNamespaces implements Disposable {
     for (const place of this.#held.keys()) this.close(place);
   }
 
+  #isPinnedAs(place: Place, { netns }: Held): boolean {
+    return statSync(this.#path(place), { throwIfNoEntry: false })?.ino === netns.inode;
+  }
+
+  /**
+   * Somebody took away its pin. Processes may keep it alive, so our links in it go now: the next one of that name needs their addresses, on the
+   * uplink and in the tunnels' table.
+   */
+  #abandon(place: Place): void {
+    const held = this.#held.get(place);
+    try {
+      if (held !== undefined) for (const link of linkList(held.rtnl)) if (isOurLink(link.name)) linkDelete(held.rtnl, link.index);
+    } catch (error) {
+      // A pair goes with its other half; whatever else stays is met again where it is in the way.
+      if (!(error instanceof NetlinkError)) throw error;
+    }
+    this.close(place);
+  }
+
   #open(place: Place): Held {
     const held = this.#held.get(place);
     if (held === undefined) return this.#hold(place, netnsOpen(this.#path(place)));
@@ -128,11 +151,6 @@ export class LinuxNamespaces implements Disposable {
     const places = names.flatMap((name) => parsePlace(name) ?? []).filter((place) => this.isPinned(place));
     return places.toSorted((a, b) => (a < b ? -1 : 1));
   }
-}
-
-/** Somebody may still be inside, and an uplink in there would go on answering for its address and keep its MAC from the next one. */
-function giveUp({ rtnl }: NamespaceHandles): void {
-  for (const link of linkList(rtnl)) if (isOurLink(link.name)) linkDelete(rtnl, link.index);
 }
 
 /** Throws `link_absent`. */

@@ -17,6 +17,7 @@ type Kept<T> = Readonly<{ inode: number; socket: T }>;
 export class LinuxSockets implements Disposable {
   readonly #namespaces: LinuxNamespaces;
   readonly #nft = new Map<Place, Kept<NftContext>>();
+  /** The fabric's. */
   #conntrack: Kept<Conntrack> | undefined;
 
   constructor(options: Readonly<{ namespaces: LinuxNamespaces }>) {
@@ -38,13 +39,19 @@ export class LinuxSockets implements Disposable {
     return work(socket);
   }
 
-  /** Connection tracking of the fabric. */
-  conntrack(): Conntrack {
-    const { netns } = this.#namespaces.open('fabric');
-    if (this.#conntrack?.inode === netns.inode) return this.#conntrack.socket;
-    this.#conntrack?.socket[Symbol.dispose]();
-    this.#conntrack = { inode: netns.inode, socket: Conntrack.open(netns) };
-    return this.#conntrack.socket;
+  /** Calls `work` with connection tracking of that namespace, good until it returns. */
+  conntrack(place: Place, work: (conntrack: Conntrack) => void): void {
+    const { netns } = this.#namespaces.open(place);
+    if (place !== 'fabric') {
+      using conntrack = Conntrack.open(netns);
+      work(conntrack);
+      return;
+    }
+    if (this.#conntrack?.inode !== netns.inode) {
+      this.#conntrack?.socket[Symbol.dispose]();
+      this.#conntrack = { inode: netns.inode, socket: Conntrack.open(netns) };
+    }
+    work(this.#conntrack.socket);
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,9 @@ import { MARK_PREFIX } from './nft-text.ts';
 /** Sets whose elements the rules themselves add; not ours to reconcile. */
 const DYNAMIC_SETS = new Set(['why', 'conns']);
 
+/** Of a gateway's sets and maps those that plan resources fill; the others stand in its table's own text. */
+const GATEWAY_SETS = new Set(['public_in', 'public_out', 'forwards', 'revoking', 'revoking_services']);
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -46,8 +49,7 @@ export function parseNftTable(place: Place, family: NftFamily, listing: unknown,
   for (const { name, row } of sets) {
     if (DYNAMIC_SETS.has(name)) continue;
     if (name.startsWith('members_')) observed.push(seen({ kind: 'set', place, family, name, type: row['type'] as string }, sha256));
-    // A gateway's sets stand in its table's own text.
-    if (family === 'ip') continue;
+    if (family === 'ip' && !GATEWAY_SETS.has(name)) continue;
     for (const element of (row['elem'] as unknown[] | undefined) ?? [])
       observed.push(seen(parseElement(place, family, name, element), sha256));
   }
@@ -77,6 +79,7 @@ function keyParts(key: unknown): string[] {
 
 function valueText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
+  if ('concat' in value) return keyParts(value).join(' . ');
   const [[verdict, argument] = ['', null]] = Object.entries(value as Json);
   const target = (argument as Json | null)?.['target'];
   return typeof target === 'string' ? `${verdict} ${target}` : verdict;

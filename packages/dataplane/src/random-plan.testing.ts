@@ -28,7 +28,14 @@ type Workload = Readonly<{
 }>;
 
 type Group = Readonly<{ openOut: boolean; ports: readonly number[]; remote: number | undefined }>;
-type Gateway = Readonly<{ segments: readonly number[]; uplink: boolean; second: boolean }>;
+/** `public` and `forwards`: where each public address, and each port of the gateway's own, leads: the last byte of an inside address. */
+type Gateway = Readonly<{
+  segments: readonly number[];
+  uplink: boolean;
+  second: boolean;
+  public: readonly (number | undefined)[];
+  forwards: readonly number[];
+}>;
 export type World = Readonly<{
   workloads: readonly (Workload | undefined)[];
   groups: readonly Group[];
@@ -50,7 +57,13 @@ const group = fc.record({
   ports: fc.subarray([22, 80, 443]),
   remote: fc.option(fc.nat(2), { nil: undefined }),
 });
-const gateway = fc.record({ segments: fc.subarray([0, 1, 2, 3]), uplink: fc.boolean(), second: fc.boolean() });
+const gateway = fc.record({
+  segments: fc.subarray([0, 1, 2, 3]),
+  uplink: fc.boolean(),
+  second: fc.boolean(),
+  public: fc.uniqueArray(fc.option(fc.nat(3), { nil: undefined }), { maxLength: 2 }),
+  forwards: fc.array(fc.nat(3), { maxLength: 2 }),
+});
 
 export const randomWorld: fc.Arbitrary<World> = fc.record({
   workloads: fc.array(fc.option(workload, { nil: undefined }), { minLength: 6, maxLength: 6 }),
@@ -128,7 +141,7 @@ export function planOf(world: World): Plan {
       for (const address of member.addresses) plan.set('member', `${groupId(n)}/${address}`, { groupId: groupId(n), address });
     }
   }
-  for (const { n, segments, uplink, second } of gateways) setGateway(plan, n, segments, { uplink, second });
+  for (const { n, segments, ...wish } of gateways) setGateway(plan, n, segments, wish);
   return plan;
 }
 
@@ -167,7 +180,7 @@ function setGroup(plan: Plan, n: number, { openOut, ports, remote }: Group): voi
   plan.set('group', groupId(n), { groupId: groupId(n), rules });
 }
 
-function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Readonly<{ uplink: boolean; second: boolean }>): void {
+function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Omit<Gateway, 'segments'>): void {
   const subnet = (second: boolean) => ({
     cidr: `10.0.${second ? 1 : 0}.0/24` as Cidr,
     gatewayIp: `10.0.${second ? 1 : 0}.1` as Ipv4,
@@ -187,6 +200,26 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Re
       subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
     })),
   });
+  if (!wish.uplink) return;
+  for (const [at, host] of wish.public.entries()) {
+    // The first one wanders between the gateways.
+    const address = `203.0.113.${at === 0 ? 100 : 110 + n}` as Ipv4;
+    if (plan.get('publicip', address) !== undefined) continue;
+    plan.set('publicip', address, {
+      concentratorId: concentratorId(n),
+      address,
+      internal: host === undefined ? undefined : addressOf(host),
+    });
+  }
+  for (const [at, host] of wish.forwards.entries()) {
+    const body = {
+      concentratorId: concentratorId(n),
+      address: `203.0.113.1${n}` as Ipv4,
+      protocol: at === 0 ? 'tcp' : 'udp',
+      port: 2222 + at,
+    } as const;
+    plan.set('forward', `${body.address}/${body.protocol}/${body.port}`, { ...body, internal: addressOf(host), internalPort: 22 });
+  }
 }
 
 /** What differs between two plans, as the controller would name it. */

@@ -6,30 +6,50 @@ import type { GroupBody } from '@weft/core/plan/group';
 import type { MemberBody } from '@weft/core/plan/member';
 import type { PortBody } from '@weft/core/plan/port';
 import type { ElementObject, KernelObject } from './kernel-object.ts';
+import type { Service } from './kernel.ts';
+import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
 
-/** What running connections lose: those of an address in a zone. */
-export type Revoked = Readonly<{ zone: number; address: Ipv4 }>;
+/** What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it. */
+export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4; service?: Service | undefined }>;
 
 /**
  * A revocation is carried out after the rules that demand it, so a process can die in between. The transaction that changes the rules
- * therefore notes it in this set of the fabric's inet table, and it is taken out when it is done.
+ * therefore notes it in this set of the same namespace, and it is taken out when it is done.
  */
 const REVOKING = 'revoking';
+const REVOKING_SERVICES = 'revoking_services';
+const GATEWAY_ZONE = 0;
 
-export function revokingElement({ zone, address }: Revoked): ElementObject {
-  return { kind: 'element', place: 'fabric', family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
+export function revokingElement({ place, zone, address, service }: Revoked): ElementObject {
+  if (place === 'fabric') return { kind: 'element', place, family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
+  const element = { kind: 'element', place, family: 'ip', value: undefined } as const;
+  if (service === undefined) return { ...element, set: REVOKING, key: [address] };
+  return { ...element, set: REVOKING_SERVICES, key: [address, service.protocol, String(service.port)] };
 }
 
 export function parseRevoking(object: KernelObject): Revoked | undefined {
-  if (object.kind !== 'element' || object.set !== REVOKING || object.place !== 'fabric') return undefined;
-  const [zone, address] = object.key;
-  return { zone: Number(zone), address: address as Ipv4 };
+  if (object.kind !== 'element' || (object.set !== REVOKING && object.set !== REVOKING_SERVICES)) return undefined;
+  const { place, key } = object;
+  if (place === 'fabric') return { place, zone: Number(key[0]), address: key[1] as Ipv4 };
+  return { place, zone: GATEWAY_ZONE, address: key[0] as Ipv4, service: serviceOf(key) };
+}
+
+/** Of a key of `forwards` or `revoking_services`. */
+function serviceOf([, protocol, port]: readonly string[]): Service | undefined {
+  return protocol === 'tcp' || protocol === 'udp' ? { protocol, port: Number(port) } : undefined;
+}
+
+/** What a gateway's element led to, which now leads nowhere or elsewhere: connections from outside, and those of the inside one. */
+export function revokedByElement({ place, set, key, value }: ElementObject): Revoked[] {
+  const address = key[0] as Ipv4;
+  if (set === 'public_in') return [address, value as Ipv4].map((each) => ({ place, zone: GATEWAY_ZONE, address: each }));
+  return set === 'forwards' ? [{ place, zone: GATEWAY_ZONE, address, service: serviceOf(key) }] : [];
 }
 
 /**
- * Decides what a change of the plan revokes: the connections of an address that left, and those of a port whose groups admit less than
- * before. Deleting an entry ends its TCP connection for good (`tcp_loose=0`), so nothing is deleted where only something was added.
+ * Decides what a change of the plan revokes in the fabric: the connections of an address that left, and those of a port whose groups admit
+ * less than before. (What a gateway's maps no longer hold is seen in their elements, {@link revokedByElement}.) Deleting an entry ends its TCP connection for good (`tcp_loose=0`), so nothing is deleted where only something was added.
  */
 export class Revocations {
   readonly #zoneOf: (vni: PortBody['vni']) => number | undefined;
@@ -93,7 +113,7 @@ export class Revocations {
     const revoked = addresses.flatMap(({ link, address }) => {
       const zone = zones.get(numbers.get(link) ?? '');
       const changed = changedLinks.has(link) || changedChains.has(portIngressName(link)) || changedChains.has(portEgressName(link));
-      return changed && zone !== undefined ? [{ zone, address }] : [];
+      return changed && zone !== undefined ? [{ place: 'fabric' as const, zone, address }] : [];
     });
     const members = fabric.flatMap((object) =>
       object.kind === 'element' && object.set.startsWith('members_') ? this.#byMemberElement(plan, object) : [],
@@ -141,7 +161,7 @@ export class Revocations {
 
   #in(vni: PortBody['vni'], addresses: readonly Ipv4[]): Revoked[] {
     const zone = this.#zoneOf(vni);
-    return zone === undefined ? [] : addresses.map((address) => ({ zone, address }));
+    return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address }));
   }
 }
 

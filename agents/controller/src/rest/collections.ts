@@ -4,11 +4,13 @@ import { maySee } from '@weft/api/caller';
 import type { Caller } from '@weft/api/caller';
 import { list, parseListQuery } from '@weft/api/list-query';
 import type { Page, Query } from '@weft/api/list-query';
+import { FLOATING_IPS, createFloatingIpRequest, floatingIpAttributes, updateFloatingIpRequest } from '@weft/api/floating-ips';
+import type { FloatingIpSource } from '@weft/api/floating-ips';
 import { NETWORKS, createNetworkRequest, networkAttributes, updateNetworkRequest } from '@weft/api/networks';
 import type { NetworkSource } from '@weft/api/networks';
 import { PORTS, createPortRequest, portAttributes, updatePortRequest } from '@weft/api/ports';
 import type { PortSource } from '@weft/api/ports';
-import { BadRequest } from '@weft/api/request-error';
+import { BadRequest, Forbidden } from '@weft/api/request-error';
 import { SECURITY_GROUPS, SECURITY_GROUP_RULES, securityGroupAttributes, securityGroupRuleAttributes } from '@weft/api/security-groups';
 import type { SecurityGroupRuleSource, SecurityGroupSource } from '@weft/api/security-groups';
 import { SUBNETS, createSubnetRequest, subnetAttributes, updateSubnetRequest } from '@weft/api/subnets';
@@ -16,13 +18,16 @@ import type { SubnetSource } from '@weft/api/subnets';
 import type { ClusterState } from '@weft/core/cluster-state';
 import { NotFound } from '@weft/core/command/context';
 import type { CommandContext } from '@weft/core/command/context';
+import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
+import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
-import type { Changes, Resource } from '@weft/core/resource';
-import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import { createTenant } from '@weft/core/command/tenant';
+import type { Changes, Network, Resource } from '@weft/core/resource';
+import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
-import { portStatus } from '../status.ts';
+import { floatingIpStatus, portStatus } from '../status.ts';
 
 /** Something of the state that one tenant owns. */
 type Owned = Extract<Resource, { tenantId: TenantId }>;
@@ -39,6 +44,8 @@ export type Collection = Readonly<{
   names: CollectionNames;
   /** The object as the caller sees it. Throws NotFound, also for what belongs to somebody else. */
   show: (caller: Caller, id: string, fields?: ReadonlySet<string>) => unknown;
+  /** Throws NotFound for what the caller may not see, Forbidden for what it may see but not change. */
+  checkOwner: (caller: Caller, id: string, verb: 'update' | 'delete') => void;
   /** Throws BadRequest for a query that cannot be. */
   list: (caller: Caller, query: Query) => Page<unknown>;
   /** Parses a body at once; what it returns decides. Throws as the tables do. */
@@ -66,6 +73,17 @@ export function collections(controller: Controller): readonly Collection[] {
     },
   });
   const groupSource = (record: SecurityGroupSource['record']): SecurityGroupSource => ({ record, rules: [...state.rulesOf(record.id)] });
+  const floatingIpSource = (record: FloatingIpSource['record']): FloatingIpSource => ({
+    record,
+    get status() {
+      return floatingIpStatus(controller.statusSources, record);
+    },
+    get port() {
+      const port = record.portId === undefined ? undefined : state.ports.get(record.portId);
+      return port === undefined ? undefined : { record: port, status: portStatus(controller.statusSources, port) };
+    },
+    forwardings: [...state.forwardingsOf(record.id)],
+  });
   const plain = <R>(record: R): Readonly<{ record: R }> => ({ record });
   const kinds = { state };
 
@@ -80,10 +98,13 @@ export function collections(controller: Controller): readonly Collection[] {
       }),
       create: (caller, body) => {
         const values = parseCreate(networkAttributes, NETWORKS, body, caller);
-        const request = createNetworkRequest(values, ownerOf(caller, values.project_id));
+        const owner = values['router:external'] && values.project_id === undefined ? undefined : ownerOf(caller, values.project_id);
         return (present, context) => {
-          const { network, ...changes } = createNetwork(present, context, request);
-          return { ...changes, id: network.id };
+          const create = (given: ClusterState, tenantId: TenantId): Changes & Readonly<{ id: string }> => {
+            const { network, ...changes } = createNetwork(given, context, createNetworkRequest(values, tenantId));
+            return { ...changes, id: network.id };
+          };
+          return owner === undefined ? asOperator(present, context, create) : create(present, owner);
         };
       },
       update: (caller, body) => {
@@ -98,7 +119,8 @@ export function collections(controller: Controller): readonly Collection[] {
         const values = parseCreate(subnetAttributes, SUBNETS, body, caller);
         const request = createSubnetRequest(values);
         return (present, context) => {
-          checkNetwork(present, caller, request.networkId, values.project_id);
+          const network = checkNetwork(present, caller, request.networkId, values.project_id);
+          if (!maySee(caller, network)) throw new Forbidden('rule:create_subnet is disallowed by policy');
           const { subnet, ...changes } = createSubnet(present, context, request);
           return { ...changes, id: subnet.id };
         };
@@ -124,7 +146,32 @@ export function collections(controller: Controller): readonly Collection[] {
         const request = updatePortRequest(parseUpdate(portAttributes, PORTS, body, caller));
         return (present, context, id) => ({ ...updatePort(present, context, id as PortId, request), id });
       },
-      delete: (present, _context, id) => deletePort(present, id as PortId),
+      delete: (present, context, id) => deletePort(present, context, id as PortId),
+    },
+    {
+      ...readable<'floatingIp', FloatingIpSource>({
+        ...kinds,
+        kind: 'floatingIp',
+        names: FLOATING_IPS,
+        table: floatingIpAttributes,
+        source: floatingIpSource,
+      }),
+      create: (caller, body) => {
+        const values = parseCreate(floatingIpAttributes, FLOATING_IPS, body, caller);
+        return (present, context) => {
+          visible(present, caller, 'network', values.floating_network_id);
+          // An administrator who names a port means its project.
+          const port = caller.kind === 'admin' && values.port_id !== null ? visible(present, caller, 'port', values.port_id) : undefined;
+          const request = createFloatingIpRequest(values, ownerOf(caller, values.project_id ?? port?.tenantId));
+          const { floatingIp, ...changes } = createFloatingIp(present, context, request);
+          return { ...changes, id: floatingIp.id };
+        };
+      },
+      update: (caller, body) => {
+        const request = updateFloatingIpRequest(parseUpdate(floatingIpAttributes, FLOATING_IPS, body, caller));
+        return (present, context, id) => ({ ...updateFloatingIp(present, context, id as FloatingIpId, request), id });
+      },
+      delete: (present, _context, id) => deleteFloatingIp(present, id as FloatingIpId),
     },
     readable<'securityGroup', SecurityGroupSource>({
       ...kinds,
@@ -146,8 +193,15 @@ export function collections(controller: Controller): readonly Collection[] {
 /** The record, if the caller may know of it. Throws NotFound. */
 export function visible<K extends OwnedKind>(state: ClusterState, caller: Caller, kind: K, id: string): Extract<Owned, { kind: K }> {
   const record: Extract<Owned, { kind: K }> | undefined = state.get(kind, id.toLowerCase());
-  if (record === undefined || !maySee(caller, record)) throw new NotFound(kind, id);
+  if (record === undefined || !isVisible(state, caller, record)) throw new NotFound(kind, id);
   return record;
+}
+
+/** What the caller owns, and what is there for all: external networks and their subnets, for floating IPs. */
+function isVisible(state: ClusterState, caller: Caller, record: Owned): boolean {
+  if (maySee(caller, record)) return true;
+  if (record.kind === 'network') return record.external;
+  return record.kind === 'subnet' && state.networks.get(record.networkId)?.external === true;
 }
 
 function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ id: string }> }>>(
@@ -158,14 +212,18 @@ function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ i
     table: AttributeTable<S>;
     source: (record: Extract<Owned, { kind: K }>) => S;
   }>,
-): Pick<Collection, 'names' | 'show' | 'list'> {
+): Pick<Collection, 'names' | 'show' | 'checkOwner' | 'list'> {
   return {
     names: the.names,
     show: (caller, id, fields) => show(the.table, the.source(visible(the.state, caller, the.kind, id)), caller, fields),
+    checkOwner: (caller, id, verb) => {
+      if (maySee(caller, visible(the.state, caller, the.kind, id))) return;
+      throw new Forbidden(`rule:${verb}_${the.names.singular} is disallowed by policy`);
+    },
     list: (caller, query) => {
       const parsed = parseListQuery(the.table, query, caller);
       const sources = function* (): Generator<S> {
-        for (const record of recordsOf(the.state, the.kind)) if (maySee(caller, record)) yield the.source(record);
+        for (const record of recordsOf(the.state, the.kind)) if (isVisible(the.state, caller, record)) yield the.source(record);
       };
       return list(the.table, sources(), parsed, caller, (marker) => new NotFound(the.kind, marker));
     },
@@ -181,8 +239,34 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
     securityGroupRule: state.securityGroupRules,
     concentrator: state.concentrators,
     instance: state.instances,
+    floatingIp: state.floatingIps,
+    portForwarding: state.portForwardings,
   };
   return tables[kind].values() as Iterable<Extract<Owned, { kind: K }>>;
+}
+
+/**
+ * The project of external networks whose project the administrator does not say. In Neutron that is the administrator's own one; here
+ * administrators have none, so it is made with the first such network. No token is ever its.
+ */
+const OPERATOR = 'operator';
+
+function asOperator<X extends Changes & Readonly<{ id: string }>>(
+  state: ClusterState,
+  context: CommandContext,
+  command: (state: ClusterState, tenantId: TenantId) => X,
+): Changes & Readonly<{ id: string }> {
+  for (const tenant of state.tenants.values()) if (tenant.name === OPERATOR) return command(state, tenant.id);
+  let operator = '' as TenantId;
+  const { results, ...changes } = sequence<Changes & Readonly<{ id: string }>>(state, [
+    (present) => {
+      const { tenant, ...made } = createTenant(present, context, { name: OPERATOR, tokenHash: '' });
+      operator = tenant.id;
+      return { ...made, id: tenant.id };
+    },
+    (present) => command(present, operator),
+  ]);
+  return { ...changes, id: results[1]?.id ?? '' };
 }
 
 /** Whose a new network is: the caller's, or whose the administrator says. */
@@ -193,9 +277,10 @@ function ownerOf(caller: Caller, project: string | undefined): TenantId {
 }
 
 /** Subnets and ports belong to their network's project, and to no other. */
-function checkNetwork(state: ClusterState, caller: Caller, networkId: NetworkId, project: string | undefined): void {
+function checkNetwork(state: ClusterState, caller: Caller, networkId: NetworkId, project: string | undefined): Network {
   const network = visible(state, caller, 'network', networkId);
-  if (project !== undefined && project !== network.tenantId) {
+  if (maySee(caller, network) && project !== undefined && project !== network.tenantId) {
     throw new BadRequest(`The project of network ${network.id} is ${network.tenantId}; what is made on it belongs to that project`);
   }
+  return network;
 }

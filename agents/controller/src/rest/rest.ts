@@ -18,6 +18,7 @@ import type { Controller } from '../controller.ts';
 import { authenticate } from './authenticate.ts';
 import { collections } from './collections.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
+import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { routesOfV1 } from './v1-routes.ts';
 import { routesOfV2 } from './v2-routes.ts';
@@ -89,7 +90,10 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     routes(scope);
   };
   void app.register(
-    authenticated((scope) => routesOfV2(scope, context, collections(controller))),
+    authenticated((scope) => {
+      routesOfV2(scope, context, collections(controller));
+      portForwardingRoutes(scope, context);
+    }),
     { prefix: '/v2.0' },
   );
   void app.register(
@@ -140,12 +144,12 @@ function isKnownPath(app: FastifyInstance, request: FastifyRequest): boolean {
   return METHODS.some((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
 }
 
-/** `findRoute` knows patterns, not paths: try the collection's pattern with an id in its last part. */
+/** `findRoute` knows patterns, not paths: try those with an id in any part, and with a child's id two parts on. */
 function matchesRoute(app: FastifyInstance, method: (typeof METHODS)[number], url: string): boolean {
   const parts = url.split('/').filter((part) => part !== '');
   return parts.some((_, index) => {
-    const pattern = `/${parts.map((part, at) => (at === index ? ':id' : part)).join('/')}`;
-    return app.findRoute({ method, url: pattern }) !== null;
+    const patterns = [{ [index]: ':id' }, { [index]: ':id', [index + 2]: ':child' }];
+    return patterns.some((names) => app.findRoute({ method, url: `/${parts.map((part, at) => names[at] ?? part).join('/')}` }) !== null);
   });
 }
 

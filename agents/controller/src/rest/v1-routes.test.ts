@@ -50,7 +50,7 @@ test('a tenant is made by an administrator; its token is shown once and stored o
   const made = await rest.admin('POST', '/v1/tenants', { name: 'red' });
   const { id, token } = made.body as { id: string; token: string };
   assert.match(token, /^[\w-]{43}$/);
-  assert.deepEqual(Object.keys(made.body), ['id', 'name', 'automatic_gateway', 'created_at', 'updated_at', 'token']);
+  assert.deepEqual(Object.keys(made.body), ['id', 'name', 'automatic_gateway', 'ssh_reach', 'created_at', 'updated_at', 'token']);
   assert.deepEqual(
     [...rest.store.model.entries.values()].filter(({ value }) => value.includes(token)),
     [],
@@ -108,6 +108,8 @@ test('an instance goes from pending over building to active, and its port with i
     node_id: null,
     status: 'pending',
     error: null,
+    ssh_ip: null,
+    ssh_port: null,
     applied: { applied: 0, of: 0, oldest: null },
     created_at: '2026-11-20T09:00:00Z',
     updated_at: '2026-11-20T09:00:00Z',
@@ -196,9 +198,12 @@ test('the concentrator of a tenant is made with its first subnet, placed, and ac
   assert.deepEqual(await state(), [['building', nodeId(2)]]);
   const [concentrator] = await list(red, 'concentrators');
   const id = String(concentrator?.['id']);
-  rest.link.event(3, {
-    concentrator_instance_added: { instance_uuid: id, concentrator_ip: '10.88.0.2', concentrator_mac: '02:00:00:00:00:01' },
-  });
+  const added = { instance_uuid: id, concentrator_ip: '10.88.0.2', concentrator_mac: '02:00:00:00:00:01' };
+  for (const stranger of [{}, { node_uuid: nodeId(1) }]) {
+    rest.link.event(3, { concentrator_instance_added: { ...added, ...stranger } });
+    assert.deepEqual(await state(), [['building', nodeId(2)]], 'it counts only from the node that the state names');
+  }
+  rest.link.event(3, { concentrator_instance_added: { ...added, node_uuid: nodeId(2) } });
   assert.deepEqual(await state(), [['active', nodeId(2)]]);
   assert.match(String(concentrator?.['uplink_address']), /^203\.0\.113\.\d+$/);
   assert.equal((await red('GET', `/v1/concentrators/${id}`)).status, 200);

@@ -1,18 +1,29 @@
 import type { Caller } from '@weft/api/caller';
 import { BadRequest, Forbidden } from '@weft/api/request-error';
-import { ConcentratorView, CreateInstanceBody, CreateTenantBody, InstanceView, NodeView, TenantView } from '@weft/api/v1';
+import {
+  ConcentratorView,
+  CreateInstanceBody,
+  CreateTenantBody,
+  InstanceView,
+  MoveConcentratorBody,
+  NodeView,
+  PoolView,
+  TenantView,
+  UpdateTenantBody,
+} from '@weft/api/v1';
 import type { AcceptedView, NewTenantView } from '@weft/api/v1';
 import { Conflict, NotFound } from '@weft/core/command/context';
+import { moveConcentrator } from '@weft/core/command/concentrator';
 import { createInstance, deleteInstance } from '@weft/core/command/instance';
 import { deleteNode } from '@weft/core/command/node';
-import { createTenant, deleteTenant } from '@weft/core/command/tenant';
+import { createTenant, deleteTenant, updateTenant } from '@weft/core/command/tenant';
 import type { Node, Tenant } from '@weft/core/resource';
 import type { InstanceId, NodeId, PortId, TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { tokenHash } from './authenticate.ts';
 import { visible } from './collections.ts';
 import type { RestContext } from './rest-context.ts';
-import { concentratorView, instanceView, nodeView, tenantView } from './v1-views.ts';
+import { concentratorView, instanceView, nodeView, poolViews, tenantView } from './v1-views.ts';
 
 type WithId = { Params: { id: string } };
 type Query = Readonly<Record<string, unknown>>;
@@ -23,6 +34,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   nodeRoutes(scope, context);
   instanceRoutes(scope, context);
   concentratorRoutes(scope, context);
+  poolRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {
@@ -61,6 +73,22 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
       );
       const view: NewTenantView = { ...tenantView(tenant), token };
       return reply.status(201).send(view);
+    },
+  });
+
+  scope.route<WithId & { Body: UpdateTenantBody }>({
+    method: 'PUT',
+    url: '/tenants/:id',
+    schema: { body: UpdateTenantBody },
+    handler: async (request) => {
+      const who = caller(request);
+      return cluster.decideAndShow(
+        (state, command) => {
+          const { id } = find(who, request.params.id);
+          return updateTenant(state, command, id, { sshReach: request.body.ssh_reach });
+        },
+        ({ tenant }) => tenantView(tenant),
+      );
     },
   });
 
@@ -226,6 +254,53 @@ function concentratorRoutes(scope: FastifyInstance, { controller, caller }: Rest
     handler: async (request) => {
       const concentrator = visible(cluster.state, caller(request), 'concentrator', request.params.id);
       const view = concentratorView(concentrator, controller.statusSources);
+      await cluster.settled();
+      return view;
+    },
+  });
+
+  scope.route<WithId & { Body: MoveConcentratorBody | undefined }>({
+    method: 'POST',
+    url: '/concentrators/:id/move',
+    schema: { body: MoveConcentratorBody },
+    handler: async (request) => {
+      const who = caller(request);
+      const wanted = request.body?.node_id?.toLowerCase() as NodeId | undefined;
+      return cluster.decideAndShow(
+        (state, given) => {
+          const { id } = visible(state, who, 'concentrator', request.params.id);
+          checkAdmin(who, 'move concentrators');
+          const isReady = (nodeId: NodeId): boolean => controller.nodes.observe(nodeId)?.connected === true;
+          return moveConcentrator(state, given, { id, nodeId: wanted, isReady });
+        },
+        () => concentratorView(visible(cluster.state, who, 'concentrator', request.params.id), controller.statusSources),
+      );
+    },
+  });
+}
+
+/** How full the external networks are: the operator's business. */
+function poolRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+  const { cluster } = controller;
+
+  scope.route({
+    method: 'GET',
+    url: '/pools',
+    handler: async (request) => {
+      checkAdmin(caller(request), 'see how many public addresses are used');
+      const views = poolViews(cluster.state);
+      await cluster.settled();
+      return { pools: filtered(views, request.query as Query, PoolView) };
+    },
+  });
+
+  scope.route<WithId>({
+    method: 'GET',
+    url: '/pools/:id',
+    handler: async (request) => {
+      checkAdmin(caller(request), 'see how many public addresses are used');
+      const view = poolViews(cluster.state).find(({ id }) => id === request.params.id.toLowerCase());
+      if (view === undefined) throw new NotFound('subnet', request.params.id);
       await cluster.settled();
       return view;
     },

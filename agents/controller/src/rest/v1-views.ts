@@ -1,13 +1,17 @@
-import type { ConcentratorView, InstanceView, NodeView, TenantView } from '@weft/api/v1';
-import type { Concentrator, Instance, Node, Tenant } from '@weft/core/resource';
+import type { ConcentratorView, InstanceView, NodeView, PoolView, TenantView } from '@weft/api/v1';
+import { poolContains } from '@weft/core/address-pool';
+import type { ClusterState } from '@weft/core/cluster-state';
+import { ipv4ToNumber } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Concentrator, Instance, Network, Node, Subnet, Tenant } from '@weft/core/resource';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { NodeObservation } from '../node-registry.ts';
-import { concentratorStatus, convergence, instanceStatus } from '../status.ts';
+import { concentratorStatus, convergence, instanceStatus, sshReach } from '../status.ts';
 import type { StatusSources } from '../status.ts';
 
 export function tenantView(tenant: Tenant): TenantView {
-  const { id, name, automaticGateway, createdAt, updatedAt } = tenant;
-  return { id, name, automatic_gateway: automaticGateway, created_at: createdAt, updated_at: updatedAt };
+  const { id, name, automaticGateway, sshReach: reach, createdAt, updatedAt } = tenant;
+  return { id, name, automatic_gateway: automaticGateway, ssh_reach: reach, created_at: createdAt, updated_at: updatedAt };
 }
 
 export function nodeView(node: Node, observed: NodeObservation | undefined): NodeView {
@@ -35,6 +39,7 @@ export function instanceView(instance: Instance, sources: StatusSources): Instan
   const { id, tenantId, name, command, portId, addressing, nodeId, requestedNodeId, createdAt, updatedAt } = instance;
   const { status, error } = instanceStatus(sources, instance);
   const networkId = sources.state.ports.get(portId)?.networkId;
+  const ssh = sshReach(sources.state, instance);
   return {
     id,
     tenant_id: tenantId,
@@ -45,6 +50,8 @@ export function instanceView(instance: Instance, sources: StatusSources): Instan
     node_id: nodeId ?? requestedNodeId ?? null,
     status,
     error: error === undefined ? null : fault(error),
+    ssh_ip: ssh?.address ?? null,
+    ssh_port: ssh?.port ?? null,
     applied: networkId === undefined ? { applied: 0, of: 0, oldest: null } : convergence(sources, networkId),
     created_at: createdAt,
     updated_at: updatedAt,
@@ -65,6 +72,23 @@ export function concentratorView(concentrator: Concentrator, sources: StatusSour
     created_at: createdAt,
     updated_at: updatedAt,
   };
+}
+
+/** Every subnet of an external network, and how much of its pools is taken. */
+export function poolViews(state: ClusterState): readonly PoolView[] {
+  const uplinks = [...state.concentrators.values()].flatMap(({ uplink }) => uplink?.address ?? []);
+  return [...state.networks.values()]
+    .filter((network) => network.external)
+    .flatMap((network) => [...state.subnetsOf(network.id)].map((subnet) => poolView(state, network, subnet, uplinks)));
+}
+
+function poolView(state: ClusterState, network: Network, subnet: Subnet, uplinks: readonly Ipv4[]): PoolView {
+  const pools = subnet.allocationPools;
+  const total = pools.reduce((sum, { start, end }) => sum + ipv4ToNumber(end) - ipv4ToNumber(start) + 1, 0);
+  const held = new Set([...uplinks, ...[...state.floatingIpsIn(subnet.id)].map(({ address }) => address)]);
+  const used = [...held].filter((address) => pools.some((pool) => poolContains(pool, address))).length;
+  const { id, name, cidr } = subnet;
+  return { id, name, network_id: network.id, network_name: network.name, cidr, total, used, free: total - used };
 }
 
 function planOf(observed: NodeObservation | undefined): NodeView['plan'] {

@@ -69,8 +69,8 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
       handler: async (request) => {
         const who = caller(request);
         const id = request.params.id.toLowerCase();
-        // Whether it exists comes before what is wrong with the body.
-        collection.show(who, id);
+        // Whether it exists and may be changed comes before what is wrong with the body.
+        collection.checkOwner(who, id, 'update');
         const decide = update(who, unwrap(request.body, collection.names));
         const view = await cluster.decideAndShow(
           (state, command) => decide(state, command, id),
@@ -87,7 +87,7 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
       handler: async (request, reply) => {
         const id = request.params.id.toLowerCase();
         await cluster.decide((state, command) => {
-          collection.show(caller(request), id);
+          collection.checkOwner(caller(request), id, 'delete');
           return remove(state, command, id);
         });
         return reply.status(204).send();
@@ -99,7 +99,7 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
 type Link = Readonly<{ rel: 'next' | 'previous'; href: string }>;
 
 /** The request again, for the page after and before this one. */
-function linksOf(request: FastifyRequest, next: string | undefined, previous: string | undefined): readonly Link[] {
+export function linksOf(request: FastifyRequest, next: string | undefined, previous: string | undefined): readonly Link[] {
   const link = (rel: Link['rel'], marker: string): Link => {
     const query = new URLSearchParams(request.url.split('?')[1] ?? '');
     query.set('marker', marker);

@@ -5,15 +5,20 @@ import { test } from 'node:test';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
+import { dnsNameKey } from '@weft/core/plan/dnsname';
 import { Plan, planRefText } from '@weft/core/plan/plan';
 import type { PlanRef } from '@weft/core/plan/plan';
 import type { ConcentratorId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
 import type { ErrorInfo } from '@weft/core/weft-error';
+import { decodeDnsAnswer, DNS_PORT, encodeDnsQuestion, reverseName } from '@weft/lab/packet/dns';
 import { dhcpClient } from '@weft/lab/probe/dhcp-client';
 import type { DhcpOutcome } from '@weft/lab/probe/dhcp-client';
+import { poll } from '@weft/lab/probe/ticker';
+import { udpAsk, udpEcho } from '@weft/lab/probe/udp-echo';
+import type { UdpEcho } from '@weft/lab/probe/udp-echo';
 import { addrReplace } from '@weft/netlink/addr';
-import { linkAdd, linkGet, linkSet } from '@weft/netlink/link';
+import { linkAdd, linkDelete, linkGet, linkSet } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsCreate, netnsDelete } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
@@ -38,6 +43,24 @@ class Bench implements AsyncDisposable {
 
   constructor() {
     this.#netns = { gateway: netnsCreate(this.netnsPath('gw')), client: netnsCreate(this.netnsPath('client')) };
+    this.#plumb();
+    this.plan.set('gateway', GATEWAY, gatewayBody(9));
+  }
+
+  /** Somebody destroys the gateway's namespace, and the data path makes it anew. */
+  replaceGateway(): void {
+    const { gateway } = this.#netns;
+    netnsDelete(this.netnsPath('gw'));
+    {
+      using inClient = Rtnl.open(this.#netns.client);
+      for (const vni of [VNI, SECOND_VNI]) linkDelete(inClient, linkGet(inClient, `c${vni}`)!.index);
+    }
+    gateway[Symbol.dispose]();
+    this.#netns.gateway = netnsCreate(this.netnsPath('gw'));
+    this.#plumb();
+  }
+
+  #plumb(): void {
     const { gateway, client } = this.#netns;
     using inGateway = Rtnl.open(gateway);
     using inClient = Rtnl.open(client);
@@ -55,7 +78,6 @@ class Bench implements AsyncDisposable {
       addrReplace(inGateway, { index: up(inGateway, `seg${vni}`), address: address as Ipv4, prefix: 24 });
       up(inClient, `c${vni}`);
     }
-    this.plan.set('gateway', GATEWAY, gatewayBody(9));
   }
 
   netnsPath(name: string): string {
@@ -68,7 +90,13 @@ class Bench implements AsyncDisposable {
 
   again(): DhcpService {
     const { path } = this.#directory;
-    const options = { stateDir: join(path, 'state'), runDir: join(path, 'run'), bootId: 'boot', environment: { PATH: this.path } };
+    const options = {
+      stateDir: join(path, 'state'),
+      runDir: join(path, 'run'),
+      domain: 'weft.internal',
+      bootId: 'boot',
+      environment: { PATH: this.path },
+    };
     const dataplane = { gatewayNetns: () => this.netnsPath('gw') };
     const table = new ProcessTable({ clock });
     const { log } = this;
@@ -93,6 +121,46 @@ class Bench implements AsyncDisposable {
     if (mac === undefined) this.plan.delete(ref.kind, ref.key);
     else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni });
     return ref;
+  }
+
+  name(address: string, name: string | undefined, vni = VNI): PlanRef {
+    const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as Ipv4) } as const;
+    if (name === undefined) this.plan.delete(ref.kind, ref.key);
+    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as Ipv4, name });
+    return ref;
+  }
+
+  /** Gives the client's end of a segment an address, so that it can ask for names. */
+  addressClient(address: string, vni = VNI): void {
+    using rtnl = Rtnl.open(this.#netns.client);
+    addrReplace(rtnl, { index: linkGet(rtnl, `c${vni}`)!.index, address: address as Ipv4, prefix: 24 });
+  }
+
+  upstream(): UdpEcho {
+    return udpEcho({ netns: this.#netns.client, ifname: `c${VNI}`, mac: testMac(99) }, DNS_PORT);
+  }
+
+  /** The addresses or names of an answer of the server on a segment, or its code in words, or why there was none. */
+  async resolve(name: string, options: { type?: 'A' | 'PTR'; server?: string } = {}): Promise<string> {
+    const { type = 'A', server = '10.0.0.1' } = options;
+    const payload = encodeDnsQuestion({ id: 7, name, type });
+    const client = { netns: this.#netns.client, ifname: `c${VNI}`, mac: testMac(99) };
+    const outcome = await udpAsk(client, server as Ipv4, DNS_PORT, { payload, timeoutMs: 1000 });
+    if (outcome.kind !== 'answered') return outcome.kind;
+    const answer = decodeDnsAnswer(outcome.bytes);
+    assert.equal(answer?.id, 7);
+    const words = ['nothing', 'malformed', 'failed', 'unknown', 'unsupported', 'refused'];
+    return [...answer.addresses, ...answer.names].toSorted().join(' ') || (words[answer.code] ?? String(answer.code));
+  }
+
+  /** As {@link resolve}, until it is that: the server reads its files when it gets to it. */
+  async resolves(name: string, expected: string, options: Parameters<Bench['resolve']>[1] = {}): Promise<void> {
+    let last = '';
+    for (let tries = 0; tries < 100 && last !== expected; tries += 1) {
+      last = await this.resolve(name, options);
+      if (last !== expected) await poll(() => undefined, { withinMs: 20 });
+    }
+    assert.equal(last, expected, name);
   }
 
   change(...refs: readonly PlanRef[]): void {
@@ -181,7 +249,7 @@ test('one server serves all segments of a gateway, each with its own options, al
   assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
   const outcome = await bench.ask(testMac(11), { vni: SECOND_VNI });
   assert.equal(outcome.kind, 'bound');
-  assert.deepEqual([outcome.address, outcome.router, outcome.mtu, outcome.dns], ['10.1.0.22', '10.1.0.1', 1400, []]);
+  assert.deepEqual([outcome.address, outcome.router, outcome.mtu, outcome.dns], ['10.1.0.22', '10.1.0.1', 1400, ['10.1.0.1']]);
   assert.equal(bench.pids().length, 1);
 });
 
@@ -320,4 +388,85 @@ test('a server that cannot start is a failure of its gateway', async () => {
   const failure = await eventually('it failed', () => missing.failures().get(`gateway ${GATEWAY}`));
   assert.equal(failure.code, 'process_exited');
   missing.close();
+});
+
+test('names of the tenant are told with and without their domain, and back, on every segment; others are not known', async () => {
+  await using bench = new Bench();
+  const body = gatewayBody(9);
+  const [first] = body.segments;
+  const subnets = (cidr: string, gatewayIp: string): object[] => [{ cidr, gatewayIp, dhcp: true, dnsNameservers: [] }];
+  const segments = [
+    { ...first, subnets: subnets('10.0.0.0/24', '10.0.0.1') },
+    { ...first, vni: SECOND_VNI, subnets: subnets('10.1.0.0/24', '10.1.0.1') },
+  ];
+  bench.plan.set('gateway', GATEWAY, { ...body, segments } as typeof body);
+  bench.name('10.0.0.11', 'web');
+  bench.service.apply(bench.plan, 'all', NONE);
+  bench.addressClient('10.0.0.99');
+  bench.addressClient('10.1.0.99', SECOND_VNI);
+  await bench.resolves('web', '10.0.0.11');
+  assert.equal(await bench.resolve('web.weft.internal'), '10.0.0.11');
+  assert.equal(await bench.resolve('WEB.weft.internal', { server: '10.1.0.1' }), '10.0.0.11');
+  assert.equal(await bench.resolve(reverseName('10.0.0.11' as Ipv4), { type: 'PTR' }), 'web.weft.internal');
+  assert.equal(await bench.resolve('mail.weft.internal'), 'unknown');
+  assert.equal(await bench.resolve(reverseName('10.0.0.12' as Ipv4), { type: 'PTR' }), 'unknown');
+  assert.equal(await bench.resolve('localhost'), 'unknown', 'the machine has names of its own');
+  assert.equal(await bench.resolve('example.org'), 'refused', 'there is nobody to ask');
+});
+
+test('names come, change and go while the server runs, and a restarted launcher catches up', async () => {
+  await using bench = new Bench();
+  bench.service.apply(bench.plan, 'all', NONE);
+  bench.addressClient('10.0.0.99');
+  const before = bench.pids();
+  bench.change(bench.name('10.0.0.11', 'web'));
+  await bench.resolves('web', '10.0.0.11');
+  bench.change(bench.name('10.0.0.12', 'web'));
+  await bench.resolves('web', '10.0.0.11 10.0.0.12');
+  bench.change(bench.name('10.0.0.11', 'mail'));
+  await bench.resolves('web', '10.0.0.12');
+  await bench.resolves('mail', '10.0.0.11');
+  bench.change(bench.name('10.0.0.12', undefined));
+  await bench.resolves('web', 'unknown');
+  bench.restart();
+  bench.name('10.0.0.11', undefined);
+  bench.name('10.0.0.13', 'www');
+  bench.service.apply(bench.plan, 'known', NONE);
+  await bench.resolves('mail', 'unknown');
+  await bench.resolves('www', '10.0.0.13');
+  assert.deepEqual(bench.pids(), before);
+});
+
+test('about other names the servers that the subnets name are asked, about its own nobody', async () => {
+  await using bench = new Bench();
+  const body = gatewayBody(9);
+  const segments = body.segments.map((segment) => ({
+    ...segment,
+    subnets: segment.subnets.map((subnet) => ({ ...subnet, dnsNameservers: ['10.0.0.99' as Ipv4] })),
+  }));
+  bench.plan.set('gateway', GATEWAY, { ...body, segments });
+  bench.service.apply(bench.plan, 'all', NONE);
+  bench.addressClient('10.0.0.99');
+  // It only sends questions back, which is no answer, but counts them.
+  using upstream = bench.upstream();
+  await bench.resolves('mail.weft.internal', 'unknown');
+  assert.equal(await bench.resolve('mail'), 'unknown', 'a name without dots is nobody else’s business');
+  assert.equal(upstream.received, 0);
+  assert.equal(await bench.resolve('example.org'), 'timeout');
+  assert.ok(upstream.received > 0);
+});
+
+test('a server whose namespace is replaced goes on in the new one at once', async () => {
+  await using bench = new Bench();
+  bench.service.apply(bench.plan, 'all', NONE);
+  const before = bench.pids();
+  assert.equal(before.length, 1);
+  bench.replaceGateway();
+  const failed = new Map([[`gateway ${GATEWAY}`, { code: 'broken', message: 'it broke', retryable: true }]]);
+  bench.service.apply(bench.plan, 'all', failed);
+  await eventually('it left the old one', () => bench.pids().length === 0);
+  bench.service.apply(bench.plan, 'all', NONE);
+  await eventually('it runs in the new one', () => bench.pids().length === 1);
+  bench.addressClient('10.0.0.99');
+  await bench.resolves('mail.weft.internal', 'unknown');
 });

@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { planRefText } from '@weft/core/plan/plan';
 import type { Plan } from '@weft/core/plan/plan';
@@ -9,13 +8,15 @@ import type { ConcentratorId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { DataplanePort } from '../dataplane-port.ts';
 import type { Follower, Scope } from '../reconciler.ts';
+import { ByGateway } from './by-gateway.ts';
 import { GatewayDhcp } from './gateway-dhcp.ts';
-import type { GatewayDhcpDeps, HostChange } from './gateway-dhcp.ts';
-import { hostFileName } from './hosts-directory.ts';
+import type { GatewayChanges, GatewayDhcpDeps } from './gateway-dhcp.ts';
 
 export type DhcpServiceOptions = Readonly<{
   stateDir: string;
   runDir: string;
+  /** What names of tenants end with. */
+  domain: string;
   bootId: string;
   environment: Readonly<Record<string, string>>;
 }>;
@@ -27,17 +28,13 @@ export type DhcpServiceDeps = Omit<GatewayDhcpDeps, 'onChange'> &
     onFailures: () => void;
   }>;
 
-type Hosts = Map<string, DhcpHostBody>;
-
-/** DHCP for all gateways that this node hosts. */
+/** DHCP and DNS for all gateways that this node hosts. */
 export class DhcpService implements Follower {
   readonly #options: DhcpServiceOptions;
   readonly #deps: DhcpServiceDeps;
   readonly #gateways = new Map<ConcentratorId, GatewayDhcp>();
-  /** The plan's hosts by gateway and file name, kept so that one change does not cost a walk over all. */
-  #hosts = new Map<ConcentratorId, Hosts>();
-  /** Plan key → whose host it is. */
-  #owners = new Map<string, ConcentratorId>();
+  readonly #hosts = new ByGateway('dhcphost');
+  readonly #names = new ByGateway('dnsname');
 
   constructor(options: DhcpServiceOptions, deps: DhcpServiceDeps) {
     this.#options = options;
@@ -52,12 +49,13 @@ export class DhcpService implements Follower {
 
   apply(plan: Plan, scope: Scope, failed: ReadonlyMap<string, ErrorInfo>): void {
     const changes = typeof scope === 'string' ? this.#reindex(plan) : this.#index(plan, scope);
-    for (const [id, hostChanges] of changes) {
+    for (const [id, gatewayChanges] of changes) {
       const key = gatewayKey(id);
       const body = plan.get('gateway', key);
+      if (body === undefined) continue;
       // Without its interfaces the server cannot start; the data path's failure is reported and retried, and we with it.
-      if (body === undefined || failed.has(planRefText({ kind: 'gateway', key }))) continue;
-      this.#gateway(id).apply(body, this.#hosts.get(id) ?? new Map(), hostChanges);
+      if (failed.has(planRefText({ kind: 'gateway', key }))) this.#gateways.get(id)?.leaveOldNamespace();
+      else this.#gateway(id).apply(body, { hosts: this.#hosts.of(id), names: this.#names.of(id) }, gatewayChanges);
     }
   }
 
@@ -100,12 +98,13 @@ export class DhcpService implements Follower {
   #gateway(id: ConcentratorId): GatewayDhcp {
     const known = this.#gateways.get(id);
     if (known !== undefined) return known;
-    const { stateDir, runDir, bootId, environment } = this.#options;
+    const { stateDir, runDir, domain, bootId, environment } = this.#options;
     const options = {
       concentratorId: id,
       runDirectory: join(runDir, 'gateways', id),
       stateDirectory: join(stateDir, 'gateways', id),
       netnsPath: this.#deps.dataplane.gatewayNetns(id),
+      domain,
       bootId,
       environment,
     };
@@ -115,48 +114,26 @@ export class DhcpService implements Follower {
   }
 
   #reindex(plan: Plan): ReadonlyMap<ConcentratorId, 'all'> {
-    this.#hosts = new Map();
-    this.#owners = new Map();
-    for (const [key, host] of plan.of('dhcphost')) this.#put(key, host);
+    this.#hosts.takeAll(plan);
+    this.#names.takeAll(plan);
     return new Map(Array.from(plan.of('gateway').values(), ({ concentratorId }) => [concentratorId, 'all']));
   }
 
-  #index(plan: Plan, scope: ReadonlyMap<string, { kind: string; key: string }>): Map<ConcentratorId, readonly HostChange[] | 'all'> {
-    const changes = new Map<ConcentratorId, HostChange[] | 'all'>();
-    const note = (id: ConcentratorId, change: HostChange): void => {
-      const known = changes.get(id);
-      if (known === undefined) changes.set(id, [change]);
-      else if (known !== 'all') known.push(change);
+  #index(plan: Plan, scope: ReadonlyMap<string, { kind: string; key: string }>): Map<ConcentratorId, GatewayChanges | 'all'> {
+    type Mutable = { readonly [K in keyof GatewayChanges]: GatewayChanges[K][number][] };
+    const changes = new Map<ConcentratorId, Mutable>();
+    const whole = new Set<ConcentratorId>();
+    const of = (id: ConcentratorId): Mutable => {
+      const known = changes.get(id) ?? { hosts: [], names: [] };
+      changes.set(id, known);
+      return known;
     };
     for (const { kind, key } of scope.values()) {
-      if (kind === 'gateway') changes.set(key as ConcentratorId, 'all');
-      if (kind !== 'dhcphost') continue;
-      const owner = this.#owners.get(key);
-      const before = owner === undefined ? undefined : this.#take(key, owner);
-      const host = plan.get('dhcphost', key);
-      if (owner !== undefined && before !== undefined && owner !== host?.concentratorId)
-        note(owner, { name: hostFileName(before), host: undefined });
-      if (host === undefined) continue;
-      this.#put(key, host);
-      note(host.concentratorId, { name: hostFileName(host), host });
+      if (kind === 'gateway') whole.add(key as ConcentratorId);
+      if (kind === 'dhcphost') for (const [id, change] of this.#hosts.take(plan, key)) of(id).hosts.push(change);
+      if (kind === 'dnsname') for (const [id, change] of this.#names.take(plan, key)) of(id).names.push(change);
     }
-    return changes;
-  }
-
-  #put(key: string, host: DhcpHostBody): void {
-    const hosts = this.#hosts.get(host.concentratorId);
-    if (hosts === undefined) this.#hosts.set(host.concentratorId, new Map([[hostFileName(host), host]]));
-    else hosts.set(hostFileName(host), host);
-    this.#owners.set(key, host.concentratorId);
-  }
-
-  #take(key: string, owner: ConcentratorId): DhcpHostBody | undefined {
-    this.#owners.delete(key);
-    const hosts = this.#hosts.get(owner);
-    const name = key.replace('/', '-');
-    const host = hosts?.get(name);
-    hosts?.delete(name);
-    return host;
+    return new Map<ConcentratorId, GatewayChanges | 'all'>([...changes, ...Array.from(whole, (id) => [id, 'all'] as const)]);
   }
 }
 

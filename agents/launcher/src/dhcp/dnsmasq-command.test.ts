@@ -2,15 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { ConcentratorId } from '@weft/core/uuid';
 import { decodeDhcp } from '@weft/lab/packet/dhcp';
 import * as fc from 'fast-check';
-import { dhcpHost, gatewayBody, temporaryDirectory, testMac } from '../test-support.ts';
+import { dhcpHost, gatewayBody, temporaryDirectory, testId, testMac, VNI } from '../test-support.ts';
+import { dnsDomainOf } from './dns-domain.ts';
 import { encodeDhcpRelease } from './dhcp-release.ts';
 import { dnsmasqCommand, DnsmasqMissing, requireDnsmasq } from './dnsmasq-command.ts';
-import { hostFileContent } from './hosts-directory.ts';
+import { hostFileContent, nameFileContent } from './hosts-directory.ts';
 import { parseLeaseFile } from './lease-file.ts';
 
-const PATHS = { hostsDirectory: '/run/hosts', leaseFile: '/var/leases' };
+const PATHS = { hostsDirectory: '/run/hosts', namesDirectory: '/run/names', leaseFile: '/var/leases', domain: 'weft.internal' };
 
 test('each served subnet has a range of its own that tags its options', () => {
   const body = gatewayBody(9);
@@ -18,7 +20,7 @@ test('each served subnet has a range of its own that tags its options', () => {
   const extra = { cidr: '10.9.0.0/22' as never, gatewayIp: '10.9.0.1' as Ipv4, dhcp: true, dnsNameservers: [] };
   const command = dnsmasqCommand({ ...body, segments: [{ ...segment!, subnets: [...segment!.subnets, extra] }] }, PATHS);
   assert.equal(command?.[0], 'dnsmasq');
-  assert.deepEqual(command?.slice(-8), [
+  assert.deepEqual(command?.slice(-9), [
     '--interface=seg10001',
     '--dhcp-range=set:v10001n0,10.0.0.0,static,255.255.255.0,1h',
     '--dhcp-option=tag:v10001n0,3,10.0.0.1',
@@ -27,18 +29,53 @@ test('each served subnet has a range of its own that tags its options', () => {
     '--dhcp-range=set:v10001n1,10.9.0.0,static,255.255.252.0,1h',
     '--dhcp-option=tag:v10001n1,3,10.9.0.1',
     '--dhcp-option=tag:v10001n1,26,1450',
+    '--dhcp-option=tag:v10001n1,6,10.9.0.1',
   ]);
   assert.ok(command?.includes('--dhcp-hostsdir=/run/hosts') && command.includes('--dhcp-leasefile=/var/leases'));
 });
 
-test('a gateway without DHCP subnets needs no server', () => {
+test('a gateway without DHCP serves names only, and one without subnets needs no server', () => {
   const body = gatewayBody(9);
   const without: GatewayBody = {
     ...body,
     segments: body.segments.map((segment) => ({ ...segment, subnets: segment.subnets.map((subnet) => ({ ...subnet, dhcp: false })) })),
   };
-  assert.equal(dnsmasqCommand(without, PATHS), undefined);
+  const command = dnsmasqCommand(without, PATHS) ?? [];
+  assert.ok(command.includes('--port=53') && command.includes('--interface=seg10001'));
+  assert.deepEqual(
+    command.filter((option) => option.startsWith('--dhcp-range')),
+    [],
+  );
   assert.equal(dnsmasqCommand({ ...body, segments: [] }, PATHS), undefined);
+});
+
+test('nobody but the servers that the subnets name is asked, and nothing of the machine is told', () => {
+  const body = gatewayBody(9);
+  const command = dnsmasqCommand(body, PATHS) ?? [];
+  for (const option of ['--no-hosts', '--no-resolv', '--local=/weft.internal/', '--server=192.0.2.53', '--dhcp-ignore-names'])
+    assert.ok(command.includes(option), option);
+  const segments = body.segments.map((segment) => ({
+    ...segment,
+    subnets: segment.subnets.map((subnet) => ({ ...subnet, dnsNameservers: [] })),
+  }));
+  assert.deepEqual(
+    dnsmasqCommand({ ...body, segments }, PATHS)?.filter((option) => option.startsWith('--server')),
+    [],
+  );
+});
+
+test('a name is told with and without its domain; one that is none does not get into the file', () => {
+  const body = { concentratorId: testId<ConcentratorId>(9), vni: VNI, address: '10.0.0.11' as Ipv4, name: 'web' };
+  assert.equal(nameFileContent(body, 'weft.internal'), '10.0.0.11 web.weft.internal web\n');
+  for (const name of ['', 'a b', 'a\nb', '-a', '#', 'a'.repeat(64), 'a..b']) {
+    assert.equal(nameFileContent({ ...body, name }, 'weft.internal'), '', JSON.stringify(name));
+  }
+});
+
+test('the domain of tenants is the configured one, or the default; what cannot be one is refused by its path', () => {
+  assert.equal(dnsDomainOf({ dns_domain: 'Cloud.Example' }), 'cloud.example');
+  for (const weft of [{}, undefined, { mtu: 1450 }]) assert.equal(dnsDomainOf(weft), 'weft.internal');
+  for (const bad of ['', 'a b', '.', 'a/b', 7]) assert.throws(() => dnsDomainOf({ dns_domain: bad }), /configure\.weft\.dns_domain/);
 });
 
 test('a machine without dnsmasq is told which package to install', () => {

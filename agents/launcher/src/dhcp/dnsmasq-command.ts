@@ -7,7 +7,7 @@ import { WeftError } from '@weft/core/weft-error';
 /** dnsmasq is a distribution package, and this machine lacks it. */
 export class DnsmasqMissing extends WeftError {
   constructor(path: string) {
-    super('dnsmasq_missing', 'serving DHCP: the program dnsmasq is not installed', {
+    super('dnsmasq_missing', 'serving DHCP and DNS: the program dnsmasq is not installed', {
       details: { path },
       remedy: 'Install the distribution package dnsmasq-base.',
     });
@@ -33,17 +33,20 @@ export function requireDnsmasq(path: string): void {
 /** Its own limit is 1000, for all segments together. */
 const MAX_LEASES = 1_000_000;
 
+/** Where the server finds what it serves, and what its names end with. */
+export type ServerFiles = Readonly<{ hostsDirectory: string; namesDirectory: string; leaseFile: string; domain: string }>;
+
 /**
- * The command of a gateway's DHCP server: one process for all of its segments, only with addresses that the plan gives (`static` ranges),
- * without DNS. `-d` keeps it in the foreground, and it needs no second user then. Source: dnsmasq(8); tried in datapath.md §5.
- * Undefined if the gateway serves no DHCP.
+ * The command of a gateway's DHCP and DNS server: one process for all of its segments. It leases only addresses that the plan gives (`static`
+ * ranges), and knows only names that the plan gives: not the machine's, nor what clients call themselves. About anything else it asks the
+ * servers that the subnets name, or nobody. `-d` keeps it in the foreground, and it needs no second user then. Source: dnsmasq(8); tried in
+ * datapath.md §5. Undefined if the gateway has no subnet.
  */
-export function dnsmasqCommand(
-  body: GatewayBody,
-  paths: Readonly<{ hostsDirectory: string; leaseFile: string }>,
-): readonly string[] | undefined {
-  const served = body.segments.filter((segment) => segment.subnets.some((subnet) => subnet.dhcp));
+export function dnsmasqCommand(body: GatewayBody, files: ServerFiles): readonly string[] | undefined {
+  const served = body.segments.filter((segment) => segment.subnets.length > 0);
   if (served.length === 0) return undefined;
+  const { domain } = files;
+  const upstream = new Set(served.flatMap((segment) => segment.subnets.flatMap((subnet) => subnet.dnsNameservers)));
   return [
     'dnsmasq',
     '-d',
@@ -52,14 +55,24 @@ export function dnsmasqCommand(
     '--group=root',
     '--log-facility=-',
     '--quiet-dhcp',
-    '--port=0',
     '--bind-interfaces',
     '--except-interface=lo',
+    '--port=53',
+    '--no-hosts',
+    '--no-resolv',
+    '--no-poll',
+    '--domain-needed',
+    '--bogus-priv',
+    `--domain=${domain}`,
+    `--local=/${domain}/`,
+    `--hostsdir=${files.namesDirectory}`,
+    ...[...upstream].toSorted().map((server) => `--server=${server}`),
+    '--dhcp-ignore-names',
     '--no-ping',
     '--dhcp-authoritative',
     `--dhcp-lease-max=${MAX_LEASES}`,
-    `--dhcp-hostsdir=${paths.hostsDirectory}`,
-    `--dhcp-leasefile=${paths.leaseFile}`,
+    `--dhcp-hostsdir=${files.hostsDirectory}`,
+    `--dhcp-leasefile=${files.leaseFile}`,
     ...served.flatMap(segmentOptions),
   ];
 }
@@ -73,11 +86,11 @@ function segmentOptions(segment: GatewaySegment): string[] {
 }
 
 function subnetOptions({ mtu }: GatewaySegment, { cidr, gatewayIp, dnsNameservers }: GatewaySubnet, tag: string): string[] {
-  const dns = dnsNameservers.length === 0 ? [] : [`--dhcp-option=tag:${tag},6,${dnsNameservers.join(',')}`];
+  const dns = dnsNameservers.length === 0 ? gatewayIp : dnsNameservers.join(',');
   return [
     `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},1h`,
     `--dhcp-option=tag:${tag},3,${gatewayIp}`,
     `--dhcp-option=tag:${tag},26,${mtu}`,
-    ...dns,
+    `--dhcp-option=tag:${tag},6,${dns}`,
   ];
 }

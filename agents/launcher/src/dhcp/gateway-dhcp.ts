@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { cidrContains } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
+import type { DnsNameBody } from '@weft/core/plan/dnsname';
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { ConcentratorId } from '@weft/core/uuid';
 import { errorInfo } from '@weft/core/weft-error';
@@ -12,10 +13,12 @@ import { ManagedProcess } from '../process/managed-process.ts';
 import type { ManagedProcessDeps, WantedProcess } from '../process/managed-process.ts';
 import { processRecordFile } from '../process/process-record.ts';
 import { ensureDirectory, readFileIfPresent, replaceFile } from '../state-file.ts';
+import { fileName } from './by-gateway.ts';
+import type { FileChange } from './by-gateway.ts';
 import { sendDhcpReleases } from './dhcp-release.ts';
 import type { DhcpRelease } from './dhcp-release.ts';
 import { dnsmasqCommand, dnsmasqPath, requireDnsmasq } from './dnsmasq-command.ts';
-import { hostFileContent, hostFileName, HostsDirectory } from './hosts-directory.ts';
+import { hostFileContent, HostsDirectory, nameFileContent } from './hosts-directory.ts';
 import { parseLeaseFile } from './lease-file.ts';
 import type { SavedLease } from './lease-file.ts';
 
@@ -26,6 +29,8 @@ export type GatewayDhcpOptions = Readonly<{
   /** `stateDir/gateways/<id>`: leases and the log. */
   stateDirectory: string;
   netnsPath: string;
+  /** What names of the tenant end with. */
+  domain: string;
   bootId: string;
   /** Of the server process; PATH at least. */
   environment: Readonly<Record<string, string>>;
@@ -33,27 +38,32 @@ export type GatewayDhcpOptions = Readonly<{
 
 export type GatewayDhcpDeps = Omit<ManagedProcessDeps, 'record'>;
 
-/** `host` is undefined for one that is no longer in the plan. */
-export type HostChange = Readonly<{ name: string; host: DhcpHostBody | undefined }>;
+/** What the plan gives a gateway, all of it by file name. */
+export type GatewayFiles = Readonly<{ hosts: ReadonlyMap<string, DhcpHostBody>; names: ReadonlyMap<string, DnsNameBody> }>;
+
+/** What of it may differ from the directories. */
+export type GatewayChanges = Readonly<{ hosts: readonly FileChange<DhcpHostBody>[]; names: readonly FileChange<DnsNameBody>[] }>;
 
 const GRACE_MS = 1000;
 const RETRY_MS = 1000;
 const MAX_LOG_BYTES = 1 << 20;
 
 /**
- * DHCP of one gateway: a dnsmasq, the directory of hosts it reads, and its leases.
+ * DHCP and DNS of one gateway: a dnsmasq, the directories of hosts and names it reads, and its leases.
  *
  * dnsmasq gives an address to another client only if it has forgotten both the old host and the old lease (kernel.md §11). So the order is:
  * remove the host's file, release the lease in the old client's name, write the new file, one SIGHUP for all of it. Whether a lease is
- * stale is seen by comparing the lease file with the hosts, not by remembering: a kill between the steps costs nothing.
+ * stale is seen by comparing the lease file with the hosts, not by remembering: a kill between the steps costs nothing. Names are simpler:
+ * new ones are read as they come, and one SIGHUP makes it forget those that went.
  */
 export class GatewayDhcp {
   readonly #options: GatewayDhcpOptions;
   readonly #deps: GatewayDhcpDeps;
   readonly #process: ManagedProcess;
   readonly #hosts: HostsDirectory;
+  readonly #names: HostsDirectory;
   readonly #leaseFile: string;
-  #desired: ReadonlyMap<string, DhcpHostBody> = new Map();
+  #desired: GatewayFiles = { hosts: new Map(), names: new Map() };
   #body: GatewayBody | undefined;
   /** The running process may have missed changes that an earlier launcher made. */
   #unsure = true;
@@ -64,6 +74,7 @@ export class GatewayDhcp {
     this.#options = options;
     this.#deps = deps;
     this.#hosts = new HostsDirectory(join(options.runDirectory, 'hosts'));
+    this.#names = new HostsDirectory(join(options.runDirectory, 'names'));
     this.#leaseFile = join(options.stateDirectory, 'leases');
     this.#process = new ManagedProcess(
       { fields: { concentrator: options.concentratorId, program: 'dnsmasq' }, bootId: options.bootId, ownsNetns: false, graceMs: GRACE_MS },
@@ -76,27 +87,33 @@ export class GatewayDhcp {
     return this.#failure ?? (state.kind === 'exited' ? state.error : undefined);
   }
 
-  /** `hosts` are all hosts by file name; `changes` those that may differ from the directory, or all. */
-  apply(body: GatewayBody, hosts: ReadonlyMap<string, DhcpHostBody>, changes: readonly HostChange[] | 'all'): void {
+  /** `files` is everything; `changes` what of it may differ from the directories, or all. */
+  apply(body: GatewayBody, files: GatewayFiles, changes: GatewayChanges | 'all'): void {
     this.#body = body;
-    this.#desired = hosts;
+    this.#desired = files;
     this.#deps.clock.clearTimeout(this.#retry);
     try {
       ensureDirectory(this.#options.runDirectory, 0o755);
       ensureDirectory(this.#options.stateDirectory);
-      const outdated = this.#applyHosts(changes);
+      const outdatedNames = this.#applyNames(changes === 'all' ? allChanges(this.#names, files.names) : changes.names);
+      const outdatedHosts = this.#applyHosts(changes);
       this.#process.want(this.#wanted(body));
-      if (outdated || this.#unsure) this.#process.hangup();
+      if (outdatedNames || outdatedHosts || this.#unsure) this.#process.hangup();
       this.#unsure = false;
       this.#failure = undefined;
     } catch (error) {
       this.#unsure = true;
       this.#failure = errorInfo(error);
       this.#retry = this.#deps.clock.setTimeout(() => {
-        this.apply(body, hosts, 'all');
+        this.apply(body, this.#desired, 'all');
         this.#deps.onChange();
       }, RETRY_MS);
     }
+  }
+
+  /** The data path could not make its namespace: a server that still runs in an earlier one would keep that alive, and be in the way. */
+  leaveOldNamespace(): void {
+    this.#process.endOutside(this.#options.netnsPath);
   }
 
   /** Ends the server and forgets its hosts and leases. */
@@ -114,11 +131,25 @@ export class GatewayDhcp {
   }
 
   /** True if dnsmasq must be told. */
-  #applyHosts(changes: readonly HostChange[] | 'all'): boolean {
+  #applyNames(changes: readonly FileChange<DnsNameBody>[]): boolean {
+    let outdated = false;
+    for (const { name, body } of changes) {
+      const content = body === undefined ? '' : nameFileContent(body, this.#options.domain);
+      const present = this.#names.files.get(name);
+      if (content === (present ?? '')) continue;
+      if (content === '') this.#names.remove(name);
+      else this.#names.write(name, content);
+      outdated ||= present !== undefined;
+    }
+    return outdated;
+  }
+
+  /** True if dnsmasq must be told. */
+  #applyHosts(changes: GatewayChanges | 'all'): boolean {
     const written: [name: string, content: string][] = [];
     const removed: string[] = [];
-    for (const { name, host } of changes === 'all' ? this.#allChanges() : changes) {
-      const content = host === undefined ? undefined : hostFileContent(host);
+    for (const { name, body } of changes === 'all' ? allChanges(this.#hosts, this.#desired.hosts) : changes.hosts) {
+      const content = body === undefined ? undefined : hostFileContent(body);
       const present = this.#hosts.files.get(name);
       if (content === present) continue;
       if (present !== undefined) removed.push(name);
@@ -128,11 +159,6 @@ export class GatewayDhcp {
     const released = removed.length > 0 || changes === 'all' ? this.#releaseStale() : 0;
     for (const [name, content] of written) this.#hosts.write(name, content);
     return removed.length > 0 || released > 0;
-  }
-
-  #allChanges(): HostChange[] {
-    const names = new Set([...this.#hosts.files.keys(), ...this.#desired.keys()]);
-    return Array.from(names, (name) => ({ name, host: this.#desired.get(name) }));
   }
 
   #releaseStale(): number {
@@ -154,7 +180,7 @@ export class GatewayDhcp {
 
   #isStale({ address, mac }: SavedLease): boolean {
     const vnis = this.#body?.segments.map((segment) => segment.vni) ?? [];
-    return !vnis.some((vni) => this.#desired.get(hostFileName({ vni, address }))?.mac === mac);
+    return !vnis.some((vni) => this.#desired.hosts.get(fileName({ vni, address }))?.mac === mac);
   }
 
   #leases(): SavedLease[] {
@@ -162,8 +188,9 @@ export class GatewayDhcp {
   }
 
   #wanted(body: GatewayBody): WantedProcess | undefined {
-    const { environment, netnsPath, runDirectory, stateDirectory } = this.#options;
-    const command = dnsmasqCommand(body, { hostsDirectory: this.#hosts.path, leaseFile: this.#leaseFile });
+    const { domain, environment, netnsPath, runDirectory, stateDirectory } = this.#options;
+    const directories = { hostsDirectory: this.#hosts.path, namesDirectory: this.#names.path };
+    const command = dnsmasqCommand(body, { ...directories, leaseFile: this.#leaseFile, domain });
     if (command === undefined) return undefined;
     const path = dnsmasqPath(environment['PATH'] ?? '');
     const log = join(stateDirectory, 'dnsmasq.log');
@@ -190,4 +217,9 @@ export class GatewayDhcp {
     const lines = (readFileIfPresent(this.#leaseFile) ?? '').split('\n').filter((line) => !stale.has(line));
     replaceFile(this.#leaseFile, lines.join('\n'), 0o600);
   }
+}
+
+/** Every file that is there or should be. */
+function allChanges<B>(directory: HostsDirectory, desired: ReadonlyMap<string, B>): FileChange<B>[] {
+  return Array.from(new Set([...directory.files.keys(), ...desired.keys()]), (name) => ({ name, body: desired.get(name) }));
 }

@@ -1,13 +1,12 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
+import type { DnsNameBody } from '@weft/core/plan/dnsname';
 import { ensureDirectory, replaceFile } from '../state-file.ts';
+import { isHostName } from './dns-domain.ts';
 
 /** File name → content. */
 export type HostFiles = ReadonlyMap<string, string>;
-
-/** dnsmasq passes over names that begin with a dot, so an unfinished file is never read. */
-export const hostFileName = ({ vni, address }: Pick<DhcpHostBody, 'vni' | 'address'>): string => `${vni}-${address}`;
 
 /** One line of dnsmasq's `dhcp-host`. A name that is none would change the line's meaning, and is left out. */
 export function hostFileContent({ mac, address, hostname }: DhcpHostBody): string {
@@ -15,7 +14,12 @@ export function hostFileContent({ mac, address, hostname }: DhcpHostBody): strin
   return `${mac},${address}${name}\n`;
 }
 
-/** The directory that dnsmasq reads its hosts from, a file each: it notices new files by itself, but removed ones only when told. */
+/** One line of a hosts file: with the domain first, which is what a reverse lookup tells. Empty for a name that is none. */
+export function nameFileContent({ address, name }: DnsNameBody, domain: string): string {
+  return isHostName(name) ? `${address} ${name}.${domain} ${name}\n` : '';
+}
+
+/** A directory that dnsmasq reads hosts or names from, a file each: it notices new files by itself, but removed ones only when told. */
 export class HostsDirectory {
   readonly path: string;
   #files: Map<string, string> | undefined;

@@ -1,11 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { errorInfo, WeftError } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 import type { ProcessSpec } from './launch-process.ts';
+import { netnsInodeAt } from './netns-inode.ts';
 import { exitFailure, startFailure } from './process-failure.ts';
 import type { ProcessRecord, ProcessRecordFile } from './process-record.ts';
 import { signalProcess } from './process-table.ts';
@@ -80,7 +80,7 @@ export class ManagedProcess {
   #actual: Actual | undefined;
   #failures = 0;
   #lastError: ErrorInfo | undefined;
-  /** What the last start was for: something else need not wait for the end of the pause. */
+  /** What the last start was for: something else, or the same in another namespace, need not wait for the end of the pause. */
   #attempted: string | undefined;
   #pause: unknown;
   #watch: unknown;
@@ -89,7 +89,7 @@ export class ManagedProcess {
   #stopping = false;
   #working = false;
   #released = false;
-  #absent: (() => void)[] = [];
+  readonly #absent: (() => void)[] = [];
 
   constructor(options: ManagedProcessOptions, deps: ManagedProcessDeps) {
     this.#options = options;
@@ -105,7 +105,7 @@ export class ManagedProcess {
 
   /** Says what should run; undefined for nothing. Cheap if that is so already. */
   want(wanted: WantedProcess | undefined): void {
-    if (wanted?.fingerprint !== this.#attempted) this.#endPause();
+    if (wanted === undefined || `${wanted.fingerprint} ${netnsInodeAt(wanted.netnsPath)}` !== this.#attempted) this.#endPause();
     this.#wanted = wanted;
     if (wanted !== undefined) this.#settleAbsent();
     this.#converge();
@@ -126,6 +126,11 @@ export class ManagedProcess {
     if (this.#released || this.#actual?.kind !== 'running' || !table.alive(this.#actual.pid, this.#actual.startTime)) return;
     if (table.handlesHangup(this.#actual.pid)) signalProcess(this.#actual, 'SIGHUP');
     else this.#hangup = clock.setTimeout(() => this.hangup(), HANGUP_RETRY_MS);
+  }
+
+  /** Ends it if it runs in another namespace than the one at `netnsPath`, or if there is none. */
+  endOutside(netnsPath: string): void {
+    if (this.#actual?.kind === 'running' && this.#actual.netnsInode !== netnsInodeAt(netnsPath)) this.want(undefined);
   }
 
   /** Lets go of the process, which runs on. */
@@ -177,7 +182,7 @@ export class ManagedProcess {
   #isWanted(actual: Identity): boolean {
     if (this.#wanted?.fingerprint !== actual.fingerprint) return false;
     // A namespace that was made anew under the same name leaves the process in the old one, which leads nowhere.
-    const inode = inodeOf(this.#wanted.netnsPath);
+    const inode = netnsInodeAt(this.#wanted.netnsPath);
     return inode === undefined || inode === actual.netnsInode;
   }
 
@@ -203,13 +208,13 @@ export class ManagedProcess {
     const { pid, startTime } = leader;
     if (known === undefined) this.#write({ ...record, state: 'running', pid, startTime });
     log.info({ ...this.#options.fields, pid }, 'process adopted');
-    this.#attempted = fingerprint;
+    this.#attempted = `${fingerprint} ${netnsInode}`;
     return { kind: 'running', run, netnsInode, fingerprint, pid, startTime, sinceMs: this.#deps.clock.now() };
   }
 
   /** Without a record nothing of ours should be in the namespace; if it is, it must not get company. */
   #lookWithin(): Actual {
-    const netnsInode = this.#options.ownsNetns && this.#wanted !== undefined ? inodeOf(this.#wanted.netnsPath) : undefined;
+    const netnsInode = this.#options.ownsNetns && this.#wanted !== undefined ? netnsInodeAt(this.#wanted.netnsPath) : undefined;
     if (netnsInode === undefined || this.#deps.table.find({ run: '', netnsInode }).length === 0) return { kind: 'none' };
     return { kind: 'remains', run: '', netnsInode, fingerprint: '' };
   }
@@ -217,10 +222,10 @@ export class ManagedProcess {
   /** True if it runs now. */
   #start(wanted: WantedProcess): boolean {
     const { launch, clock, log, table, record } = this.#deps;
-    this.#attempted = wanted.fingerprint;
+    const netnsInode = netnsInodeAt(wanted.netnsPath);
+    this.#attempted = `${wanted.fingerprint} ${netnsInode}`;
     try {
       wanted.prepare?.();
-      const netnsInode = inodeOf(wanted.netnsPath);
       if (netnsInode === undefined) throw new WeftError('namespace_missing', `the network namespace ${wanted.netnsPath} is not there`);
       const identity = { run: randomUUID(), netnsInode, fingerprint: wanted.fingerprint };
       const intent = { ...identity, bootId: this.#options.bootId, failures: this.#failures };
@@ -361,9 +366,7 @@ export class ManagedProcess {
   }
 
   #settleAbsent(): void {
-    const waiting = this.#absent;
-    this.#absent = [];
-    for (const resolve of waiting) resolve();
+    for (const resolve of this.#absent.splice(0)) resolve();
   }
 
   #mark({ run, netnsInode }: Identity): ProcessMark {
@@ -390,8 +393,4 @@ export class ManagedProcess {
     this.#ending = { timer: clock.setTimeout(wake, ms), wake };
     return promise;
   }
-}
-
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -3,11 +3,11 @@ import type { Command } from '@stricli/core';
 import { say } from './cli-context.ts';
 import type { CliContext } from './cli-context.ts';
 import { EXIT_FAILED, UsageError, formatFailure } from './failure.ts';
-import { API_FLAGS, docs, newName, optionalSwitch, target } from './flags.ts';
+import { API_FLAGS, docs, newName, optionalSwitch, optionalText, target } from './flags.ts';
 import type { ApiFlags } from './flags.ts';
-import { find } from './resolve.ts';
-import { NODE, findable } from './resources.ts';
-import { printJson } from './resource-output.ts';
+import { find, findId } from './resolve.ts';
+import { CONCENTRATOR, NODE, TENANT, findable } from './resources.ts';
+import { printJson, printMade, printView } from './resource-output.ts';
 import { formatRecord } from './table.ts';
 
 export const CREATE_TENANT: Command<CliContext> = buildCommand<ApiFlags, [string], CliContext>({
@@ -23,6 +23,52 @@ export const CREATE_TENANT: Command<CliContext> = buildCommand<ApiFlags, [string
     const { id, token } = tenant;
     this.process.stdout.write(formatRecord(Object.entries({ id, name: tenant.name, token })));
     say(this, 'The token is not shown again. With it under `tokens:` in your client configuration, --as uses it by the name it has there.');
+  },
+});
+
+type SetTenantFlags = ApiFlags & Readonly<{ sshReach: 'on' | 'off' }>;
+
+export const SET_TENANT: Command<CliContext> = buildCommand<SetTenantFlags, [string], CliContext>({
+  docs: docs('Change what holds for all of a tenant', {
+    more:
+      'With SSH reach, port 22 of every workload is reached from outside, at an address and a port that `weft instance show` tells. What the\n' +
+      'workload’s security groups do not let in stays out.',
+    examples: ['weft tenant set red --ssh-reach on', 'weft tenant set red --ssh-reach off --as red'],
+  }),
+  parameters: {
+    flags: {
+      ...API_FLAGS,
+      sshReach: { kind: 'enum', values: ['on', 'off'], brief: 'Whether workloads’ SSH servers are reached from outside' },
+    },
+    positional: { kind: 'tuple', parameters: [target('tenant')] },
+  },
+  async func(flags, name) {
+    const { api } = await this.connect(flags.as);
+    const tenant = await api.tenants.update(await findId(findable(TENANT, api), name), { ssh_reach: flags.sshReach === 'on' });
+    printView(this, flags, TENANT, tenant);
+  },
+});
+
+type MoveFlags = ApiFlags & Readonly<{ node?: string }>;
+
+export const MOVE_CONCENTRATOR: Command<CliContext> = buildCommand<MoveFlags, [string], CliContext>({
+  docs: docs('Move a concentrator to another network node', {
+    more: 'Its addresses, public ones too, and all that it knows go along. Without --node it goes to the network node with the fewest.',
+    examples: ['weft concentrator move 3f2a', 'weft concentrator move 3f2a --node network2'],
+  }),
+  parameters: {
+    flags: { ...API_FLAGS, node: optionalText('The network node that it is to go to', 'node') },
+    positional: { kind: 'tuple', parameters: [target('concentrator')] },
+  },
+  async func(flags, what) {
+    const connection = await this.connect(flags.as);
+    const { api } = connection;
+    const id = await findId(findable(CONCENTRATOR, api), what);
+    const moved = await api.concentrators.move(
+      id,
+      flags.node === undefined ? {} : { node_id: await findId(findable(NODE, api), flags.node) },
+    );
+    await printMade(this, flags, connection, CONCENTRATOR, moved);
   },
 });
 

@@ -1,14 +1,34 @@
 import { buildApplication, buildRouteMap, text_en } from '@stricli/core';
 import type { Application, Command, RouteMap } from '@stricli/core';
 import { weftVersion } from '../version.ts';
-import { ACCEPT_NODE, CREATE_TENANT } from './admin-commands.ts';
+import { ACCEPT_NODE, CREATE_TENANT, MOVE_CONCENTRATOR, SET_TENANT } from './admin-commands.ts';
 import type { CliContext } from './cli-context.ts';
 import { exitCodeOf, formatFailure } from './failure.ts';
 import { CREATE_INSTANCE } from './instance-commands.ts';
 import { LAB_ROUTES } from './lab-commands.ts';
 import { CREATE_NETWORK, CREATE_PORT, CREATE_SUBNET } from './network-commands.ts';
+import {
+  ASSOCIATE_FLOATING_IP,
+  CREATE_FLOATING_IP,
+  CREATE_PORT_FORWARDING,
+  DELETE_PORT_FORWARDING,
+  DISASSOCIATE_FLOATING_IP,
+  LIST_PORT_FORWARDINGS,
+} from './public-commands.ts';
 import { resourceCommands } from './resource-commands.ts';
-import { CONCENTRATOR, INSTANCE, NETWORK, NODE, PORT, SECURITY_GROUP, SUBNET, TENANT } from './resources.ts';
+import {
+  CONCENTRATOR,
+  FLOATING_IP,
+  INSTANCE,
+  NETWORK,
+  NODE,
+  POOL,
+  PORT,
+  SECURITY_GROUP,
+  SUBNET,
+  TENANT,
+  portForwarding,
+} from './resources.ts';
 import type { Resource } from './resources.ts';
 
 const DESCRIPTION = `Weft gives every tenant its own network, over machines that share one.
@@ -42,11 +62,22 @@ export function application(): Application<CliContext> {
       network: resourceRoutes(NETWORK, 'front', { create: CREATE_NETWORK }),
       subnet: resourceRoutes(SUBNET, 'front-v4', { create: CREATE_SUBNET }),
       port: resourceRoutes(PORT, 'web-1', { create: CREATE_PORT }),
+      floatingIp: resourceRoutes(FLOATING_IP, '203.0.113.20 --as red', {
+        create: CREATE_FLOATING_IP,
+        associate: ASSOCIATE_FLOATING_IP,
+        disassociate: DISASSOCIATE_FLOATING_IP,
+      }),
+      portForwarding: routes(portForwarding(''), {
+        list: LIST_PORT_FORWARDINGS,
+        create: CREATE_PORT_FORWARDING,
+        delete: DELETE_PORT_FORWARDING,
+      }),
       securityGroup: resourceRoutes(SECURITY_GROUP, 'default --as red'),
       instance: resourceRoutes(INSTANCE, 'web-1', { create: CREATE_INSTANCE }),
-      tenant: resourceRoutes(TENANT, 'red', { create: CREATE_TENANT }),
+      tenant: resourceRoutes(TENANT, 'red', { create: CREATE_TENANT, set: SET_TENANT }),
       node: resourceRoutes(NODE, 'compute1', { accept: ACCEPT_NODE }),
-      concentrator: resourceRoutes(CONCENTRATOR, '3f2a'),
+      concentrator: resourceRoutes(CONCENTRATOR, '3f2a', { move: MOVE_CONCENTRATOR }),
+      pool: resourceRoutes(POOL, 'outside-v4'),
       lab: LAB_ROUTES,
     },
     docs: { brief: 'Isolated networks for tenants', fullDescription: DESCRIPTION },
@@ -81,9 +112,12 @@ export function application(): Application<CliContext> {
 type Routes = Readonly<Record<string, Command<CliContext>>>;
 
 function resourceRoutes<V extends object>(resource: Resource<V>, example: string, more: Routes = {}): RouteMap<CliContext> {
-  const { brief, about } = resource;
+  return routes(resource, { ...resourceCommands(resource, example), ...more });
+}
+
+function routes({ brief, about }: Pick<Resource<never>, 'brief' | 'about'>, commands: Routes): RouteMap<CliContext> {
   return buildRouteMap<string, CliContext>({
-    routes: { ...resourceCommands(resource, example), ...more },
+    routes: commands,
     docs: { brief, fullDescription: `${brief}\n\n${about}` },
   });
 }

@@ -12,7 +12,17 @@ export type Stream = Readonly<{
 /** What commands use of the API; a test gives them another. */
 export type Api = Pick<
   WeftClient,
-  'networks' | 'subnets' | 'ports' | 'securityGroups' | 'instances' | 'tenants' | 'nodes' | 'concentrators'
+  | 'networks'
+  | 'subnets'
+  | 'ports'
+  | 'floatingIps'
+  | 'portForwardings'
+  | 'securityGroups'
+  | 'instances'
+  | 'tenants'
+  | 'nodes'
+  | 'concentrators'
+  | 'pools'
 >;
 
 /** `as`: the name of the token that is used. */

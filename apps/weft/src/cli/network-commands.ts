@@ -2,22 +2,27 @@ import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { Api, CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, manyTexts, newName, optionalText, text } from './flags.ts';
+import { API_FLAGS, docs, manyTexts, newName, optionalSwitch, optionalText, text } from './flags.ts';
 import type { ApiFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { NETWORK, PORT, SECURITY_GROUP, SUBNET, TENANT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
 
-type NetworkFlags = ApiFlags & Readonly<{ topology?: 'mesh' | 'concentrator'; tenant?: string }>;
+type NetworkFlags = ApiFlags & Readonly<{ external?: boolean; topology?: 'mesh' | 'concentrator'; tenant?: string }>;
 
 export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [string], CliContext>({
   docs: docs('Create a network', {
-    more: 'Give it a subnet next. An administrator says whose it is, and may choose how nodes reach one another: directly (mesh), or by\nway of the tenant’s concentrator.',
-    examples: ['weft network create front --as red', 'weft network create front --tenant red --topology concentrator'],
+    more: 'Give it a subnet next. An administrator says whose it is, and may choose how nodes reach one another: directly (mesh), or by\nway of the tenant’s concentrator. An external network holds public addresses for all tenants; without --tenant it is the operator’s.',
+    examples: [
+      'weft network create front --as red',
+      'weft network create front --tenant red --topology concentrator',
+      'weft network create outside --external',
+    ],
   }),
   parameters: {
     flags: {
       ...API_FLAGS,
+      external: optionalSwitch('Whether it is outside, with public addresses on its subnets (administrators only)'),
       topology: {
         kind: 'enum',
         values: ['mesh', 'concentrator'],
@@ -31,11 +36,13 @@ export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [s
   async func(flags, name) {
     const connection = await this.connect(flags.as);
     const { api, as } = connection;
-    if (as === 'admin' && flags.tenant === undefined)
+    const external = flags.external === true;
+    if (as === 'admin' && flags.tenant === undefined && !external)
       throw new UsageError('an administrator’s network needs a tenant', 'Say --tenant NAME, or act as a tenant with --as NAME.');
     const network = await api.networks.create({
       name,
       ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+      ...(external ? { 'router:external': true } : {}),
       ...(flags.topology === undefined ? {} : { 'weft:topology': flags.topology }),
     });
     await printMade(this, flags, connection, NETWORK, network);

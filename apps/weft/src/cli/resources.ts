@@ -1,6 +1,7 @@
 /** What the command line knows of each kind of resource: how to find it, what a person calls it, and which columns a table has. */
 import { ApiError } from '@weft/api/api-error';
 import type { Reader } from '@weft/api/client';
+import type { PortForwardingView } from '@weft/api/port-forwardings';
 import type { Api, Connection } from './cli-context.ts';
 import type { Findable, Named } from './resolve.ts';
 import { formatTable, formatValue } from './table.ts';
@@ -86,10 +87,13 @@ export const NETWORK: Resource<ViewOf<'networks'>> = {
       lookUp(connection.api.subnets, ids, (subnet) => subnet.cidr),
       tenantColumn(connection, views),
     ]);
+    const isExternal = (network: ViewOf<'networks'>): boolean => network['router:external'];
+    const external = views.some(isExternal) ? [column('external', isExternal)] : [];
     return [
       idColumn,
       nameColumn,
       column('subnets', ({ subnets }) => subnets.map(cidr)),
+      ...external,
       column('topology', (network) => network['weft:topology']),
       column('mtu', ({ mtu }) => mtu),
       ...tenant,
@@ -161,6 +165,72 @@ export const PORT: Resource<ViewOf<'ports'>> = {
     ];
   },
   delete: (api, id) => api.ports.delete(id),
+};
+
+export const FLOATING_IP: Resource<ViewOf<'floatingIps'>> = {
+  kind: 'floating-ip',
+  brief: 'Floating IPs: public addresses of tenants',
+  about:
+    'A floating IP is an address of an external network. It leads to one port, or has port forwardings to several. Its name is the address.',
+  reader: (api) => api.floatingIps,
+  nameKey: 'floating_ip_address',
+  named: ({ id, floating_ip_address: name, tenant_id }) => ({ id, name, owner: tenant_id }),
+  async columns(connection, views) {
+    const [port, tenant] = await Promise.all([
+      lookUp(
+        connection.api.ports,
+        views.map((view) => view.port_id),
+        ({ id, name }) => (name === '' ? short(id) : name),
+      ),
+      tenantColumn(connection, views),
+    ]);
+    return [
+      idColumn,
+      column('address', (floating) => floating.floating_ip_address),
+      column('port', (floating) => port(floating.port_id)),
+      column('leads to', (floating) => floating.fixed_ip_address),
+      column('forwardings', (floating) => floating.port_forwardings.length),
+      state('status', ({ status }) => status),
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.floatingIps.delete(id),
+};
+
+/** Those of one floating IP. */
+export function portForwarding(floatingIpId: string): Resource<PortForwardingView> {
+  return {
+    kind: 'port-forwarding',
+    brief: 'Port forwardings: ports of a floating IP that lead to workloads',
+    about: 'A port forwarding leads one TCP or UDP port of a floating IP, or a range of them, to a workload’s.',
+    reader: (api) => api.portForwardings(floatingIpId),
+    nameKey: undefined,
+    named: ({ id }) => ({ id, name: '' }),
+    columns: async () => [
+      idColumn,
+      column('protocol', ({ protocol }) => protocol),
+      column('external', (view) => view.external_port ?? view.external_port_range),
+      column('leads to', (view) => `${view.internal_ip_address}:${view.internal_port ?? view.internal_port_range}`),
+    ],
+  };
+}
+
+export const POOL: Resource<ViewOf<'pools'>> = {
+  kind: 'pool',
+  brief: 'Pools: how many public addresses are used (administrators only)',
+  about: 'A pool is a subnet of an external network. Floating IPs and concentrators have addresses of it.',
+  reader: (api) => api.pools,
+  nameKey: 'name',
+  named: ({ id, name }) => ({ id, name }),
+  columns: async () => [
+    idColumn,
+    nameColumn,
+    column('network', (pool) => pool.network_name),
+    column('cidr', ({ cidr }) => cidr),
+    column('total', ({ total }) => total),
+    column('used', ({ used }) => used),
+    column('free', ({ free }) => free),
+  ],
 };
 
 type Rule = ViewOf<'securityGroups'>['security_group_rules'][number];

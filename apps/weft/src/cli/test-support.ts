@@ -44,7 +44,26 @@ export class FakeApi {
         return { id, epoch: 'e', revision: 7 };
       },
     },
-    concentrators: this.#reader('concentrators'),
+    concentrators: {
+      ...this.#reader('concentrators'),
+      move: async (id: string, body: object) => {
+        this.#note(`concentrators.move ${id} ${JSON.stringify(body)}`);
+        return { ...this.items.get('concentrators')?.find((each) => each.id === id), ...body };
+      },
+    },
+    floatingIps: this.#writable('floatingIps', {
+      floating_ip_address: '203.0.113.20',
+      port_id: null,
+      fixed_ip_address: null,
+      port_forwardings: [],
+      status: 'DOWN',
+      tenant_id: RED,
+    }),
+    portForwardings: (floatingIp: string) => {
+      this.#note(`portForwardings of ${floatingIp}`);
+      return this.#writable('portForwardings', { external_port: null, internal_port: null });
+    },
+    pools: this.#reader('pools'),
   } as unknown as Api;
 
   add(collection: string, ...items: readonly Item[]): this {
@@ -87,6 +106,10 @@ export class FakeApi {
         const item = { ...defaults, id: `aaaaaaaa-0000-4000-8000-00000000000${this.#made}`, ...body } as Item;
         this.add(collection, item);
         return item;
+      },
+      update: async (id: string, body: object) => {
+        this.#note(`${collection}.update ${id} ${JSON.stringify(body)}`);
+        return { ...defaults, ...this.items.get(collection)?.find((each) => each.id === id), ...body } as Item;
       },
       delete: async (id: string) => {
         this.#note(`${collection}.delete ${id}`);

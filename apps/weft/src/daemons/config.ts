@@ -25,6 +25,9 @@ const listen = (port: number) =>
 export const SsntpKey = listen(8888);
 export const HttpsKey = listen(8889);
 
+/** Below 1024 are the ports of services that somebody may forward. */
+const SshPortKey = Type.Integer({ minimum: 1024, maximum: 65_535 });
+
 /** What the whole cluster shares; nodes learn it in CONNECTED. */
 export const ClusterKey = Type.Object(
   {
@@ -39,6 +42,12 @@ export const ClusterKey = Type.Object(
     connectionsPerPort: Type.Integer({ minimum: 1, maximum: 16_000_000, default: 10_000 }),
     /** The addresses that concentrators take on the uplink. Without it tenants have no way out. */
     uplink: Type.Optional(Type.Object({ cidr: Type.String(), gateway: Type.String(), first: Type.String(), last: Type.String() })),
+    /** Ports of a concentrator's own address for SSH to workloads. Without them there is no such reach. */
+    sshPorts: Type.Optional(Type.Object({ first: SshPortKey, last: SshPortKey })),
+    /** How long a concentrator that nothing uses is kept. */
+    concentratorIdleSeconds: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 300 }),
+    /** What tenants' names end in, in their own DNS. */
+    dnsDomain: Type.String({ default: 'weft.internal' }),
   },
   { default: {} },
 );
@@ -74,12 +83,28 @@ export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
     computeCidrs: list('computeCidrs'),
     managementCidrs: list('managementCidrs'),
     uplink: parseUplink(keys.uplink, parse),
+    sshPorts: keys.sshPorts,
   };
+  parse('dnsDomain', keys.dnsDomain, parseDnsDomain);
+  if (keys.sshPorts !== undefined && keys.sshPorts.first > keys.sshPorts.last) {
+    const { first, last } = keys.sshPorts;
+    problems.push({ line: undefined, key: 'cluster.sshPorts.last', message: `${last} is below first, ${first}` });
+  }
   if (keys.vniFirst > keys.vniLast) {
     problems.push({ line: undefined, key: 'cluster.vniLast', message: `${keys.vniLast} is below vniFirst, ${keys.vniFirst}` });
   }
   if (problems.length > 0) throw new ConfigError(path, problems);
   return cluster;
+}
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+/** A workload's name, up to 63 characters, and the dot before the domain have to fit into 253 (RFC 1035 §2.3.4). */
+const LONGEST_DNS_DOMAIN = 189;
+
+function parseDnsDomain(value: unknown, what: string): void {
+  if (typeof value !== 'string' || value.length > LONGEST_DNS_DOMAIN || !value.split('.').every((label) => DNS_LABEL.test(label))) {
+    throw new InvalidValue(what, value, 'is not a domain in lower case such as weft.internal');
+  }
 }
 
 type ParseKey = <T>(key: string, value: string, parser: (value: unknown, what: string) => T) => T | undefined;
@@ -110,6 +135,7 @@ export function connectedPayload(keys: ClusterKeys): unknown {
         vxlan_port: keys.vxlanPort,
         mtu: keys.underlayMtuBytes - VXLAN_OVERHEAD_BYTES,
         connections_per_port: keys.connectionsPerPort,
+        dns_domain: keys.dnsDomain,
       },
     },
   };

@@ -24,6 +24,7 @@ export type ControllerPartOptions = Readonly<{
   stateDir: string;
   https: Readonly<{ host?: string; port: number }>;
   cluster: ClusterConfig;
+  concentratorIdleMs: number;
   /** The way, or ways, to the scheduler. */
   connect: Connect | readonly Connect[];
 }>;
@@ -33,7 +34,7 @@ export async function startController(
   options: ControllerPartOptions,
   deps: Readonly<{ lifecycle: Lifecycle; log: Logger }>,
 ): Promise<void> {
-  const { credentials, stateDir, https, cluster, connect } = options;
+  const { credentials, stateDir, https, cluster, concentratorIdleMs, connect } = options;
   const { lifecycle } = deps;
   const log = deps.log.child({ part: 'controller' });
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -45,7 +46,7 @@ export async function startController(
 
   const random = { random: Math.random, randomUuid: randomUUID, randomBytes: (count: number) => new Uint8Array(randomBytes(count)) };
   const controller = await Controller.open(
-    { config: cluster },
+    { config: cluster, concentratorIdleMs },
     {
       store,
       clock: { ...systemClock, wallMs: () => Date.now() },

@@ -30,6 +30,7 @@ export const CONTROLLER: Daemon<ControllerConfig> = {
   run: async ({ path, ...config }, deps) => {
     const credentials = readCredentials(config, Role.Controller);
     const connect = waysTo(parseServers(path, config.servers), credentials);
-    await startController({ ...config, credentials, connect, cluster: parseCluster(path, config.cluster) }, deps);
+    const concentratorIdleMs = config.cluster.concentratorIdleSeconds * 1000;
+    await startController({ ...config, credentials, connect, concentratorIdleMs, cluster: parseCluster(path, config.cluster) }, deps);
   },
 };

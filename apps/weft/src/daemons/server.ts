@@ -32,6 +32,7 @@ export const SERVER: Daemon<ServerConfig> = {
       scheduler.accept(schedulerEnd);
       return Promise.resolve(controllerEnd);
     };
-    await startController({ ...config, credentials, connect, cluster: parseCluster(path, config.cluster) }, deps);
+    const concentratorIdleMs = config.cluster.concentratorIdleSeconds * 1000;
+    await startController({ ...config, credentials, connect, concentratorIdleMs, cluster: parseCluster(path, config.cluster) }, deps);
   },
 };

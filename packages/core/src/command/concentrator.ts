@@ -1,9 +1,9 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { allocateAddress } from '../address-pool.ts';
-import type { Changes, Uplink } from '../resource.ts';
-import type { ConcentratorId, NodeId } from '../uuid.ts';
-import { Conflict, NotFound, revised } from './context.ts';
+import type { Changes, Concentrator, Uplink } from '../resource.ts';
+import type { ConcentratorId, NodeId, TenantId } from '../uuid.ts';
+import { Conflict, NotFound, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 /** The scheduler's answer: where a concentrator lives from now on. The same answer twice changes nothing. */
@@ -15,6 +15,88 @@ export function placeConcentrator(state: ClusterState, context: CommandContext, 
   return { put: [revised(context, old, { nodeId, generation: old.generation + 1 })], remove: [] };
 }
 
+export type MoveConcentrator = Readonly<{
+  id: ConcentratorId;
+  /** Absent: the ready network node with the fewest concentrators. */
+  nodeId: NodeId | undefined;
+  /** Whether a node is there to take it over now. */
+  isReady: (nodeId: NodeId) => boolean;
+}>;
+
+/** A concentrator goes to another network node, with all that belongs to it; its new generation fences the old one. */
+export function moveConcentrator(state: ClusterState, context: CommandContext, { id, nodeId, isReady }: MoveConcentrator): Changes {
+  const concentrator = state.concentrators.get(id);
+  if (concentrator === undefined) throw new NotFound('concentrator', id);
+  if (nodeId === undefined) return placeConcentrator(state, context, id, anotherNode(state, concentrator, isReady));
+  const node = state.nodes.get(nodeId);
+  if (node === undefined) throw new NotFound('node', nodeId);
+  if (concentrator.nodeId === nodeId) {
+    throw new Conflict('same_node', `concentrator ${id} is on node ${node.hostname} already`, { remedy: 'Name another network node.' });
+  }
+  if (!node.roles.includes('network')) {
+    throw new Conflict('not_a_network_node', `node ${node.hostname} is no network node: its roles are ${node.roles.join(', ')}`, {
+      remedy: 'Name a network node.',
+    });
+  }
+  if (!isReady(nodeId)) {
+    throw new Conflict('no_network_node', `network node ${node.hostname} is not connected`, {
+      remedy: 'Start its launcher, or name another network node.',
+      retryable: true,
+    });
+  }
+  return placeConcentrator(state, context, id, nodeId);
+}
+
+function anotherNode(state: ClusterState, concentrator: Concentrator, isReady: (nodeId: NodeId) => boolean): NodeId {
+  const load = (nodeId: NodeId): number => [...state.concentratorsOn(nodeId)].length;
+  const [best] = [...state.nodes.values()]
+    .filter(({ id, roles }) => id !== concentrator.nodeId && roles.includes('network') && isReady(id))
+    .toSorted((a, b) => load(a.id) - load(b.id) || (a.id < b.id ? -1 : 1));
+  if (best === undefined) {
+    throw new Conflict('no_network_node', `there is no other network node that concentrator ${concentrator.id} could go to`, {
+      remedy: 'Add a network node, or start the launcher of one that is disconnected.',
+      retryable: true,
+    });
+  }
+  return best.id;
+}
+
+/** The concentrator that a tenant needs from now on, unless it has one: with its first gateway, and again after it was retired. */
+export function missingConcentrator(state: ClusterState, context: CommandContext, tenantId: TenantId): Concentrator[] {
+  if (state.concentratorOf(tenantId) !== undefined || state.tenants.get(tenantId)?.automaticGateway !== true) return [];
+  return [
+    {
+      kind: 'concentrator',
+      id: context.uuid() as ConcentratorId,
+      tenantId,
+      nodeId: undefined,
+      generation: 0,
+      uplink: freeUplink(state, context),
+      ...stamps(context),
+    },
+  ];
+}
+
+/** Whether anything of the tenant's lives behind its gateway: a workload, or a public address that leads to a port. */
+export function isConcentratorUsed(state: ClusterState, concentrator: Concentrator): boolean {
+  for (const network of state.networksOf(concentrator.tenantId)) {
+    if (network.external) continue;
+    for (const port of state.portsOf(network.id)) if (state.instanceOfPort(port.id) !== undefined) return true;
+  }
+  for (const floating of state.floatingIpsOf(concentrator.tenantId)) {
+    if (floating.portId !== undefined) return true;
+    for (const _ of state.forwardingsOf(floating.id)) return true;
+  }
+  return false;
+}
+
+/** Takes an unused concentrator away; the next workload or public address of its tenant gets a new one. Used again meanwhile: no change. */
+export function retireConcentrator(state: ClusterState, id: ConcentratorId): Changes {
+  const concentrator = state.concentrators.get(id);
+  if (concentrator === undefined || isConcentratorUsed(state, concentrator)) return { put: [], remove: [] };
+  return { put: [], remove: [concentrator] };
+}
+
 /** An address on the outside that no gateway has; undefined where the cluster has no uplink. */
 export function freeUplink(state: ClusterState, context: CommandContext): Uplink | undefined {
   const { uplink } = context.cluster;
@@ -23,7 +105,7 @@ export function freeUplink(state: ClusterState, context: CommandContext): Uplink
   const random = context.random(4);
   const address = allocateAddress(
     [{ start: uplink.first, end: uplink.last }],
-    (candidate) => taken.has(candidate) || candidate === uplink.gateway,
+    (candidate) => taken.has(candidate) || candidate === uplink.gateway || state.floatingIpByAddress(candidate) !== undefined,
     new DataView(random.buffer, random.byteOffset, 4).getUint32(0),
   );
   if (address === undefined) {

@@ -27,6 +27,8 @@ export type ClusterConfig = Readonly<{
   managementCidrs: readonly Cidr[];
   /** Where gateways get their addresses on the outside; absent: no gateway has an uplink. */
   uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }> | undefined;
+  /** Ports of a gateway's own address that lead to workloads' SSH servers; absent: there is no such reach. */
+  sshPorts: Readonly<{ first: number; last: number }> | undefined;
 }>;
 
 /** No object of that id that the caller may see. `type` is Neutron's exception class. */

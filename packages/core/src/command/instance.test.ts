@@ -83,3 +83,18 @@ test('an unknown instance or node is said to be unknown', () => {
   const { id } = cluster.do(createInstance(cluster.state, cluster.context, request)).instance;
   assertRefused(cluster, () => placeInstance(cluster.state, cluster.context, id, testId<NodeId>(5)), 'not_found', /^node ffffffff/);
 });
+
+test('every workload has a port of its own for SSH, unique in its tenant, while there are any', () => {
+  const cluster = new TestCluster({ cluster: { sshPorts: { first: 30_000, last: 30_002 } } });
+  const [red, blue] = [cluster.network(cluster.tenant().id), cluster.network(cluster.tenant().id)];
+  const make = (): number | undefined => cluster.instance(cluster.port(red).id).sshPort;
+  const ports = [make(), make(), make()];
+  assert.deepEqual(new Set(ports), new Set([30_000, 30_001, 30_002]));
+  assert.equal(make(), undefined, 'SSH is a convenience: without a free port the workload runs all the same');
+  assert.ok(cluster.instance(cluster.port(blue).id).sshPort !== undefined, 'another tenant has another gateway');
+  const [gone] = cluster.state.instances.values();
+  cluster.do(deleteInstance(cluster.state, cluster.context, gone!.id));
+  assert.equal(make(), gone?.sshPort);
+  const none = new TestCluster({ cluster: { sshPorts: undefined } });
+  assert.equal(none.instance(none.port(none.network(none.tenant().id)).id).sshPort, undefined);
+});

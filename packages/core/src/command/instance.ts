@@ -1,6 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Instance } from '../resource.ts';
 import type { InstanceId, NodeId, PortId, TenantId } from '../uuid.ts';
+import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
@@ -38,9 +39,31 @@ export function createInstance(
     requestedNodeId: request.nodeId,
     nodeId: undefined,
     generation: 0,
+    sshPort: freeSshPort(state, context, request.tenantId),
     ...stamps(context),
   };
-  return { put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' })], remove: [], instance };
+  const network = state.networks.get(port.networkId);
+  const served = network !== undefined && [...state.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
+  const gateway = served ? missingConcentrator(state, context, port.tenantId) : [];
+  return {
+    put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' }), ...gateway],
+    remove: [],
+    instance,
+  };
+}
+
+/** A free port of the tenant's gateway; none where the cluster has no range, or the tenant has used it up: SSH is a convenience. */
+function freeSshPort(state: ClusterState, context: CommandContext, tenantId: TenantId): number | undefined {
+  const range = context.cluster.sshPorts;
+  if (range === undefined) return undefined;
+  const size = range.last - range.first + 1;
+  const random = context.random(4);
+  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0) % size;
+  for (let offset = 0; offset < size; offset += 1) {
+    const port = range.first + ((start + offset) % size);
+    if (state.instanceBySshPort(tenantId, port) === undefined) return port;
+  }
+  return undefined;
 }
 
 /** The scheduler's answer. The same answer twice changes nothing. */

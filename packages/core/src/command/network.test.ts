@@ -7,7 +7,15 @@ import { createNetwork, deleteNetwork, updateNetwork } from './network.ts';
 import { deletePort } from './port.ts';
 import { assertRefused, TestCluster, testId } from './test-support.ts';
 
-const WISH = { name: '', description: '', adminStateUp: true, portSecurityEnabled: true, topology: undefined, mtu: undefined } as const;
+const WISH = {
+  name: '',
+  description: '',
+  adminStateUp: true,
+  portSecurityEnabled: true,
+  external: false,
+  topology: undefined,
+  mtu: undefined,
+} as const;
 
 test('a network has the cluster’s topology and the largest MTU, unless the request says otherwise', () => {
   const cluster = new TestCluster();
@@ -66,7 +74,7 @@ test('a network goes with its subnets, once no port is left on it', () => {
   cluster.subnet(network, '10.0.0.0/24');
   const port = cluster.port(network);
   assertRefused(cluster, () => deleteNetwork(cluster.state, network.id), 'network_in_use', new RegExp(port.id));
-  cluster.do(deletePort(cluster.state, port.id));
+  cluster.do(deletePort(cluster.state, cluster.context, port.id));
   cluster.do(deleteNetwork(cluster.state, network.id));
   assert.equal(cluster.state.networks.size + cluster.state.subnets.size, 0);
   assert.equal(cluster.state.networkByVni.size, 0);

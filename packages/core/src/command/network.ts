@@ -3,6 +3,7 @@ import { localMac } from '../mac.ts';
 import type { Changes, Network, Resource, Topology } from '../resource.ts';
 import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
+import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
@@ -12,6 +13,7 @@ export type CreateNetwork = Readonly<{
   description: string;
   adminStateUp: boolean;
   portSecurityEnabled: boolean;
+  external: boolean;
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
@@ -31,6 +33,7 @@ export function createNetwork(
     description: request.description,
     adminStateUp: request.adminStateUp,
     portSecurityEnabled: request.portSecurityEnabled,
+    external: request.external,
     vni: freeVni(state, context),
     topology: request.topology ?? context.cluster.defaultTopology,
     mtu: checkMtu(context, request.mtu),
@@ -40,7 +43,9 @@ export function createNetwork(
   return { put: [network], remove: [], network };
 }
 
-export type UpdateNetwork = Readonly<Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'mtu'>>>;
+export type UpdateNetwork = Readonly<
+  Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>>
+>;
 
 export function updateNetwork(
   state: ClusterState,
@@ -51,14 +56,24 @@ export function updateNetwork(
   const old = state.networks.get(id);
   if (old === undefined) throw new NotFound('network', id);
   const mtu = request.mtu === undefined ? old.mtu : checkMtu(context, request.mtu);
+  if (request.external === true && !old.external) checkNoPorts(state, id);
+  if (request.external === false) checkNoFloatingIps(state, id, 'cannot become internal');
   const network = revised(context, old, { ...request, mtu });
-  return { put: [network], remove: [], network };
+  const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
+  return { put: [network, ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
 }
 
 /** A network goes with its subnets, once no port is left on it. */
 export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   const network = state.networks.get(id);
   if (network === undefined) throw new NotFound('network', id);
+  checkNoPorts(state, id);
+  checkNoFloatingIps(state, id, 'cannot be deleted');
+  const remove: Resource[] = [network, ...state.subnetsOf(id)];
+  return { put: [], remove };
+}
+
+function checkNoPorts(state: ClusterState, id: NetworkId): void {
   for (const port of state.portsOf(id)) {
     throw new Conflict(
       'network_in_use',
@@ -69,8 +84,18 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
       },
     );
   }
-  const remove: Resource[] = [network, ...state.subnetsOf(id)];
-  return { put: [], remove };
+}
+
+function checkNoFloatingIps(state: ClusterState, id: NetworkId, what: string): void {
+  for (const subnet of state.subnetsOf(id)) {
+    for (const floating of state.floatingIpsIn(subnet.id)) {
+      throw new Conflict(
+        'external_network_in_use',
+        `External network ${id} ${what}: floating IP ${floating.id} holds ${floating.address} of it.`,
+        { details: { floatingIp: floating.id }, remedy: 'Delete its floating IPs first.' },
+      );
+    }
+  }
 }
 
 function checkMtu(context: CommandContext, mtu: number | undefined): number {

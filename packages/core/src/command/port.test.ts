@@ -119,7 +119,7 @@ test('a /24 with a gateway has exactly 253 addresses, each given once, and then 
       assertRefused(cluster, () => cluster.tryToPort(network, { fixedIps }), 'ip_address_generation_failure');
       const [gone] = ports;
       assert.ok(gone !== undefined);
-      cluster.do(deletePort(cluster.state, gone.id));
+      cluster.do(deletePort(cluster.state, cluster.context, gone.id));
       assert.deepEqual(addresses(cluster.port(network)), addresses(gone), 'the one that was given back');
     }),
     { numRuns: 5 },
@@ -161,7 +161,7 @@ test('addresses are never held twice and never lost, whatever is allocated, clai
             break;
           case 'delete':
             if (port === undefined) return;
-            cluster.do(deletePort(cluster.state, port.id));
+            cluster.do(deletePort(cluster.state, cluster.context, port.id));
             held.delete(port.id);
             return;
           case 'move':
@@ -279,9 +279,9 @@ test('a port in use stays; unknown ids are said to be unknown', () => {
   const { cluster, network } = withSubnet();
   const port = cluster.port(network);
   const instance = cluster.instance(port.id);
-  assertRefused(cluster, () => deletePort(cluster.state, port.id), 'port_in_use', new RegExp(instance.id));
+  assertRefused(cluster, () => deletePort(cluster.state, cluster.context, port.id), 'port_in_use', new RegExp(instance.id));
   const unknown = testId<PortId>(1);
-  assertRefused(cluster, () => deletePort(cluster.state, unknown), 'not_found', /^port ffffffff/);
+  assertRefused(cluster, () => deletePort(cluster.state, cluster.context, unknown), 'not_found', /^port ffffffff/);
   assertRefused(cluster, () => updatePort(cluster.state, cluster.context, unknown, {}), 'not_found', /^port ffffffff/);
   const networkId = testId<NetworkId>(1);
   assertRefused(cluster, () => cluster.tryToPort(network, { networkId }), 'not_found', /^network ffffffff/);

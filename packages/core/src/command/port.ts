@@ -4,7 +4,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { isMulticastMac, localMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
-import type { Changes, FixedIp, Network, Port, Subnet } from '../resource.ts';
+import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -30,6 +30,11 @@ export type CreatePort = Readonly<{
 export function createPort(state: ClusterState, context: CommandContext, request: CreatePort): Changes & Readonly<{ port: Port }> {
   const network = state.networks.get(request.networkId);
   if (network === undefined) throw new NotFound('network', request.networkId);
+  if (network.external) {
+    throw new Refused('port_on_external_network', `Network ${network.id} is external: no port can be on it.`, {
+      remedy: 'Make a floating IP of that network, and associate it with a port of your own network.',
+    });
+  }
   const id = context.uuid() as PortId;
   const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
   const port: Port = {
@@ -59,6 +64,7 @@ export type UpdatePort = Readonly<
   }
 >;
 
+/** A public address that led to an address which the port no longer has is taken off it. */
 export function updatePort(
   state: ClusterState,
   context: CommandContext,
@@ -93,10 +99,12 @@ export function updatePort(
     fixedIps: fixedIps === undefined ? old.fixedIps : allocate(state, context, network, fixedIps, old.fixedIps),
     securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
   });
-  return { put: [port], remove: [], port };
+  const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
+  return { put: [port, ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
 }
 
-export function deletePort(state: ClusterState, id: PortId): Changes {
+/** A port that nobody uses goes; a public address that led to it stays with its tenant, forwardings to it go. */
+export function deletePort(state: ClusterState, context: CommandContext, id: PortId): Changes {
   const port = state.ports.get(id);
   if (port === undefined) throw new NotFound('port', id);
   const instance = state.instanceOfPort(id);
@@ -106,7 +114,12 @@ export function deletePort(state: ClusterState, id: PortId): Changes {
       remedy: 'Delete the instance first.',
     });
   }
-  return { put: [], remove: [port] };
+  const put = [...state.floatingIpsOfPort(id)].map((floating) => disassociated(context, floating));
+  return { put, remove: [port, ...state.forwardingsTo(id)] };
+}
+
+function disassociated(context: CommandContext, floating: FloatingIp): FloatingIp {
+  return revised(context, floating, { portId: undefined, fixedIp: undefined });
 }
 
 /** Weft's own bridges use these (dataplane, `bridgeMac`); a workload with one could not be reached. */

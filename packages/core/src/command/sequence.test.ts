@@ -26,6 +26,7 @@ function newContext(): CommandContext {
       computeCidrs: [],
       managementCidrs: [],
       uplink: undefined,
+      sshPorts: undefined,
     },
   };
 }
@@ -49,7 +50,14 @@ function command(step: Step, context: CommandContext, tenantId: TenantId, nth: n
     const common = { name: '', description: '', adminStateUp: true };
     switch (step) {
       case 'network':
-        return createNetwork(state, context, { ...common, tenantId, portSecurityEnabled: true, topology: undefined, mtu: undefined });
+        return createNetwork(state, context, {
+          ...common,
+          tenantId,
+          portSecurityEnabled: true,
+          external: false,
+          topology: undefined,
+          mtu: undefined,
+        });
       case 'subnet':
         if (network === undefined) return { put: [], remove: [] };
         return createSubnet(state, context, {
@@ -76,7 +84,7 @@ function command(step: Step, context: CommandContext, tenantId: TenantId, nth: n
           deviceOwner: '',
         });
       case 'deletePort':
-        return port === undefined ? { put: [], remove: [] } : deletePort(state, port.id);
+        return port === undefined ? { put: [], remove: [] } : deletePort(state, context, port.id);
       case 'deleteNetwork':
         if (network === undefined || state.portCount(network.id) > 0) return { put: [], remove: [] };
         return deleteNetwork(state, network.id);

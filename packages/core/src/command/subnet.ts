@@ -5,10 +5,10 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { AllocationPool, Changes, Resource, Subnet } from '../resource.ts';
-import type { ConcentratorId, NetworkId, SubnetId, TenantId } from '../uuid.ts';
+import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { freeUplink } from './concentrator.ts';
+import { missingConcentrator } from './concentrator.ts';
 
 export type CreateSubnet = Readonly<{
   networkId: NetworkId;
@@ -57,7 +57,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
     ...stamps(context),
   };
   const put: Resource[] = [subnet, revised(context, network, {})];
-  if (gatewayIp !== undefined) put.push(...firstConcentrator(state, context, network.tenantId));
+  if (gatewayIp !== undefined && !network.external) put.push(...missingConcentrator(state, context, network.tenantId));
   return { put, remove: [], subnet };
 }
 
@@ -80,7 +80,8 @@ export function updateSubnet(
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {
   const subnet = state.subnets.get(id);
   if (subnet === undefined) throw new NotFound('subnet', id);
-  if (state.addressCount(id) > 0) {
+  const held = [...state.floatingIpsIn(id)].length;
+  if (state.addressCount(id) + held > 0) {
     throw new Conflict(
       'subnet_in_use',
       `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
@@ -91,21 +92,6 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
   }
   const network = state.networks.get(subnet.networkId);
   return { put: network === undefined ? [] : [revised(context, network, {})], remove: [subnet] };
-}
-
-function firstConcentrator(state: ClusterState, context: CommandContext, tenantId: TenantId): Resource[] {
-  if (state.concentratorOf(tenantId) !== undefined || state.tenants.get(tenantId)?.automaticGateway !== true) return [];
-  return [
-    {
-      kind: 'concentrator',
-      id: context.uuid() as ConcentratorId,
-      tenantId,
-      nodeId: undefined,
-      generation: 0,
-      uplink: freeUplink(state, context),
-      ...stamps(context),
-    },
-  ];
 }
 
 function checkCidr(request: Pick<CreateSubnet, 'cidr' | 'enableDhcp'>): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TenantId } from '../uuid.ts';
 import { deleteNetwork } from './network.ts';
-import { createTenant, defaultGroupOf, deleteTenant } from './tenant.ts';
+import { createTenant, defaultGroupOf, deleteTenant, updateTenant } from './tenant.ts';
 import { assertRefused, TestCluster, testId } from './test-support.ts';
 
 test('a tenant has a default group: everything out, from the group itself in', () => {
@@ -51,4 +51,18 @@ test('an unknown tenant is said to be unknown, and has no default group', () => 
   const cluster = new TestCluster();
   assertRefused(cluster, () => deleteTenant(cluster.state, testId<TenantId>(1)), 'not_found', /^tenant ffffffff/);
   assert.equal(defaultGroupOf(cluster.state, testId<TenantId>(1)), undefined);
+});
+
+test('a tenant’s SSH reach is switched where the cluster has ports for it, and refused where not', () => {
+  const cluster = new TestCluster();
+  const { id } = cluster.tenant();
+  const update = (given: TestCluster, tenantId: TenantId, sshReach: boolean) => () =>
+    updateTenant(given.state, given.context, tenantId, { sshReach });
+  assert.equal(cluster.do(update(cluster, id, true)()).tenant.sshReach, true);
+  assert.equal(cluster.do(update(cluster, id, false)()).tenant.sshReach, false);
+  assertRefused(cluster, update(cluster, testId<TenantId>(1), true), 'not_found', /^tenant ffffffff/);
+  const without = new TestCluster({ cluster: { sshPorts: undefined } });
+  const other = without.tenant();
+  assertRefused(without, update(without, other.id, true), 'no_ssh_ports', /no ports for SSH/);
+  without.do(update(without, other.id, false)());
 });

@@ -1,7 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Resource, SecurityGroup, SecurityGroupRule, Tenant } from '../resource.ts';
 import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type CreateTenant = Readonly<{ name: string; tokenHash: string }>;
@@ -18,9 +18,29 @@ export function createTenant(state: ClusterState, context: CommandContext, reque
     name: request.name,
     tokenHash: request.tokenHash,
     automaticGateway: true,
+    sshReach: false,
     ...stamps(context),
   };
   return { put: [tenant, ...defaultGroup(context, tenant.id)], remove: [], tenant };
+}
+
+export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'sshReach'>>>;
+
+export function updateTenant(
+  state: ClusterState,
+  context: CommandContext,
+  id: TenantId,
+  request: UpdateTenant,
+): Changes & Readonly<{ tenant: Tenant }> {
+  const old = state.tenants.get(id);
+  if (old === undefined) throw new NotFound('tenant', id);
+  if (request.sshReach === true && context.cluster.sshPorts === undefined) {
+    throw new Refused('no_ssh_ports', 'this cluster has no ports for SSH to workloads', {
+      remedy: 'Set `cluster.sshPorts.first` and `last` in the server configuration.',
+    });
+  }
+  const tenant = revised(context, old, request);
+  return { put: [tenant], remove: [], tenant };
 }
 
 export function deleteTenant(state: ClusterState, id: TenantId): Changes {
@@ -28,6 +48,11 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
   if (tenant === undefined) throw new NotFound('tenant', id);
   for (const network of state.networksOf(id)) {
     throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has network ${network.id}`, { remedy: 'Delete its networks first.' });
+  }
+  for (const floating of state.floatingIpsOf(id)) {
+    throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has public address ${floating.address}`, {
+      remedy: 'Delete its floating IPs first.',
+    });
   }
   const remove: Resource[] = [tenant];
   for (const group of state.groupsOf(id)) remove.push(group, ...state.rulesOf(group.id));

@@ -32,6 +32,7 @@ export const TEST_CONFIG: ClusterConfig = {
     first: parseIpv4('203.0.113.10'),
     last: parseIpv4('203.0.113.200'),
   },
+  sshPorts: { first: 30_000, last: 30_999 },
 };
 
 /** A state and the commands on it. Ids count up; chance is a fixed sequence, unless a test gives its own. */
@@ -67,6 +68,7 @@ export class TestCluster {
         description: '',
         adminStateUp: true,
         portSecurityEnabled: true,
+        external: false,
         topology: undefined,
         mtu: undefined,
         ...request,

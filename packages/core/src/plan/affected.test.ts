@@ -5,17 +5,20 @@ import * as fc from 'fast-check';
 import { canonicalJson } from '../canonical-json.ts';
 import { cidrClearingHostBits, parseCidr } from '../cidr.ts';
 import { ClusterState } from '../cluster-state.ts';
-import { placeConcentrator } from '../command/concentrator.ts';
+import { isConcentratorUsed, placeConcentrator, retireConcentrator } from '../command/concentrator.ts';
 import type { CommandContext } from '../command/context.ts';
+import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '../command/floating-ip.ts';
 import { createInstance, deleteInstance, placeInstance } from '../command/instance.ts';
 import { createNetwork, deleteNetwork, updateNetwork } from '../command/network.ts';
 import { deleteNode, reportNode } from '../command/node.ts';
+import { createPortForwarding, deletePortForwarding, updatePortForwarding } from '../command/port-forwarding.ts';
+import type { PortForwardingRequest } from '../command/port-forwarding.ts';
 import { createPort, deletePort, updatePort } from '../command/port.ts';
 import { createSubnet, deleteSubnet } from '../command/subnet.ts';
-import { createTenant, deleteTenant } from '../command/tenant.ts';
+import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import { parseResource } from '../resource.ts';
-import type { Changes, Resource } from '../resource.ts';
+import type { Changes, Port, Resource } from '../resource.ts';
 import type { NodeId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
@@ -49,13 +52,14 @@ function context(): CommandContext {
         first: parseIpv4('203.0.113.10'),
         last: parseIpv4('203.0.113.200'),
       },
+      sshPorts: { first: 30_000, last: 30_009 },
     },
   };
 }
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(16), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(26), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -77,6 +81,7 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
         description: '',
         adminStateUp: true,
         portSecurityEnabled: b % 5 > 0,
+        external: false,
         topology,
         mtu: 0,
       });
@@ -133,7 +138,7 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     }
     case 12:
       return b % 3 === 0
-        ? deletePort(state, pick(state.ports.values(), a).id)
+        ? deletePort(state, ctx, pick(state.ports.values(), a).id)
         : updatePort(state, ctx, pick(state.ports.values(), a).id, { adminStateUp: b % 2 === 0, portSecurityEnabled: b % 5 > 0 });
     case 13:
       return b % 2 === 0
@@ -152,6 +157,55 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
             roles: ['compute', 'network'],
             addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`)],
           });
+    case 17: {
+      const external = [...state.networks.values()].filter((network) => network.external);
+      if (b % 4 === 0) return updateNetwork(state, ctx, pick(state.networks.values(), a).id, { external: b % 8 === 0 });
+      if (b % 2 === 0) {
+        const subnet = { name: '', description: '', enableDhcp: false, dnsNameservers: [], allocationPools: undefined };
+        const cidr = cidrClearingHostBits(`203.0.${112 + (b % 3)}.0/24`);
+        return createSubnet(state, ctx, { ...subnet, networkId: pick(external, a).id, cidr, gatewayIp: undefined });
+      }
+      const network = { name: '', description: '', adminStateUp: true, portSecurityEnabled: true, topology: undefined, mtu: 0 };
+      return createNetwork(state, ctx, { ...network, tenantId: pick(state.tenants.values(), a).id, external: true });
+    }
+    case 18:
+    case 19: {
+      const network = pick(
+        [...state.networks.values()].filter((candidate) => candidate.external),
+        b,
+      );
+      const port = pick(state.ports.values(), a);
+      const target = b % 3 === 0 ? undefined : { portId: port.id, fixedIp: undefined };
+      const common = { description: '', subnetId: undefined, address: undefined };
+      return createFloatingIp(state, ctx, { ...common, tenantId: port.tenantId, floatingNetworkId: network.id, target });
+    }
+    case 20: {
+      const { id } = pick(state.floatingIps.values(), a);
+      const portId = b % 3 === 0 ? undefined : pick(state.ports.values(), b).id;
+      return updateFloatingIp(state, ctx, id, { target: portId === undefined ? null : { portId, fixedIp: undefined } });
+    }
+    case 21:
+      return deleteFloatingIp(state, pick(state.floatingIps.values(), a).id);
+    case 22: {
+      const floating = pick(state.floatingIps.values(), a);
+      return createPortForwarding(state, ctx, floating.id, forwardingWish(pick(state.ports.values(), b), b));
+    }
+    case 23: {
+      const { id } = pick(state.portForwardings.values(), a);
+      if (b % 2 === 0) return deletePortForwarding(state, ctx, id);
+      return updatePortForwarding(state, ctx, id, forwardingWish(pick(state.ports.values(), b), b));
+    }
+    case 24:
+      return updateTenant(state, ctx, pick(state.tenants.values(), a).id, { sshReach: b % 3 > 0 });
+    case 25:
+      return retireConcentrator(state, pick(state.concentrators.values(), a).id);
+    case 26: {
+      // Other addresses for a port that may have a public one.
+      const port = pick(state.ports.values(), a);
+      const address = parseIpv4(`10.0.${b % 3}.${3 + (b % 9)}`);
+      const fixedIps = b % 5 === 0 ? [] : [{ subnetId: undefined, address }];
+      return updatePort(state, ctx, port.id, { fixedIps });
+    }
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -170,6 +224,13 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       return { put: [rule], remove: [] };
     }
   }
+}
+
+function forwardingWish(port: Port, b: number): PortForwardingRequest {
+  const externalFirst = 8000 + (b % 5);
+  const internalAddress = port.fixedIps[0]?.address ?? parseIpv4('10.0.0.2');
+  const ports = { externalFirst, externalLast: externalFirst + (b % 3), internalFirst: 80 + b, internalLast: 80 + b + (b % 3) };
+  return { ...ports, description: '', protocol: b % 2 === 0 ? 'tcp' : 'udp', internalPortId: port.id, internalAddress };
 }
 
 function refusedIsFine(action: () => Changes): Changes | undefined {
@@ -196,6 +257,14 @@ const START: readonly Wish[] = [
     { verb: 6, a: n, b: 1 },
     { verb: 8, a: n, b: n },
   ]),
+  // An external network, a public address for one port, another one with a forwarding, and SSH to everything.
+  { verb: 17, a: 0, b: 1 },
+  { verb: 17, a: 0, b: 10 },
+  { verb: 18, a: 0, b: 1 },
+  { verb: 18, a: 0, b: 3 },
+  { verb: 22, a: 1, b: 2 },
+  { verb: 24, a: 0, b: 1 },
+  { verb: 24, a: 1, b: 1 },
 ];
 
 const dump = (plan: Plan): string[] =>
@@ -221,6 +290,9 @@ test('after any sequence of changes the incremental plan equals the full compile
         }
         for (const [nodeId, plan] of plans)
           assert.deepEqual(dump(plan), dump(compile(state, FACTS, nodeId)), `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`);
+        for (const gone of changes.remove) {
+          if (gone.kind === 'concentrator' && state.tenants.has(gone.tenantId)) assert.equal(isConcentratorUsed(state, gone), false);
+        }
       }
     }),
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 150) },

@@ -1,8 +1,9 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Changes, Network, Port, Resource } from '../resource.ts';
+import type { Changes, FloatingIp, Network, Port, Resource } from '../resource.ts';
 import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
-import { refsOfMembers, refsOfSegment } from './compile.ts';
+import { refsOfConcentrator, refsOfForwarding, refsOfMembers, refsOfSegment, refsOfSsh } from './compile.ts';
 import { dhcpHostKey } from './dhcphost.ts';
+import { dnsNameKey } from './dnsname.ts';
 import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
 import { instanceKey } from './instance.ts';
@@ -11,6 +12,7 @@ import { peerKey } from './peer.ts';
 import { planRefText } from './plan.ts';
 import type { PlanRef } from './plan.ts';
 import { portKey } from './port.ts';
+import { publicIpKey } from './publicip.ts';
 import { vtepKey } from './vtep.ts';
 import { vtepFilterKey } from './vtepfilter.ts';
 
@@ -121,6 +123,9 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'node':
         for (const networkId of state.segmentsOn(resource.id)) networkIds.add(networkId);
         break;
+      case 'floatingIp':
+      case 'portForwarding':
+        break;
     }
   }
   for (const tenantId of tenants) for (const network of state.networksOf(tenantId)) networkIds.add(network.id);
@@ -190,8 +195,20 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
       }
       break;
     case 'concentrator':
-      if (resource.nodeId !== undefined) affected.add(resource.nodeId, { kind: 'gateway', key: gatewayKey(resource.id) });
+      if (resource.nodeId !== undefined) for (const ref of refsOfConcentrator(state, resource)) affected.add(resource.nodeId, ref);
       break;
+    case 'floatingIp':
+      collectFloatingIp(state, resource, affected);
+      break;
+    case 'portForwarding': {
+      const floating = state.floatingIps.get(resource.floatingIpId);
+      if (floating === undefined) break;
+      collectFloatingIp(state, floating, affected);
+      // While the forwarding itself is not in the state, its own ports are not among the address's.
+      for (const nodeId of gatewayNodes(state, floating.tenantId))
+        for (const ref of refsOfForwarding(floating, resource)) affected.add(nodeId, ref);
+      break;
+    }
     case 'instance': {
       if (resource.nodeId !== undefined) {
         affected.add(resource.nodeId, { kind: 'instance', key: instanceKey(resource.id) });
@@ -213,15 +230,45 @@ function collectPort(state: ClusterState, port: Port, affected: Affected): void 
     affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
   }
   for (const nodeId of state.nodesOf(network.id)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, port.mac) });
+  collectPublicSide(state, port, affected);
   const gateway = state.gatewayOf(network)?.nodeId;
   for (const fixed of port.fixedIps) {
-    if (gateway !== undefined) affected.add(gateway, { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) });
+    if (gateway !== undefined) {
+      affected.add(gateway, { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) });
+      affected.add(gateway, { kind: 'dnsname', key: dnsNameKey(network.vni, fixed.address) });
+    }
     for (const groupId of port.securityGroups) {
       for (const namer of state.namedBy(groupId)) {
         for (const nodeId of state.nodesUsing(namer)) affected.add(nodeId, { kind: 'member', key: memberKey(groupId, fixed.address) });
       }
     }
   }
+}
+
+/** What leads from outside to a port. */
+function collectPublicSide(state: ClusterState, port: Port, affected: Affected): void {
+  for (const floating of state.floatingIpsOfPort(port.id)) collectFloatingIp(state, floating, affected);
+  for (const forwarding of state.forwardingsTo(port.id)) {
+    const floating = state.floatingIps.get(forwarding.floatingIpId);
+    if (floating !== undefined) collectFloatingIp(state, floating, affected);
+  }
+  const instance = state.instanceOfPort(port.id);
+  const concentrator = state.concentratorOf(port.tenantId);
+  if (instance === undefined || concentrator?.nodeId === undefined) return;
+  for (const ref of refsOfSsh(concentrator, instance)) affected.add(concentrator.nodeId, ref);
+}
+
+function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: Affected): void {
+  for (const nodeId of gatewayNodes(state, floating.tenantId)) {
+    affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
+    for (const forwarding of state.forwardingsOf(floating.id))
+      for (const ref of refsOfForwarding(floating, forwarding)) affected.add(nodeId, ref);
+  }
+}
+
+function gatewayNodes(state: ClusterState, tenantId: TenantId): readonly NodeId[] {
+  const nodeId = state.concentratorOf(tenantId)?.nodeId;
+  return nodeId === undefined ? [] : [nodeId];
 }
 
 /** A subnet decides gateway addresses, prefix lengths and leases of its network. */

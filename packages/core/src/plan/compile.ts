@@ -1,7 +1,9 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Network } from '../resource.ts';
+import type { Concentrator, FloatingIp, Instance, Network, PortForwarding } from '../resource.ts';
 import type { NodeId, SecurityGroupId } from '../uuid.ts';
 import { dhcpHostKey } from './dhcphost.ts';
+import { dnsNameKey } from './dnsname.ts';
+import { forwardKey } from './forward.ts';
 import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
 import { instanceKey } from './instance.ts';
@@ -10,6 +12,7 @@ import { peerKey } from './peer.ts';
 import { Plan } from './plan.ts';
 import type { PlanRef } from './plan.ts';
 import { portKey } from './port.ts';
+import { publicIpKey } from './publicip.ts';
 import { render } from './render.ts';
 import type { ClusterFacts } from './render.ts';
 import { segmentKey } from './segment.ts';
@@ -40,7 +43,33 @@ function* refsOfNode(state: ClusterState, nodeId: NodeId): Generator<PlanRef> {
     yield { kind: 'instance', key: instanceKey(instance.id) };
     yield { kind: 'port', key: portKey(instance.portId) };
   }
-  for (const concentrator of state.concentratorsOn(nodeId)) yield { kind: 'gateway', key: gatewayKey(concentrator.id) };
+  for (const concentrator of state.concentratorsOn(nodeId)) yield* refsOfConcentrator(state, concentrator);
+}
+
+/** A gateway, and what of the outside leads to it. */
+export function* refsOfConcentrator(state: ClusterState, concentrator: Concentrator): Generator<PlanRef> {
+  yield { kind: 'gateway', key: gatewayKey(concentrator.id) };
+  for (const floating of state.floatingIpsOf(concentrator.tenantId)) {
+    yield { kind: 'publicip', key: publicIpKey(floating.address) };
+    for (const forwarding of state.forwardingsOf(floating.id)) yield* refsOfForwarding(floating, forwarding);
+  }
+  for (const network of state.networksOf(concentrator.tenantId)) {
+    for (const port of state.portsOf(network.id)) {
+      const instance = state.instanceOfPort(port.id);
+      if (instance !== undefined) yield* refsOfSsh(concentrator, instance);
+    }
+  }
+}
+
+export function* refsOfForwarding(floating: FloatingIp, forwarding: PortForwarding): Generator<PlanRef> {
+  for (let port = forwarding.externalFirst; port <= forwarding.externalLast; port += 1) {
+    yield { kind: 'forward', key: forwardKey(floating.address, forwarding.protocol, port) };
+  }
+}
+
+export function* refsOfSsh(concentrator: Concentrator, instance: Instance): Generator<PlanRef> {
+  if (concentrator.uplink === undefined || instance.sshPort === undefined) return;
+  yield { kind: 'forward', key: forwardKey(concentrator.uplink.address, 'tcp', instance.sshPort) };
 }
 
 /** What a segment brings to any node that carries it; which of these a node really gets, `render` decides. */
@@ -49,7 +78,10 @@ export function* refsOfSegment(state: ClusterState, network: Network): Generator
   yield { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) };
   for (const port of state.portsOf(network.id)) {
     yield { kind: 'peer', key: peerKey(network.vni, port.mac) };
-    for (const fixed of port.fixedIps) yield { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) };
+    for (const fixed of port.fixedIps) {
+      yield { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) };
+      yield { kind: 'dnsname', key: dnsNameKey(network.vni, fixed.address) };
+    }
   }
   for (const other of state.nodesOf(network.id)) {
     const vtep = state.nodes.get(other)?.vtep;

@@ -2,6 +2,10 @@ import { canonicalJson } from '../canonical-json.ts';
 import { WeftError } from '../weft-error.ts';
 import { parseDhcpHostBody } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
+import { parseDnsNameBody } from './dnsname.ts';
+import type { DnsNameBody } from './dnsname.ts';
+import { parseForwardBody } from './forward.ts';
+import type { ForwardBody } from './forward.ts';
 import { parseGatewayBody } from './gateway.ts';
 import type { GatewayBody } from './gateway.ts';
 import { parseGroupBody } from './group.ts';
@@ -14,6 +18,8 @@ import { parsePeerBody } from './peer.ts';
 import type { PeerBody } from './peer.ts';
 import { parsePortBody } from './port.ts';
 import type { PortBody } from './port.ts';
+import { parsePublicIpBody } from './publicip.ts';
+import type { PublicIpBody } from './publicip.ts';
 import { parseSegmentBody } from './segment.ts';
 import type { SegmentBody } from './segment.ts';
 import { parseVtepBody } from './vtep.ts';
@@ -36,6 +42,9 @@ export type PlanBodies = {
   instance: InstanceBody;
   gateway: GatewayBody;
   dhcphost: DhcpHostBody;
+  dnsname: DnsNameBody;
+  publicip: PublicIpBody;
+  forward: ForwardBody;
 };
 export type PlanKind = keyof PlanBodies;
 export type PlanBody<K extends PlanKind = PlanKind> = PlanBodies[K];
@@ -51,6 +60,9 @@ const parsers: { readonly [K in PlanKind]: (value: unknown) => PlanBodies[K] } =
   instance: parseInstanceBody,
   gateway: parseGatewayBody,
   dhcphost: parseDhcpHostBody,
+  dnsname: parseDnsNameBody,
+  publicip: parsePublicIpBody,
+  forward: parseForwardBody,
 };
 
 export const PLAN_KINDS = Object.keys(parsers) as readonly PlanKind[];
@@ -67,6 +79,9 @@ export const PLAN_VERSIONS: Readonly<Record<PlanKind, number>> = {
   instance: 1,
   gateway: 1,
   dhcphost: 1,
+  dnsname: 1,
+  publicip: 1,
+  forward: 1,
 };
 
 export function isPlanKind(kind: string): kind is PlanKind {

@@ -4,10 +4,12 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
-import type { Network, Node, SecurityGroupRule } from '../resource.ts';
+import type { Concentrator, Network, Node, PortForwarding, SecurityGroupRule } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
+import type { DnsNameBody } from './dnsname.ts';
+import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
 import type { GroupBody, GroupRule } from './group.ts';
 import type { InstanceBody } from './instance.ts';
@@ -15,6 +17,7 @@ import type { MemberBody } from './member.ts';
 import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
+import type { PublicIpBody } from './publicip.ts';
 import type { SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
 import type { VtepFilterBody } from './vtepfilter.ts';
@@ -51,6 +54,12 @@ export function render(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
       return renderGateway(state, facts, nodeId, key);
     case 'dhcphost':
       return renderDhcpHost(state, nodeId, key);
+    case 'dnsname':
+      return renderDnsName(state, nodeId, key);
+    case 'publicip':
+      return renderPublicIp(state, nodeId, key);
+    case 'forward':
+      return renderForward(state, nodeId, key);
   }
 }
 
@@ -230,6 +239,89 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
     const port = state.portByAddress(subnet.id, address);
     if (port === undefined || !subnet.enableDhcp || subnet.gatewayIp === undefined) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: `host-${address.replaceAll('.', '-')}` };
+  }
+  return undefined;
+}
+
+function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNameBody | undefined {
+  const [vni, text] = splitKey(key);
+  const network = segmentOn(state, nodeId, Number(vni));
+  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
+  if (network === undefined || concentrator?.nodeId !== nodeId) return undefined;
+  const address = parseIpv4(text, 'dnsname key');
+  for (const subnet of state.subnetsOf(network.id)) {
+    const port = state.portByAddress(subnet.id, address);
+    if (port === undefined || subnet.gatewayIp === undefined) continue;
+    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
+  }
+  return undefined;
+}
+
+/** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
+function hostName(name: string | undefined, address: Ipv4): string {
+  const lower = name?.toLowerCase() ?? '';
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : `host-${address.replaceAll('.', '-')}`;
+}
+
+/** The concentrator of this node that answers for one of a tenant's ports; undefined where the port is behind none. */
+function gatewayOfPort(state: ClusterState, nodeId: NodeId, portId: PortId): Concentrator | undefined {
+  const network = state.networks.get(state.ports.get(portId)?.networkId ?? ('' as never));
+  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
+  return concentrator?.nodeId === nodeId && concentrator.uplink !== undefined ? concentrator : undefined;
+}
+
+/** As {@link gatewayOfPort}; a forwarding to an address that its port has no more leads nowhere until it is changed. */
+function gatewayOfForwarding(state: ClusterState, nodeId: NodeId, forwarding: PortForwarding): Concentrator | undefined {
+  const port = state.ports.get(forwarding.internalPortId);
+  if (port?.fixedIps.some((fixed) => fixed.address === forwarding.internalAddress) !== true) return undefined;
+  return gatewayOfPort(state, nodeId, port.id);
+}
+
+function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): PublicIpBody | undefined {
+  const floating = state.floatingIpByAddress(key as Ipv4);
+  if (floating === undefined) return undefined;
+  const direct = floating.portId === undefined ? undefined : gatewayOfPort(state, nodeId, floating.portId);
+  if (direct !== undefined) return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp };
+  for (const forwarding of state.forwardingsOf(floating.id)) {
+    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
+    if (concentrator !== undefined) return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
+  }
+  return undefined;
+}
+
+function renderForward(state: ClusterState, nodeId: NodeId, key: string): ForwardBody | undefined {
+  const [text = '', protocol, number] = key.split('/');
+  const [address, port] = [text as Ipv4, Number(number)];
+  const floating = state.floatingIpByAddress(address);
+  if (floating === undefined) return protocol === 'tcp' ? renderSshForward(state, nodeId, address, port) : undefined;
+  for (const forwarding of state.forwardingsOf(floating.id)) {
+    if (forwarding.protocol !== protocol || port < forwarding.externalFirst || port > forwarding.externalLast) continue;
+    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
+    if (concentrator === undefined) continue;
+    const internalPort = forwarding.internalFirst + port - forwarding.externalFirst;
+    return {
+      concentratorId: concentrator.id,
+      address,
+      protocol: forwarding.protocol,
+      port,
+      internal: forwarding.internalAddress,
+      internalPort,
+    };
+  }
+  return undefined;
+}
+
+const SSH_PORT = 22;
+
+/** A workload's SSH server behind its gateway's own address. */
+function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, port: number): ForwardBody | undefined {
+  for (const concentrator of state.concentratorsOn(nodeId)) {
+    if (concentrator.uplink?.address !== address || state.tenants.get(concentrator.tenantId)?.sshReach !== true) continue;
+    const instance = state.instanceBySshPort(concentrator.tenantId, port);
+    const fixedIps = instance === undefined ? undefined : state.ports.get(instance.portId)?.fixedIps;
+    const internal = fixedIps?.find((fixed) => state.subnets.get(fixed.subnetId)?.gatewayIp !== undefined)?.address;
+    if (instance === undefined || internal === undefined || gatewayOfPort(state, nodeId, instance.portId) === undefined) return undefined;
+    return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }
   return undefined;
 }

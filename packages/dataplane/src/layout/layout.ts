@@ -1,3 +1,4 @@
+import { gatewayKey } from '@weft/core/plan/gateway';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import type { KernelObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
@@ -7,6 +8,7 @@ import { layoutGroup, layoutMember } from './group.ts';
 import { layoutInstance } from './instance.ts';
 import { layoutPeer, layoutVtep, layoutVtepFilter } from './peer.ts';
 import { layoutPort } from './port.ts';
+import { layoutForward, layoutPublicIp } from './public.ts';
 import { layoutSegment } from './segment.ts';
 
 export type LayoutContext = Readonly<{ plan: Plan; facts: NodeFacts; numbers: Numbering }>;
@@ -36,7 +38,13 @@ export function layout(context: LayoutContext, ref: PlanRef): readonly KernelObj
       return lay(plan.get('instance', ref.key), layoutInstance);
     case 'gateway':
       return lay(plan.get('gateway', ref.key), (body) => layoutGateway(context, body));
+    case 'publicip':
+      return lay(plan.get('publicip', ref.key), (body) => layoutPublicIp(context, body));
+    case 'forward':
+      return lay(plan.get('forward', ref.key), (body) => layoutForward(context, body));
+    // Files of the gateway's name and address server; the launcher writes them.
     case 'dhcphost':
+    case 'dnsname':
       return [];
   }
 }
@@ -47,13 +55,18 @@ function lay<B>(body: B | undefined, make: (body: B) => readonly KernelObject[])
 
 /**
  * Resources whose objects depend on another one: ports on their segment's gateway (the set `local`) and MTU, ports on their groups (which
- * decide whether an egress chain is needed). Scans the node's ports, of which there are hundreds.
+ * decide whether an egress chain is needed), public addresses and forwards on their gateway. Scans the node's ports and public addresses, of
+ * which there are hundreds.
  */
 export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVnis: ReadonlySet<number>): PlanRef[] {
   const groups = new Set(changed.filter((ref) => ref.kind === 'group').map((ref) => ref.key));
   const segments = new Set(changed.filter((ref) => ref.kind === 'segment').map((ref) => Number(ref.key)));
-  if (groups.size === 0 && segments.size === 0 && gatewayVnis.size === 0) return [];
+  const gateways = new Set(changed.filter((ref) => ref.kind === 'gateway').map((ref) => ref.key));
+  if (groups.size === 0 && segments.size === 0 && gatewayVnis.size === 0 && gateways.size === 0) return [];
   const dependents: PlanRef[] = [];
+  for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward'] as const)) {
+    for (const [key, { concentratorId }] of plan.of(kind)) if (gateways.has(gatewayKey(concentratorId))) dependents.push({ kind, key });
+  }
   for (const [key, port] of plan.of('port')) {
     if (segments.has(port.vni) || gatewayVnis.has(port.vni) || port.groups.some((group) => groups.has(group)))
       dependents.push({ kind: 'port', key });

@@ -3,9 +3,16 @@ import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
 
 /**
- * A gateway's rules (datapath.md §5). `guard` runs before any NAT: what a tenant addresses to the infrastructure would leave with a
- * legitimate source otherwise. Its own subnets are excepted, because they may use the same numbers; what is routed to the uplink is
- * checked again in `forward`, exactly. Source NAT turns a tenant's addresses into the gateway's own.
+ * A gateway's rules (datapath.md §5). One packet's walk:
+ *
+ *     guard ─▶ nat_in ─▶ routing ─▶ forward ─▶ nat_out          to the gateway itself: guard ─▶ nat_in ─▶ input
+ *
+ * `guard` runs before any NAT: what a tenant addresses to the infrastructure would leave with a legitimate source otherwise. Its own subnets
+ * are excepted, because they may use the same numbers; what is routed to the uplink is checked again in `forward`, exactly and after NAT, and
+ * in `output`, since the gateway asks name servers that tenants name. What comes from outside gets in by `nat_in` only: its maps, and those of
+ * `nat_out`, are filled by plan resources, an element an address or port, so a thousand of them cost a packet what one does. What a workload
+ * sends to a public address of its tenant is turned round here; it gets the gateway's address as its source, or else the answer would go
+ * straight to the asker, who knows nothing of its sender (hairpin). Source NAT turns a tenant's other addresses into the gateway's own.
  */
 export function gatewayTable(body: GatewayBody): TableObject {
   const uplink = body.uplink === undefined ? undefined : { ...body.uplink, link: uplinkName(body.concentratorId) };
@@ -24,6 +31,11 @@ export function gatewayTable(body: GatewayBody): TableObject {
       `set infrastructure { type ipv4_addr; flags interval; auto-merge; ${elements(body.infrastructure)} }`,
       `set legs { type ifname; ${elements(legs)} }`,
       `set subnets { type ipv4_addr; flags interval; auto-merge; ${elements(subnets.map((subnet) => subnet.cidr))} }`,
+      'map public_in { type ipv4_addr : ipv4_addr; }',
+      'map public_out { type ipv4_addr : ipv4_addr; }',
+      'map forwards { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
+      'set revoking { type ipv4_addr; }',
+      'set revoking_services { type ipv4_addr . inet_proto . inet_service; }',
       `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
@@ -37,9 +49,23 @@ export function gatewayTable(body: GatewayBody): TableObject {
         ],
       },
       {
+        name: 'nat_in',
+        hook: 'type nat hook prerouting priority dstnat; policy accept;',
+        // A forwarded port of a public address comes before the address as a whole.
+        rules: ['dnat ip to ip daddr . meta l4proto . th dport map @forwards', 'dnat to ip daddr map @public_in'],
+      },
+      {
         name: 'nat_out',
         hook: 'type nat hook postrouting priority srcnat; policy accept;',
-        rules: uplink === undefined ? [] : [`oifname "${uplink.link}" ip saddr @subnets snat to ${uplink.address}`],
+        rules: [
+          'iifname @legs oifname @legs ct status dnat masquerade',
+          ...(uplink === undefined
+            ? []
+            : [
+                `oifname "${uplink.link}" snat to ip saddr map @public_out`,
+                `oifname "${uplink.link}" ip saddr @subnets snat to ${uplink.address}`,
+              ]),
+        ],
       },
       {
         name: 'forward',
@@ -50,6 +76,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
           'ct state invalid drop',
           'ct state established,related accept',
           'iifname @legs oifname @legs accept',
+          'ct status dnat oifname @legs accept',
           ...(uplink === undefined ? [] : [`iifname @legs oifname "${uplink.link}" accept`]),
         ],
       },
@@ -60,8 +87,14 @@ export function gatewayTable(body: GatewayBody): TableObject {
           'ct state established,related accept',
           'iifname "lo" accept',
           'icmp type echo-request accept',
-          'iifname @legs udp dport 67 accept',
+          'iifname @legs udp dport { 53, 67 } accept',
+          'iifname @legs tcp dport 53 accept',
         ],
+      },
+      {
+        name: 'output',
+        hook: 'type filter hook output priority 0; policy accept;',
+        rules: uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`],
       },
     ],
   };

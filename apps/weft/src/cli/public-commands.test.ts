@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BLUE, FakeApi, RED, weft } from './test-support.ts';
+
+const OUTSIDE = 'abcd1234-0000-4000-8000-000000000001';
+const PORT = 'abcd1234-0000-4000-8000-000000000003';
+const NODE = 'abcd1234-0000-4000-8000-000000000004';
+const FLOATING = 'abcd1234-0000-4000-8000-000000000007';
+const FORWARDING = 'dcba1234-0000-4000-8000-000000000008';
+const CONCENTRATOR = 'eeee1234-0000-4000-8000-000000000009';
+
+const outside = (id: string, name: string) => ({ id, name, tenant_id: BLUE, subnets: [], mtu: 1450, 'router:external': true });
+
+function cluster(): FakeApi {
+  return new FakeApi()
+    .add('tenants', { id: RED, name: 'red' }, { id: BLUE, name: 'operator' })
+    .add('networks', outside(OUTSIDE, 'outside'))
+    .add('ports', { id: PORT, name: 'web', tenant_id: RED, fixed_ips: [{ ip_address: '10.0.0.5' }] })
+    .add('nodes', { id: NODE, hostname: 'network2' })
+    .add('concentrators', {
+      id: CONCENTRATOR,
+      tenant_id: RED,
+      node_id: NODE,
+      status: 'active',
+      uplink_address: '203.0.113.10',
+      error: null,
+    })
+    .add('pools', { id: FLOATING, name: 'v4', network_name: 'outside', cidr: '203.0.113.0/24', total: 10, used: 3, free: 7 })
+    .add('floatingIps', {
+      id: FLOATING,
+      floating_ip_address: '203.0.113.20',
+      port_id: PORT,
+      fixed_ip_address: '10.0.0.5',
+      port_forwardings: [],
+      status: 'ACTIVE',
+      tenant_id: RED,
+    });
+}
+
+test('a command line becomes one call of the API', async () => {
+  const cases: readonly (readonly [line: string, call: string])[] = [
+    ['network create out --external', 'networks.create {"name":"out","router:external":true}'],
+    ['network create out --external --tenant red', `networks.create {"name":"out","tenant_id":"${RED}","router:external":true}`],
+    ['floating-ip create --as red', `floatingIps.create {"floating_network_id":"${OUTSIDE}"}`],
+    [
+      'floating-ip create --network outside --port web --ip 10.0.0.5 --as red',
+      `floatingIps.create {"floating_network_id":"${OUTSIDE}","port_id":"${PORT}","fixed_ip_address":"10.0.0.5"}`,
+    ],
+    [
+      'floating-ip create --address 203.0.113.9 --tenant red',
+      `floatingIps.create {"floating_network_id":"${OUTSIDE}","floating_ip_address":"203.0.113.9","tenant_id":"${RED}"}`,
+    ],
+    ['floating-ip associate 203.0.113.20 --port web', `floatingIps.update ${FLOATING} {"port_id":"${PORT}"}`],
+    ['floating-ip disassociate 203.0.113.20', `floatingIps.update ${FLOATING} {"port_id":null}`],
+    ['floating-ip delete 203.0.113.20', `floatingIps.delete ${FLOATING}`],
+    [
+      'port-forwarding create 203.0.113.20 --port web --external 8080 --internal 80',
+      `portForwardings.create {"protocol":"tcp","external_port_range":"8080","internal_port_range":"80","internal_port_id":"${PORT}","internal_ip_address":"10.0.0.5"}`,
+    ],
+    [
+      'port-forwarding create 203.0.113.20 --port web --protocol udp --external 90:99 --internal 50:59',
+      `portForwardings.create {"protocol":"udp","external_port_range":"90:99","internal_port_range":"50:59","internal_port_id":"${PORT}","internal_ip_address":"10.0.0.5"}`,
+    ],
+    ['port-forwarding delete 203.0.113.20 dcba', `portForwardings.delete ${FORWARDING}`],
+    ['tenant set red --ssh-reach on', `tenants.update ${RED} {"ssh_reach":true}`],
+    ['tenant set red --ssh-reach off', `tenants.update ${RED} {"ssh_reach":false}`],
+    ['concentrator move eeee', `concentrators.move ${CONCENTRATOR} {}`],
+    ['concentrator move eeee --node network2', `concentrators.move ${CONCENTRATOR} {"node_id":"${NODE}"}`],
+  ];
+  for (const [line, call] of cases) {
+    const fake = cluster().add('portForwardings', { id: FORWARDING });
+    const { err, code } = await weft(line, fake);
+    assert.equal(code, 0, `${line}: ${err}`);
+    assert.deepEqual(
+      fake.calls.filter((each) => /\.(create|update|delete|move) /.test(each)),
+      [call],
+      line,
+    );
+  }
+});
+
+test('lists say where public addresses lead, and how many are left', async () => {
+  const forwarding = { id: FORWARDING, protocol: 'udp', internal_ip_address: '10.0.0.5' };
+  const ranges = { external_port: null, external_port_range: '90:99', internal_port: null, internal_port_range: '50:59' };
+  const fake = cluster().add('portForwardings', { ...forwarding, ...ranges });
+  assert.equal(
+    (await weft('floating-ip list --as red', fake)).out,
+    'ID        ADDRESS       PORT  LEADS TO  FORWARDINGS  STATUS\nabcd1234  203.0.113.20  web   10.0.0.5  0            ACTIVE\n',
+  );
+  assert.equal(
+    (await weft('port-forwarding list 203.0.113.20 --as red', fake)).out,
+    'ID        PROTOCOL  EXTERNAL  LEADS TO\ndcba1234  udp       90:99     10.0.0.5:50:59\n',
+  );
+  assert.equal(
+    (await weft('pool list', fake)).out,
+    'ID        NAME  NETWORK  CIDR            TOTAL  USED  FREE\nabcd1234  v4    outside  203.0.113.0/24  10     3     7\n',
+  );
+  assert.match((await weft('network list --as red', fake)).out, /EXTERNAL.*\n.*outside.*yes/);
+});
+
+test('which network, which address: what is not clear is asked for, with the choices', async () => {
+  const refuse = async (line: string, fake: FakeApi, message: RegExp): Promise<void> => {
+    const { err, code } = await weft(line, fake);
+    assert.match(err, message);
+    assert.deepEqual([code, fake.calls.filter((call) => call.includes('.create'))], [2, []], line);
+  };
+  await refuse('floating-ip create --as red', new FakeApi(), /there is no external network\n.*--external/);
+  const two = cluster().add('networks', outside(NODE, 'other'));
+  await refuse('floating-ip create --as red', two, /several external networks\nSay --network, one of: outside, other\./);
+  await refuse('floating-ip create --ip 10.0.0.5 --as red', cluster(), /an address of which port/);
+  const many = cluster().add('ports', { id: NODE, name: 'wide', fixed_ips: [{ ip_address: '10.0.0.6' }, { ip_address: '10.0.0.7' }] });
+  const forward = 'port-forwarding create 203.0.113.20 --port wide --external 80 --internal 80';
+  await refuse(forward, many, /port wide has 2 addresses\nSay --ip, one of: 10\.0\.0\.6, 10\.0\.0\.7\./);
+  await refuse('port-forwarding delete 203.0.113.20', cluster(), /[Ee]xpected/);
+  await refuse('tenant set red --ssh-reach perhaps', cluster(), /on\|off/);
+});

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, loadConfig } from '@weft/daemon/config';
+import { Type } from 'typebox';
+import { ClusterKey, connectedPayload, parseCluster } from './config.ts';
+import type { ClusterKeys } from './config.ts';
+
+const path = 'server.yaml';
+
+function keys(text = ''): ClusterKeys {
+  const lines = text.split('\n').map((line) => `  ${line}\n`);
+  const schema = Type.Object({ cluster: ClusterKey });
+  return loadConfig({ path, schema, text: text === '' ? '{}' : `cluster:\n${lines.join('')}` }).cluster;
+}
+
+const refused = (text: string, message: RegExp): void =>
+  assert.throws(
+    () => parseCluster(path, keys(text)),
+    (error) => error instanceof ConfigError && message.test(error.message),
+  );
+
+test('without a word about it there is no SSH reach, idle concentrators are kept five minutes, and names end in weft.internal', () => {
+  const cluster = keys();
+  assert.equal(parseCluster(path, cluster).sshPorts, undefined);
+  assert.equal(cluster.concentratorIdleSeconds, 300);
+  const { configure } = connectedPayload(cluster) as { configure: { weft: object } };
+  assert.deepEqual(configure.weft, { vxlan_port: 14_789, mtu: 1450, connections_per_port: 10_000, dns_domain: 'weft.internal' });
+});
+
+test('what the operator says is taken over', () => {
+  const cluster = keys('sshPorts: {first: 30000, last: 39999}\nconcentratorIdleSeconds: 5\ndnsDomain: cloud.example');
+  assert.deepEqual(parseCluster(path, cluster).sshPorts, { first: 30_000, last: 39_999 });
+  assert.equal(cluster.concentratorIdleSeconds, 5);
+  assert.equal((connectedPayload(cluster) as { configure: { weft: { dns_domain: string } } }).configure.weft.dns_domain, 'cloud.example');
+});
+
+test('what cannot be is refused by its key', () => {
+  refused('sshPorts: {first: 40000, last: 39999}', /cluster\.sshPorts\.last: 39999 is below first, 40000/);
+  refused('sshPorts: {first: 22, last: 23}', /sshPorts/);
+  refused('sshPorts: {first: 30000}', /sshPorts/);
+  refused('concentratorIdleSeconds: 0', /concentratorIdleSeconds/);
+  for (const domain of ['Weft.Internal', 'weft..internal', '-weft', `'${'a.'.repeat(95)}a'`, "''", 'weft internal']) {
+    refused(`dnsDomain: ${domain}`, /cluster\.dnsDomain/);
+  }
+});

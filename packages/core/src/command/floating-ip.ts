@@ -1,0 +1,175 @@
+import { allocateAddress } from '../address-pool.ts';
+import { cidrContains, cidrLast, cidrNetwork } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { Changes, FloatingIp, Network, Resource, Subnet } from '../resource.ts';
+import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uuid.ts';
+import { missingConcentrator } from './concentrator.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+
+/** Which port, and which of its addresses; `fixedIp` absent: its only one. */
+export type FloatingIpTarget = Readonly<{ portId: PortId; fixedIp: Ipv4 | undefined }>;
+
+export type CreateFloatingIp = Readonly<{
+  tenantId: TenantId;
+  description: string;
+  floatingNetworkId: NetworkId;
+  subnetId: SubnetId | undefined;
+  address: Ipv4 | undefined;
+  target: FloatingIpTarget | undefined;
+}>;
+
+/** A public address for a tenant (neutron-api.md §6.2). */
+export function createFloatingIp(
+  state: ClusterState,
+  context: CommandContext,
+  request: CreateFloatingIp,
+): Changes & Readonly<{ floatingIp: FloatingIp }> {
+  const network = state.networks.get(request.floatingNetworkId);
+  if (network === undefined) throw new NotFound('network', request.floatingNetworkId);
+  if (!network.external) {
+    throw new Refused('not_external_network', `Bad floatingip request: Network ${network.id} is not a valid external network.`);
+  }
+  if (!state.tenants.has(request.tenantId)) throw new NotFound('tenant', request.tenantId);
+  const { subnet, address } = publicAddress(state, context, network, request);
+  const floatingIp: FloatingIp = {
+    kind: 'floatingIp',
+    id: context.uuid() as FloatingIpId,
+    tenantId: request.tenantId,
+    description: request.description,
+    floatingNetworkId: network.id,
+    subnetId: subnet.id,
+    address,
+    ...resolveTarget(state, request.tenantId, network.id, request.target, undefined),
+    ...stamps(context),
+  };
+  return { put: [floatingIp, ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
+}
+
+/** `target` null takes it off its port; absent leaves it. */
+export type UpdateFloatingIp = Readonly<{ description?: string; target?: FloatingIpTarget | null }>;
+
+export function updateFloatingIp(
+  state: ClusterState,
+  context: CommandContext,
+  id: FloatingIpId,
+  request: UpdateFloatingIp,
+): Changes & Readonly<{ floatingIp: FloatingIp }> {
+  const old = state.floatingIps.get(id);
+  if (old === undefined) throw new NotFound('floatingIp', id);
+  if (request.target !== undefined && request.target !== null) {
+    for (const forwarding of state.forwardingsOf(id)) {
+      throw new Conflict('fip_in_use_by_port_forwarding', `Floating IP ${id} in use by Port Forwarding ${forwarding.id}.`, {
+        remedy: 'Delete its port forwardings first, or use another floating IP.',
+      });
+    }
+  }
+  const target =
+    request.target === undefined ? {} : resolveTarget(state, old.tenantId, old.floatingNetworkId, request.target ?? undefined, old);
+  const floatingIp = revised(context, old, {
+    ...target,
+    ...(request.description === undefined ? {} : { description: request.description }),
+  });
+  return { put: [floatingIp, ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
+}
+
+export function deleteFloatingIp(state: ClusterState, id: FloatingIpId): Changes {
+  const floatingIp = state.floatingIps.get(id);
+  if (floatingIp === undefined) throw new NotFound('floatingIp', id);
+  for (const forwarding of state.forwardingsOf(id)) {
+    throw new Conflict('fip_in_use_by_port_forwarding', `Floating IP ${id} in use by Port Forwarding ${forwarding.id}.`, {
+      remedy: 'Delete its port forwardings first.',
+    });
+  }
+  return { put: [], remove: [floatingIp] };
+}
+
+/** What leads somewhere needs a gateway to lead there. */
+function gatewayFor(state: ClusterState, context: CommandContext, floatingIp: FloatingIp): Resource[] {
+  return floatingIp.portId === undefined ? [] : missingConcentrator(state, context, floatingIp.tenantId);
+}
+
+function publicAddress(
+  state: ClusterState,
+  context: CommandContext,
+  network: Network,
+  request: CreateFloatingIp,
+): Readonly<{ subnet: Subnet; address: Ipv4 }> {
+  const subnets = [...state.subnetsOf(network.id)].filter((subnet) => request.subnetId === undefined || subnet.id === request.subnetId);
+  if (subnets.length === 0 && request.subnetId !== undefined) throw new NotFound('subnet', request.subnetId);
+  const uplinks = new Set([...state.concentrators.values()].map((concentrator) => concentrator.uplink?.address));
+  const isTaken = (subnet: Subnet, address: Ipv4): boolean =>
+    address === subnet.gatewayIp ||
+    address === context.cluster.uplink?.gateway ||
+    uplinks.has(address) ||
+    state.floatingIpByAddress(address) !== undefined ||
+    state.portByAddress(subnet.id, address) !== undefined;
+  const wanted = request.address;
+  if (wanted !== undefined) {
+    const subnet = subnets.find((candidate) => cidrContains(candidate.cidr, wanted));
+    if (subnet === undefined || wanted === cidrNetwork(subnet.cidr) || wanted === cidrLast(subnet.cidr)) {
+      throw new Refused(
+        'invalid_ip_for_network',
+        `IP address ${wanted} is not a valid IP for any of the subnets on the specified network.`,
+      );
+    }
+    if (isTaken(subnet, wanted)) {
+      throw new Conflict('ip_address_already_allocated', `IP address ${wanted} already allocated in subnet ${subnet.id}.`);
+    }
+    return { subnet, address: wanted };
+  }
+  const random = context.random(4);
+  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
+  for (const subnet of subnets) {
+    const address = allocateAddress(subnet.allocationPools, (candidate) => isTaken(subnet, candidate), start);
+    if (address !== undefined) return { subnet, address };
+  }
+  throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);
+}
+
+function resolveTarget(
+  state: ClusterState,
+  tenantId: TenantId,
+  floatingNetworkId: NetworkId,
+  target: FloatingIpTarget | undefined,
+  self: FloatingIp | undefined,
+): Pick<FloatingIp, 'portId' | 'fixedIp'> {
+  if (target === undefined) return { portId: undefined, fixedIp: undefined };
+  const port = state.ports.get(target.portId);
+  if (port === undefined || port.tenantId !== tenantId) throw new NotFound('port', target.portId);
+  const { fixedIp = port.fixedIps.length === 1 ? port.fixedIps[0]?.address : undefined } = target;
+  const fixed = port.fixedIps.find((candidate) => candidate.address === fixedIp);
+  if (fixedIp === undefined || fixed === undefined) {
+    const why =
+      target.fixedIp !== undefined
+        ? `Port ${port.id} does not have fixed ip ${target.fixedIp}.`
+        : port.fixedIps.length === 0
+          ? `Port ${port.id} does not have fixed IPs.`
+          : `Port ${port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.`;
+    throw new Refused('invalid_fixed_ip', `Bad floatingip request: ${why}`);
+  }
+  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined || state.tenants.get(tenantId)?.automaticGateway !== true) {
+    throw new Refused(
+      'external_gateway_not_found',
+      `External network ${floatingNetworkId} is not reachable from subnet ${fixed.subnetId}. Therefore, cannot associate Port ${port.id} with a Floating IP.`,
+    );
+  }
+  for (const other of state.floatingIpsOfPort(port.id)) {
+    if (other.id !== self?.id && other.fixedIp === fixedIp && other.floatingNetworkId === floatingNetworkId) {
+      throw new Conflict(
+        'floating_ip_port_already_associated',
+        `Cannot associate floating IP with port ${port.id} using fixed IP ${fixedIp}, as that fixed IP already has a floating IP on external network ${floatingNetworkId}.`,
+      );
+    }
+  }
+  for (const forwarding of state.forwardingsTo(port.id)) {
+    if (forwarding.internalAddress !== fixedIp) continue;
+    throw new Conflict(
+      'port_has_port_forwarding',
+      `Cannot associate floating IP with port ${port.id} using fixed IP ${fixedIp}, as port forwarding ${forwarding.id} leads there already.`,
+      { remedy: 'Delete that port forwarding first.' },
+    );
+  }
+  return { portId: port.id, fixedIp };
+}

@@ -1,0 +1,113 @@
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { Changes, FloatingIp, PortForwarding } from '../resource.ts';
+import type { FloatingIpId, PortForwardingId, PortId } from '../uuid.ts';
+import { missingConcentrator } from './concentrator.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+
+export type PortForwardingRequest = Readonly<{
+  description: string;
+  protocol: 'tcp' | 'udp';
+  externalFirst: number;
+  externalLast: number;
+  internalPortId: PortId;
+  internalAddress: Ipv4;
+  internalFirst: number;
+  internalLast: number;
+}>;
+
+/** Each port is one element of the gateway's map, so a range has an end. */
+export const LARGEST_FORWARDED_RANGE = 1024;
+
+/** Ports of a public address that lead to a workload (neutron-api.md §6.3). */
+export function createPortForwarding(
+  state: ClusterState,
+  context: CommandContext,
+  floatingIpId: FloatingIpId,
+  request: PortForwardingRequest,
+): Changes & Readonly<{ portForwarding: PortForwarding }> {
+  const floating = state.floatingIps.get(floatingIpId);
+  if (floating === undefined) throw new NotFound('floatingIp', floatingIpId);
+  check(state, floating, request, undefined);
+  const { internalLast: _, ...fields } = request;
+  const portForwarding: PortForwarding = {
+    kind: 'portForwarding',
+    id: context.uuid() as PortForwardingId,
+    tenantId: floating.tenantId,
+    floatingIpId,
+    ...fields,
+    ...stamps(context),
+  };
+  const put = [portForwarding, revised(context, floating, {}), ...missingConcentrator(state, context, floating.tenantId)];
+  return { put, remove: [], portForwarding };
+}
+
+export function updatePortForwarding(
+  state: ClusterState,
+  context: CommandContext,
+  id: PortForwardingId,
+  request: PortForwardingRequest,
+): Changes & Readonly<{ portForwarding: PortForwarding }> {
+  const old = state.portForwardings.get(id);
+  const floating = old === undefined ? undefined : state.floatingIps.get(old.floatingIpId);
+  if (old === undefined || floating === undefined) throw new NotFound('portForwarding', id);
+  check(state, floating, request, old);
+  const { internalLast: _, ...fields } = request;
+  const portForwarding = revised(context, old, fields);
+  return { put: [portForwarding, revised(context, floating, {})], remove: [], portForwarding };
+}
+
+export function deletePortForwarding(state: ClusterState, context: CommandContext, id: PortForwardingId): Changes {
+  const forwarding = state.portForwardings.get(id);
+  if (forwarding === undefined) throw new NotFound('portForwarding', id);
+  const floating = state.floatingIps.get(forwarding.floatingIpId);
+  return { put: floating === undefined ? [] : [revised(context, floating, {})], remove: [forwarding] };
+}
+
+function check(state: ClusterState, floating: FloatingIp, request: PortForwardingRequest, self: PortForwarding | undefined): void {
+  if (floating.portId !== undefined) {
+    throw new Conflict(
+      'floating_ip_port_already_associated',
+      `Floating IP ${floating.id} is associated with port ${floating.portId} as a whole.`,
+      {
+        remedy: 'Take it off that port first, or use another floating IP.',
+      },
+    );
+  }
+  const bad = (why: string): never => {
+    throw new Refused('invalid_port_forwarding', `Bad port_forwarding request: ${why}`);
+  };
+  const length = request.externalLast - request.externalFirst + 1;
+  if (length < 1 || request.internalLast < request.internalFirst) bad('a range of ports ends before it begins.');
+  if (length !== request.internalLast - request.internalFirst + 1) bad('the internal and the external range differ in length.');
+  if (length > LARGEST_FORWARDED_RANGE) bad(`a range may hold at most ${LARGEST_FORWARDED_RANGE} ports.`);
+  const port = state.ports.get(request.internalPortId);
+  if (port === undefined || port.tenantId !== floating.tenantId) throw new NotFound('port', request.internalPortId);
+  const fixed = port.fixedIps.find((candidate) => candidate.address === request.internalAddress);
+  if (fixed === undefined) return bad(`port ${port.id} does not have address ${request.internalAddress}.`);
+  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined || state.tenants.get(port.tenantId)?.automaticGateway !== true) {
+    bad(`subnet ${fixed.subnetId} has no gateway, so that nothing leads from ${floating.address} to port ${port.id}.`);
+  }
+  for (const other of state.floatingIpsOfPort(port.id)) {
+    if (other.fixedIp === request.internalAddress) {
+      throw new Conflict(
+        'port_has_binding_floating_ip',
+        `Port ${port.id} already has floating IP ${other.address} for ${request.internalAddress}.`,
+      );
+    }
+  }
+  for (const other of state.forwardingsOf(floating.id)) {
+    if (other.id === self?.id || other.protocol !== request.protocol) continue;
+    if (request.externalFirst <= other.externalLast && other.externalFirst <= request.externalLast) {
+      bad(`${request.protocol} port ${Math.max(request.externalFirst, other.externalFirst)} of ${floating.address} is forwarded already.`);
+    }
+    const otherLast = other.internalFirst + other.externalLast - other.externalFirst;
+    const sameTarget = other.internalPortId === request.internalPortId && other.internalAddress === request.internalAddress;
+    if (sameTarget && request.internalFirst <= otherLast && other.internalFirst <= request.internalLast) {
+      bad(
+        `${request.protocol} port ${Math.max(request.internalFirst, other.internalFirst)} of ${request.internalAddress} is reached by port forwarding ${other.id} already.`,
+      );
+    }
+  }
+}

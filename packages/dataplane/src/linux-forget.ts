@@ -1,0 +1,20 @@
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Conntrack } from '@weft/netlink/conntrack';
+import type { Service } from './kernel.ts';
+
+const PROTOCOLS = { tcp: 6, udp: 17 } as const;
+
+/**
+ * Ends connections of a zone: all, those of an address, or those of a service of an address. The last are deleted by who opened them, and take
+ * along whatever else that client has there: it dials again, while all other clients of the address are left alone. Throws NetlinkError.
+ */
+export function forgetConnections(conntrack: Conntrack, zone: number, address: Ipv4 | undefined, service: Service | undefined): void {
+  if (address === undefined) return conntrack.deleteByZone(zone);
+  if (service === undefined) return conntrack.deleteByAddress(zone, address);
+  const clients = new Set<Ipv4>();
+  for (const entry of conntrack.list()) {
+    const fits = entry.zone === zone && entry.destination === address && entry.protocol === PROTOCOLS[service.protocol];
+    if (fits && entry.destinationPort === service.port) clients.add(entry.source);
+  }
+  for (const client of clients) conntrack.deleteByAddress(zone, client);
+}
