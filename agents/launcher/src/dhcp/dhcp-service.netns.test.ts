@@ -60,6 +60,13 @@ class Bench implements AsyncDisposable {
     this.#plumb();
   }
 
+  /** Somebody destroys the gateway's legs, and the data path makes them anew. */
+  replaceLegs(): void {
+    using inClient = Rtnl.open(this.#netns.client);
+    for (const vni of [VNI, SECOND_VNI]) linkDelete(inClient, linkGet(inClient, `c${vni}`)!.index);
+    this.#plumb();
+  }
+
   #plumb(): void {
     const { gateway, client } = this.#netns;
     using inGateway = Rtnl.open(gateway);
@@ -469,4 +476,27 @@ test('a server whose namespace is replaced goes on in the new one at once', asyn
   await eventually('it runs in the new one', () => bench.pids().length === 1);
   bench.addressClient('10.0.0.99');
   await bench.resolves('mail.weft.internal', 'unknown');
+});
+
+test('legs that are made anew are served, whether the gateway has one or several', async () => {
+  for (const vnis of [[VNI], [VNI, SECOND_VNI]]) {
+    await using bench = new Bench();
+    const body = gatewayBody(9);
+    const [first] = body.segments;
+    const second = {
+      ...first!,
+      vni: SECOND_VNI,
+      subnets: [{ ...first!.subnets[0]!, cidr: '10.1.0.0/24' as never, gatewayIp: '10.1.0.1' as Ipv4 }],
+    };
+    bench.plan.set('gateway', GATEWAY, { ...body, segments: vnis.length === 1 ? [first!] : [first!, second] });
+    bench.host('10.0.0.11', testMac(11));
+    bench.name('10.0.0.11', 'web');
+    bench.service.apply(bench.plan, 'all', NONE);
+    assert.equal(await bench.lease(testMac(11)), '10.0.0.11');
+    bench.replaceLegs();
+    bench.service.apply(bench.plan, 'all', NONE);
+    assert.equal(await bench.lease(testMac(11)), '10.0.0.11', `${vnis.length} legs`);
+    bench.addressClient('10.0.0.99');
+    await bench.resolves('web', '10.0.0.11');
+  }
 });
