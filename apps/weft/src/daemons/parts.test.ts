@@ -66,7 +66,7 @@ void test('the cluster’s keys have the design’s defaults and reach nodes in 
   assert.deepEqual([cluster.mtu, cluster.defaultTopology, cluster.uplink], [1450, 'mesh', undefined]);
   const told = parseConfigure(connectedPayload(keys));
   assert.deepEqual(told.launcher.compute_net, ['10.88.0.0/24']);
-  assert.deepEqual(told.weft, { vxlan_port: 14_789, mtu: 1450, connections_per_port: 10_000 });
+  assert.deepEqual(told.weft, { vxlan_port: 14_789, mtu: 1450, connections_per_port: 10_000, dns_domain: 'weft.internal' });
 });
 
 void test('servers are host:port, with 8888 when the port is not said', () => {
