@@ -9,7 +9,7 @@ import { LabBusy, LabLock } from './lab-lock.ts';
 import { isOrphanedLab, markIn, newLabId } from './marked-processes.ts';
 import { mountPoints } from './remains.ts';
 import { labTopology } from './topology.ts';
-import { DeadlinePassed, waitFor } from './wait.ts';
+import { DeadlinePassed, NoUseWaiting, waitFor } from './wait.ts';
 
 void test('the mark is found only as a variable of its own', () => {
   assert.equal(markIn('A=1\0WEFT_LAB=lab-7\0B=2\0'), 'lab-7');
@@ -60,6 +60,12 @@ void test('waiting ends with the answer, or with what was expected and last seen
   assert.equal(
     await waitFor({ expected: 'three', withinMs: 10_000, everyMs: 1 }, () => (++looks === 3 ? { done: looks } : { seen: '' })),
     3,
+  );
+  const ended = new NoUseWaiting('lab_process_ended', 'the server ended');
+  await assert.rejects(
+    waitFor({ expected: 'an answer', withinMs: 60_000 }, () => Promise.reject(ended)),
+    ended,
+    'what cannot come is not waited for',
   );
   const failing = waitFor({ expected: 'a node', withinMs: 0, where: '/log' }, () => Promise.reject(new Error('refused')));
   await assert.rejects(

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { WeftError } from '@weft/core/weft-error';
 import type { Netns } from '@weft/sys/netns';
 import { LAB_MARK } from './marked-processes.ts';
+import { NoUseWaiting } from './wait.ts';
 
 /** How much of a log goes into an error message. */
 const TAIL_LINES = 5;
@@ -21,7 +21,7 @@ export type LabProcessOptions = Readonly<{
 }>;
 
 /** A daemon of the lab ended when it should run. */
-export class LabProcessEnded extends WeftError {
+export class LabProcessEnded extends NoUseWaiting {
   constructor(name: string, how: string, logPath: string) {
     super('lab_process_ended', `${name} ended (${how}); the end of its log:\n${logTail(logPath)}`, {
       details: { name, how, logPath },

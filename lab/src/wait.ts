@@ -25,12 +25,15 @@ export type WaitOptions = Readonly<{
   everyMs?: number;
 }>;
 
+/** What is waited for cannot come any more, so the wait ends at once with this as its error. Subclassed by who knows why. */
+export class NoUseWaiting extends WeftError {}
+
 /** One look: the answer that was waited for, or what was seen in its stead. */
 export type Look<T> = Readonly<{ done: T }> | Readonly<{ seen: string }>;
 
 /**
  * Looks again and again until it is done; the last look is always after the deadline. A look that throws counts as not done, its error as what
- * was seen. Throws {@link DeadlinePassed}, or the signal's reason.
+ * was seen. Throws {@link DeadlinePassed}, {@link NoUseWaiting} as a look threw it, or the signal's reason.
  */
 export async function waitFor<T>(options: WaitOptions, look: () => Promise<Look<T>> | Look<T>): Promise<T> {
   const { expected, withinMs, where, signal, everyMs = 20 } = options;
@@ -49,6 +52,7 @@ async function tryLook<T>(look: () => Promise<Look<T>> | Look<T>): Promise<Look<
   try {
     return await look();
   } catch (error) {
+    if (error instanceof NoUseWaiting) throw error;
     return { seen: error instanceof Error ? error.message : String(error) };
   }
 }

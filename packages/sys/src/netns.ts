@@ -66,7 +66,8 @@ export class Netns implements Disposable {
 
   /**
    * Calls `fn` inside this namespace and returns what it returns. `fn` must be synchronous – a promise is refused, since its rest would run
-   * outside – and must start no thread, Worker or child. Throws what `fn` throws; SysError if the namespace cannot be entered.
+   * outside – and must start no thread or Worker, which would live in there for good. A child process that it spawns starts inside, which is
+   * how a program is put into a namespace. Throws what `fn` throws; SysError if the namespace cannot be entered.
    */
   run<T>(fn: () => T): T {
     if (!this.#open) throw new Error(`network namespace ${this.path} is closed`);
