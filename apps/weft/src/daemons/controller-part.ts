@@ -15,6 +15,7 @@ import { systemClock } from '@weft/ssntp/clock';
 import { Role } from '@weft/ssntp/role';
 import { openSqliteStore } from '@weft/store/sqlite-store';
 import type { Credentials } from './credentials.ts';
+import { listenAt } from './listen-at.ts';
 
 const TOKEN_BYTES = 32;
 const STOP_MS = 5000;
@@ -70,7 +71,7 @@ export async function startController(
     },
     { controller, ...random, log },
   );
-  const address = await rest.listen({ host: https.host ?? '::', port: https.port });
+  const address = await listenAt('https', https, () => rest.listen({ host: https.host ?? '::', port: https.port }));
   lifecycle.add('rest', () => rest.close(), { deadlineMs: STOP_MS });
   log.info({ address }, 'listening for REST');
 }

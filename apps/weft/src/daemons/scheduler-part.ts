@@ -6,6 +6,7 @@ import { listenTls } from '@weft/ssntp/tls';
 import type { ClusterKeys } from './config.ts';
 import { connectedPayload } from './config.ts';
 import type { Credentials } from './credentials.ts';
+import { listenAt } from './listen-at.ts';
 
 const STOP_MS = 2000;
 
@@ -18,10 +19,12 @@ export async function startScheduler(
   const log = deps.log.child({ part: 'scheduler' });
   const scheduler = new Scheduler({ uuid: credentials.uuid, configuration: connectedPayload(cluster) }, { clock: systemClock, log });
   deps.lifecycle.add('scheduler', () => scheduler.close(), { deadlineMs: STOP_MS });
-  const listener = await listenTls(
-    { ...ssntp, ca: credentials.ca, cert: credentials.cert, key: credentials.key },
-    (stream) => scheduler.accept(stream),
-    ({ address, error }) => log.warn({ peer: address, err: error }, 'connection refused'),
+  const listener = await listenAt('ssntp', ssntp, () =>
+    listenTls(
+      { ...ssntp, ca: credentials.ca, cert: credentials.cert, key: credentials.key },
+      (stream) => scheduler.accept(stream),
+      ({ address, error }) => log.warn({ peer: address, err: error }, 'connection refused'),
+    ),
   );
   deps.lifecycle.add('ssntp listener', () => listener.close(), { deadlineMs: STOP_MS });
   log.info({ address: listener.address, port: listener.port }, 'listening for SSNTP');
