@@ -2,7 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { portName, tunnelName } from '@weft/dataplane/names';
 import type { CheckContext } from './check-context.ts';
+import { UDP_FORWARD } from './checks/port-forward.ts';
 import { markedProcesses } from './marked-processes.ts';
+import { DNS_PORT } from './packet/dns.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { Saboteur } from './saboteur.ts';
 import { BACK_CIDR } from './scenario.ts';
@@ -101,6 +103,38 @@ export const SABOTAGES: readonly Sabotage[] = [
     what: "red's gateway does not lead to its second network",
     run: async (context, saboteur) => {
       await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', `ip daddr ${BACK_CIDR} drop`);
+    },
+  },
+  {
+    check: 'dns-name',
+    what: "red's gateway takes no questions for names",
+    run: async (context, saboteur) => {
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'input', `udp dport ${DNS_PORT} drop`);
+    },
+  },
+  {
+    check: 'public-ip',
+    what: "the provider's router does not lead to public addresses",
+    run: async ({ lab }, saboteur) => {
+      const { first, last } = lab.topology.publicAddresses;
+      await saboteur.addFilter(lab.network.netns('gateway'), 'forward', `ip daddr ${first}-${last} drop`);
+    },
+  },
+  {
+    check: 'port-forward',
+    what: "red's gateway does not translate datagrams",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      await saboteur.insertRule(netns, 'ip weft nat_in', `udp dport ${UDP_FORWARD.external} accept`);
+    },
+  },
+  {
+    check: 'ssh-reach',
+    what: "red's gateway does not translate the ports of SSH servers",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      const { first, last } = context.lab.topology.sshPorts;
+      await saboteur.insertRule(netns, 'ip weft nat_in', `tcp dport ${first}-${last} accept`);
     },
   },
   {
