@@ -1,4 +1,6 @@
 import { ANTI_SPOOF } from './anti-spoof.ts';
+import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
+import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
 import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
 import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
 import { DHCP_LEASE } from './dhcp-lease.ts';
@@ -14,6 +16,7 @@ import { PING_CONCENTRATOR } from './ping-concentrator.ts';
 import { PING_MESH } from './ping-mesh.ts';
 import { PORT_FORWARD } from './port-forward.ts';
 import { PUBLIC_IP } from './public-ip.ts';
+import { RETIRE } from './retire.ts';
 import { ROUTING } from './routing.ts';
 import { SSH_REACH } from './ssh-reach.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
@@ -39,5 +42,8 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   CONTROL_PLANE_DOWN,
   LAUNCHER_KILL,
   OLD_BACKUP,
+  CONCENTRATOR_KILL,
+  CONCENTRATOR_MOVE,
+  RETIRE,
   LEFTOVERS,
 ];

@@ -6,7 +6,7 @@ import { decodeDnsAnswer, DNS_PORT, encodeDnsQuestion, reverseName } from '../pa
 import type { DnsAnswer, DnsQuestion } from '../packet/dns.ts';
 import { udpAsk } from '../probe/udp-echo.ts';
 import { BACK_NAMES, TENANT_GATEWAY } from '../scenario.ts';
-import type { LabTenant, Workload } from '../scenario.ts';
+import type { LabTenant } from '../scenario.ts';
 import type { LabCheck } from './lab-check.ts';
 
 /** The product's own, which the lab does not change. */
@@ -29,21 +29,21 @@ export const DNS_NAME: LabCheck = {
 async function resolvesOwn(context: CheckContext, tenant: LabTenant, foreign: string): Promise<void> {
   for (const name of ['charlie', BACK_NAMES[tenant.name]]) await resolves(context, tenant, name, context.workload(tenant, name).ip);
   for (const name of [foreign, `${foreign}.${DOMAIN}`]) {
-    const answer = await ask(context, tenant, 'alpha', { name, type: 'A' });
+    const answer = await ask(context, tenant, { name, type: 'A' });
     const unknown = answer?.code === NO_SUCH_NAME && answer.addresses.length === 0;
     expect(unknown, `${name}, the other tenant's, to be unknown to ${tenant.name}`, dnsText(answer), context.gatewayLog(tenant));
   }
 }
 
-/** Alpha asks for a name in every form. */
-export async function resolves(context: CheckContext, tenant: LabTenant, name: string, address: Ipv4): Promise<void> {
+/** Alpha asks for a name in every form. Throws CheckFailed. */
+export async function resolves(context: CheckContext, tenant: LabTenant, name: string, address: Ipv4, timeoutMs?: number): Promise<void> {
   const where = context.gatewayLog(tenant);
   for (const form of [name, `${name}.${DOMAIN}`]) {
-    const answer = await ask(context, tenant, 'alpha', { name: form, type: 'A' });
+    const answer = await ask(context, tenant, { name: form, type: 'A' }, timeoutMs);
     const right = answer?.code === 0 && answer.addresses.length === 1 && answer.addresses[0] === address;
     expect(right, `${form} to be ${address} to ${tenant.name} alpha`, dnsText(answer), where);
   }
-  const answer = await ask(context, tenant, 'alpha', { name: reverseName(address), type: 'PTR' });
+  const answer = await ask(context, tenant, { name: reverseName(address), type: 'PTR' }, timeoutMs);
   const right = answer?.code === 0 && answer.names.length === 1 && answer.names[0] === `${name}.${DOMAIN}`;
   expect(right, `${address} to be ${name}.${DOMAIN} to ${tenant.name} alpha`, dnsText(answer), where);
 }
@@ -51,12 +51,12 @@ export async function resolves(context: CheckContext, tenant: LabTenant, name: s
 async function ask(
   context: CheckContext,
   tenant: LabTenant,
-  asker: Workload['name'],
   question: Omit<DnsQuestion, 'id'>,
+  timeoutMs = ANSWER_MS,
 ): Promise<DnsAnswer | undefined> {
   const id = randomInt(0x1_0000);
-  const options = { payload: encodeDnsQuestion({ id, ...question }), timeoutMs: ANSWER_MS, signal: context.signal };
-  const answer = await udpAsk(context.place(context.workload(tenant, asker)), TENANT_GATEWAY, DNS_PORT, options);
+  const options = { payload: encodeDnsQuestion({ id, ...question }), timeoutMs, signal: context.signal };
+  const answer = await udpAsk(context.place(context.workload(tenant, 'alpha')), TENANT_GATEWAY, DNS_PORT, options);
   const decoded = answer.kind === 'answered' && answer.from === TENANT_GATEWAY ? decodeDnsAnswer(answer.bytes) : undefined;
   return decoded?.id === id ? decoded : undefined;
 }

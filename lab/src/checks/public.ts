@@ -27,7 +27,12 @@ export async function publicAddress(context: CheckContext, tenant: LabTenant, wo
   return {
     id: made.id,
     address: parseIpv4(made.floating_ip_address),
-    [Symbol.asyncDispose]: () => tenant.client.floatingIps.delete(made.id),
+    // One that is forwarded is not given back.
+    [Symbol.asyncDispose]: async () => {
+      const forwardings = tenant.client.portForwardings(made.id);
+      for (const { id } of await forwardings.list()) await forwardings.delete(id);
+      await tenant.client.floatingIps.delete(made.id);
+    },
   };
 }
 
