@@ -101,9 +101,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     check: 'outbound-nat',
-    what: "red's gateway forwards no TCP",
+    what: "red's gateway lets no TCP out",
     run: async (context, saboteur) => {
-      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'meta l4proto tcp drop');
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'oifname "wu*" meta l4proto tcp drop');
     },
   },
   {

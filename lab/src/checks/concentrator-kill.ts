@@ -1,3 +1,5 @@
+import { linkDelete, linkList } from '@weft/netlink/link';
+import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsDelete, netnsIsPinned } from '@weft/sys/netns';
 import { expect } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
@@ -56,6 +58,11 @@ function destroyGateway(context: CheckContext): void {
   const pin = context.gatewayPin(node, red.concentratorId);
   const server = nameServer(context, node, red);
   expect(server !== undefined, "red's gateway to have a server of leases and names", 'no process');
+  {
+    // Whoever has the namespace open keeps it alive: so first what is in it.
+    using rtnl = Rtnl.open(context.gatewayPlace(red).netns);
+    for (const { name, index } of linkList(rtnl)) if (name !== 'lo') linkDelete(rtnl, index);
+  }
   context.releaseGateway(red);
   process.kill(server.pid, 'SIGKILL');
   netnsDelete(pin);

@@ -17,7 +17,8 @@ const NO_SUCH_NAME = 3;
 /** A workload asks its gateway for the others by name, and for their names; of the other tenant's it knows none, under the same addresses. */
 export const DNS_NAME: LabCheck = {
   id: 'dns-name',
-  needs: ['nodes-joined'],
+  // One server answers both.
+  needs: ['dhcp-lease'],
   disturbs: false,
   run: async (context) => {
     const { red, blue } = context.scenario;
