@@ -1,8 +1,14 @@
 /** One sabotage for each check. */
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { portName, tunnelName } from '@weft/dataplane/names';
+import { netnsIsPinned, netnsOpen } from '@weft/sys/netns';
 import type { CheckContext } from './check-context.ts';
+import { IDLE_TENANT } from './checks/retire.ts';
+import { UDP_FORWARD } from './checks/port-forward.ts';
 import { markedProcesses } from './marked-processes.ts';
+import { DNS_PORT } from './packet/dns.ts';
+import { pinnedBelow } from './remains.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { Saboteur } from './saboteur.ts';
 import { BACK_CIDR } from './scenario.ts';
@@ -12,6 +18,10 @@ import type { LabNodeName } from './topology.ts';
 const VXLAN_PORT = 14_789;
 /** How long traffic is cut when a process is replaced: as if it had carried the packets itself. */
 const CUT_MS = 300;
+/** Longer than a gateway may take to come back, and a little more. */
+const FROZEN_MS = 6500;
+/** Longer than an idle gateway may be kept, and a little more. */
+const IDLE_FROZEN_MS = 12_000;
 
 export const SABOTAGES: readonly Sabotage[] = [
   {
@@ -91,9 +101,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     check: 'outbound-nat',
-    what: "red's gateway forwards no TCP",
+    what: "red's gateway lets no TCP out",
     run: async (context, saboteur) => {
-      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'meta l4proto tcp drop');
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', 'oifname "wu*" meta l4proto tcp drop');
     },
   },
   {
@@ -101,6 +111,38 @@ export const SABOTAGES: readonly Sabotage[] = [
     what: "red's gateway does not lead to its second network",
     run: async (context, saboteur) => {
       await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'forward', `ip daddr ${BACK_CIDR} drop`);
+    },
+  },
+  {
+    check: 'dns-name',
+    what: "red's gateway takes no questions for names",
+    run: async (context, saboteur) => {
+      await saboteur.addFilter(context.gatewayPlace(context.scenario.red).netns, 'input', `udp dport ${DNS_PORT} drop`);
+    },
+  },
+  {
+    check: 'public-ip',
+    what: "the provider's router does not lead to public addresses",
+    run: async ({ lab }, saboteur) => {
+      const { first, last } = lab.topology.publicAddresses;
+      await saboteur.addFilter(lab.network.netns('gateway'), 'forward', `ip daddr ${first}-${last} drop`);
+    },
+  },
+  {
+    check: 'port-forward',
+    what: "red's gateway does not translate datagrams",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      await saboteur.insertRule(netns, 'ip weft nat_in', `udp dport ${UDP_FORWARD.external} accept`);
+    },
+  },
+  {
+    check: 'ssh-reach',
+    what: "red's gateway does not translate the ports of SSH servers",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      const { first, last } = context.lab.topology.sshPorts;
+      await saboteur.insertRule(netns, 'ip weft nat_in', `tcp dport ${first}-${last} accept`);
     },
   },
   {
@@ -126,6 +168,55 @@ export const SABOTAGES: readonly Sabotage[] = [
     check: 'old-backup',
     what: 'tunnels stand still for a moment when the server starts on the old store',
     run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'control', 2),
+  },
+  {
+    check: 'concentrator-kill',
+    what: "the launcher of red's gateway is frozen when the gateway is destroyed",
+    run: (context, saboteur) => {
+      const { red } = context.scenario;
+      const node = context.gatewayNode(red);
+      const pin = context.gatewayPin(node, red.concentratorId);
+      const gone = (): true | undefined => !netnsIsPinned(pin) || undefined;
+      once(saboteur, gone, (_, signal) => freezeFor(context, saboteur, node, FROZEN_MS, signal));
+    },
+  },
+  {
+    check: 'concentrator-move',
+    what: "red's gateway forwards nothing where it is moved to",
+    run: (context, saboteur) => {
+      const { red } = context.scenario;
+      const home = context.gatewayNode(red);
+      const pins = context.networkNodes().flatMap((node) => (node === home ? [] : context.gatewayPin(node, red.concentratorId)));
+      // The filter goes with the namespace.
+      once(
+        saboteur,
+        () => pins.find(netnsIsPinned),
+        async (pin) => {
+          using netns = netnsOpen(pin);
+          await saboteur.in(netns, 'nft', 'table inet sabotage { chain first { type filter hook forward priority -500; drop; }\n}');
+        },
+      );
+    },
+  },
+  {
+    check: 'retire',
+    what: 'the launcher of the idle gateway is frozen when it is to go',
+    run: (context, saboteur) => {
+      const known = new Set(gatewayPins(context));
+      let seen: string | undefined;
+      // A gateway more than there was, and then a workload less than there was with it.
+      const idle = async (): Promise<LabNodeName | undefined> => {
+        seen ??= gatewayPins(context).find((pin) => !known.has(pin));
+        if (seen === undefined) return undefined;
+        const admin = context.lab.client();
+        const tenant = (await admin.tenants.list()).find(({ name }) => name === IDLE_TENANT);
+        const [instances, concentrators] = await Promise.all([admin.instances.list(), admin.concentrators.list()]);
+        const concentrator = concentrators.find(({ tenant_id: id }) => id === tenant?.id);
+        if (concentrator === undefined || instances.some(({ tenant_id: id }) => id === tenant?.id)) return undefined;
+        return context.networkNodes().find((node) => context.lab.nodeId(node) === concentrator.node_id);
+      };
+      once(saboteur, idle, (node, signal) => freezeFor(context, saboteur, node, IDLE_FROZEN_MS, signal));
+    },
   },
   {
     check: 'leftovers',
@@ -162,17 +253,46 @@ function dhcpServer({ lab }: CheckContext, tenant: LabTenant): number {
 
 /** Waits in the background until the daemon was started anew for the n-th time, and then lets compute1 send nothing into its tunnels for a moment. */
 function cutWhenReplaced({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, times: number): void {
+  let [seen, last] = [0, lab.daemon(node).pid];
+  const replaced = (): true | undefined => {
+    const { pid } = lab.daemon(node);
+    if (pid !== last) seen++;
+    last = pid;
+    return seen === times || undefined;
+  };
+  once(saboteur, replaced, async (_, signal) => {
+    const lift = await saboteur.addFilter(lab.network.netns('compute1'), 'output', `udp dport ${VXLAN_PORT} drop`);
+    await delay(CUT_MS, undefined, { signal });
+    await lift();
+  });
+}
+
+/** Stops a node's launcher where it is, for a while: long enough for the check to notice, not for what comes after it. */
+async function freezeFor({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, ms: number, signal: AbortSignal): Promise<void> {
+  const launcher = lab.daemon(node);
+  launcher.signal('SIGSTOP');
+  saboteur.mend(() => launcher.signal('SIGCONT'));
+  await delay(ms, undefined, { signal });
+  launcher.signal('SIGCONT');
+}
+
+function gatewayPins({ lab }: CheckContext): string[] {
+  return pinnedBelow(lab.paths.root).filter((pin) => basename(pin).startsWith('gw-'));
+}
+
+/** Watches in the background until something is seen, and then acts; mending ends it, and throws what went wrong in it. */
+function once<T>(
+  saboteur: Saboteur,
+  look: () => T | undefined | Promise<T | undefined>,
+  act: (seen: T, signal: AbortSignal) => Promise<void>,
+): void {
   const stop = new AbortController();
   const watch = async (): Promise<void> => {
-    for (let seen = 0, last = lab.daemon(node).pid; seen < times;) {
+    for (;;) {
+      const seen = await look();
+      if (seen !== undefined) return act(seen, stop.signal);
       await delay(10, undefined, { signal: stop.signal });
-      const { pid } = lab.daemon(node);
-      if (pid !== last) seen++;
-      last = pid;
     }
-    const lift = await saboteur.addFilter(lab.network.netns('compute1'), 'output', `udp dport ${VXLAN_PORT} drop`);
-    await delay(CUT_MS, undefined, { signal: stop.signal });
-    await lift();
   };
   const watching = watch().then(
     () => undefined,

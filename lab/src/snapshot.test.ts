@@ -39,3 +39,25 @@ void test('of a ruleset only what a configuration put there counts, and only in 
   );
   assert.deepEqual(rulesetThings(undefined), []);
 });
+
+void test('the numbers that a node gives its ports do not count, but that a port has one does', () => {
+  const things = (numbers: readonly [string, number][]): string[] =>
+    rulesetThings({
+      nftables: [
+        { map: { family: 'bridge', table: 'weft', name: 'number', elem: numbers } },
+        { map: { family: 'inet', table: 'weft', name: 'zone', elem: numbers.map(([, mark]) => [mark, 1]) } },
+      ],
+    });
+  const two = things([
+    ['wp1', 8193],
+    ['wx1', 8194],
+  ]);
+  assert.deepEqual(
+    two,
+    things([
+      ['wp1', 8200],
+      ['wx1', 8193],
+    ]),
+  );
+  assert.notDeepEqual(two, things([['wp1', 8193]]));
+});

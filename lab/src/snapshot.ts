@@ -110,10 +110,23 @@ export function rulesetThings(ruleset: unknown): string[] {
     const body = object[kind!] as Readonly<Record<string, unknown>>;
     if (kind === undefined || kind === 'metainfo' || (body['table'] ?? body['name']) !== 'weft') return [];
     const { elem, ...rest } = stateless(body) as Readonly<Record<string, unknown>>;
-    const elements = Array.isArray(elem) ? elem.filter((each) => !isMadeByPackets(each)) : [];
     const name = `${String(body['family'])} ${String(body['name'])}`;
-    return [`${kind} ${canonicalJson(rest)}`, ...elements.map((each) => `element ${name} ${canonicalJson(each)}`)];
+    const elements = Array.isArray(elem) ? elem.filter((each) => !isMadeByPackets(each)).map((each) => withoutNumbers(name, each)) : [];
+    return [`${kind} ${canonicalJson(rest)}`, ...countedTexts(elements.map((each) => `element ${name} ${canonicalJson(each)}`))];
   });
+}
+
+/** What a node numbers as it likes, port by port and segment by segment: a gateway that came back has another number, and that is right. */
+function withoutNumbers(map: string, element: unknown): unknown {
+  if (!Array.isArray(element)) return element;
+  if (map === 'bridge number') return [element[0], '(a number)'];
+  return map === 'inet zone' ? ['(a number)', '(a zone)'] : element;
+}
+
+/** Those that are there more than once, one text with how often. */
+function countedTexts(texts: readonly string[]): string[] {
+  const count = Map.groupBy(texts, (text) => text);
+  return Array.from(count, ([text, { length }]) => (length === 1 ? text : `${text} × ${length}`));
 }
 
 /** Rules add such elements as packets come, with a counter or a limit in them; nft's JSON does not say that the set is dynamic. */

@@ -1,8 +1,11 @@
 import { ANTI_SPOOF } from './anti-spoof.ts';
+import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
+import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
 import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
 import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
 import { DHCP_LEASE } from './dhcp-lease.ts';
 import { DHCP_REUSE } from './dhcp-reuse.ts';
+import { DNS_NAME } from './dns-name.ts';
 import type { LabCheck } from './lab-check.ts';
 import { LAUNCHER_KILL } from './launcher-kill.ts';
 import { LEFTOVERS } from './leftovers.ts';
@@ -11,7 +14,11 @@ import { OLD_BACKUP } from './old-backup.ts';
 import { OUTBOUND_NAT } from './outbound-nat.ts';
 import { PING_CONCENTRATOR } from './ping-concentrator.ts';
 import { PING_MESH } from './ping-mesh.ts';
+import { PORT_FORWARD } from './port-forward.ts';
+import { PUBLIC_IP } from './public-ip.ts';
+import { RETIRE } from './retire.ts';
 import { ROUTING } from './routing.ts';
+import { SSH_REACH } from './ssh-reach.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
 import { VNI_INJECTION } from './vni-injection.ts';
 
@@ -27,9 +34,16 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   DHCP_REUSE,
   OUTBOUND_NAT,
   ROUTING,
+  DNS_NAME,
+  PUBLIC_IP,
+  PORT_FORWARD,
+  SSH_REACH,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
   LAUNCHER_KILL,
   OLD_BACKUP,
+  CONCENTRATOR_KILL,
+  CONCENTRATOR_MOVE,
+  RETIRE,
   LEFTOVERS,
 ];
