@@ -253,11 +253,12 @@ function dhcpServer({ lab }: CheckContext, tenant: LabTenant): number {
 
 /** Waits in the background for the daemon's n-th death, and then lets compute1 send nothing into its tunnels for a moment. */
 function cutWhenDies({ lab }: CheckContext, saboteur: Saboteur, node: LabNodeName, deaths: number): void {
-  let [died, alive] = [0, true];
+  let [died, alive, last] = [0, true, lab.daemon(node).pid];
   const dead = (): true | undefined => {
-    const { running } = lab.daemon(node);
-    if (alive && !running) died++;
-    alive = running;
+    const { running, pid } = lab.daemon(node);
+    // One that was started again between two looks has another pid.
+    if (alive && (!running || pid !== last)) died++;
+    [alive, last] = [running, pid];
     return died === deaths || undefined;
   };
   once(saboteur, dead, async (_, signal) => {
