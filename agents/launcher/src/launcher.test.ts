@@ -87,6 +87,7 @@ class Bench implements AsyncDisposable {
           return {
             observe: () => undefined,
             disturbed: () => false,
+            tidy: () => false,
             apply: (plan, changed) => this.#apply(plan, changed),
             workloadNetns: () => join(this.#directory.path, 'none'),
             gatewayNetns: () => join(this.#directory.path, 'none'),

@@ -18,6 +18,10 @@ class FakeDataplane implements DataplanePort {
   readonly broken = new Set<string>();
   throws: Error | undefined;
   isDisturbed = false;
+  /** So many calls of `tidy` are needed. */
+  untidy = 0;
+  tidied = 0;
+  tidyThrows: Error | undefined;
 
   observe(): void {
     this.calls.push('observe');
@@ -34,6 +38,13 @@ class FakeDataplane implements DataplanePort {
 
   disturbed(): boolean {
     return this.isDisturbed;
+  }
+
+  tidy(): boolean {
+    this.tidied += 1;
+    if (this.tidyThrows !== undefined) throw this.tidyThrows;
+    this.untidy = Math.max(0, this.untidy - 1);
+    return this.untidy > 0;
   }
 
   workloadNetns(): string {
@@ -302,4 +313,20 @@ test('after stop nothing is applied any more, and no timer is left', async () =>
   reconciler.changed([port(3)]);
   assert.equal(clock.pending, 0);
   assert.deepEqual(dataplane.calls, ['observe', 'p1']);
+});
+
+test('what a pass put off is done after the report, a little at a time, and no more often than needed', async () => {
+  const { clock, dataplane, reconciler, reports } = setUp();
+  dataplane.untidy = 3;
+  reconciler.changed([port(1)]);
+  await settled();
+  assert.deepEqual([reports.length, dataplane.tidied], [1, 0], 'the report does not wait for it');
+  clock.advance(10_000);
+  assert.equal(dataplane.tidied, 3);
+  dataplane.tidyThrows = new Error('no kernel today');
+  reconciler.changed([port(2)]);
+  await settled();
+  clock.advance(10_000);
+  assert.equal(dataplane.tidied, 4, 'no hot loop');
+  await reconciler.stop();
 });

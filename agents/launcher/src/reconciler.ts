@@ -53,6 +53,8 @@ const RETRY_MAX_MS = 30_000;
 const RESYNC_MS = 60_000;
 /** A gateway that was destroyed is to be back within 5 s. */
 const LOOK_MS = 2000;
+/** While the kernel deletes a link nobody on the machine can change one: so much later, and with pauses, it is in nobody's way. */
+const TIDY_MS = 100;
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
@@ -70,7 +72,7 @@ export class Reconciler {
   #passing: Promise<void> | undefined;
   /** A pass is under way, also while it is synchronous. */
   #inPass = false;
-  #timers: { soon?: unknown; retry?: unknown; resync?: unknown; look?: unknown } = {};
+  #timers: { soon?: unknown; retry?: unknown; resync?: unknown; look?: unknown; tidy?: unknown } = {};
   #applied: Applied | undefined;
   #reported = '';
   #stopped = false;
@@ -167,6 +169,7 @@ export class Reconciler {
       for (const follower of followers) follower.apply(plan, scope, this.#failed);
       this.#report({ epoch: target.epoch, revision: target.revision, failed });
       this.#scheduleRetry();
+      this.#scheduleTidy();
       return true;
     } catch (error) {
       this.#restore(scope);
@@ -264,6 +267,21 @@ export class Reconciler {
       }
       this.#scheduleLook();
     }, LOOK_MS);
+  }
+
+  /** What passes put off is done between them, a little at a time. */
+  #scheduleTidy(): void {
+    const { clock, dataplane, log } = this.#deps;
+    if (this.#stopped || this.#timers.tidy !== undefined) return;
+    this.#timers.tidy = clock.setTimeout(() => {
+      delete this.#timers.tidy;
+      // One that is under way waits for processes to end, and then for no link.
+      try {
+        if (this.#inPass || dataplane.tidy()) this.#scheduleTidy();
+      } catch (error) {
+        log.warn({ err: error }, 'deleting what is no longer in use failed, trying again after the next change');
+      }
+    }, TIDY_MS);
   }
 
   #report(applied: Applied): void {

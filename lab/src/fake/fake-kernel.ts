@@ -150,7 +150,11 @@ export class FakeKernel implements Kernel {
   }
 
   settle(): void {
-    this.#call('RTM_DELLINK', () => {});
+    this.#call('RTNLGRP_LINK', () => {});
+  }
+
+  tidy(): boolean {
+    return this.#call('RTM_DELLINK', () => false);
   }
 
   #call<T>(request: string, action: () => T, interrupted?: () => void): T {

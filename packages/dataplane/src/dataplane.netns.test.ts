@@ -97,6 +97,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       forget: (...args) => kernel.forget(...args),
       losses: (where) => kernel.losses(where),
       settle: () => kernel.settle(),
+      tidy: () => kernel.tidy(),
     },
   };
 }

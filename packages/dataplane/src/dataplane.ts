@@ -152,6 +152,19 @@ export class Dataplane {
     return execution.failures;
   }
 
+  /**
+   * Does a little of what `apply` put off: the kernel takes long to delete links, and nobody waits for that. True: there is more. To be called
+   * after `apply`, with pauses: each call may hold up everybody on the machine for some 20 ms. What throws is tried again by the next call.
+   */
+  tidy(): boolean {
+    this.#noteLosses('links');
+    try {
+      return this.#kernel.tidy();
+    } finally {
+      this.#kernel.settle();
+    }
+  }
+
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {
     if (changed === 'all') {
       const refs = new Map([...plan.refs()].map((ref) => [planRefText(ref), ref]));

@@ -77,7 +77,12 @@ export class Execution {
   /** Everything but the making of namespaces. */
   run({ remove, put }: Work): void {
     executeNft(this, { remove, put });
-    const doomed = remove.filter(({ object }) => !isNft(object)).toSorted((a, b) => objectRank(b.object) - objectRank(a.object));
+    // What a namespace that goes takes along need not be taken out of it. Its links are: the kernel destroys namespaces when it pleases.
+    const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
+    const gone = ({ object }: Observed): boolean => going.has(object.place) && linkUnder(object) !== undefined;
+    const doomed = remove
+      .filter((item) => !isNft(item.object) && !gone(item))
+      .toSorted((a, b) => objectRank(b.object) - objectRank(a.object));
     const { before = [], after = [], last = [] } = Object.groupBy(doomed, ({ object }) => whenToRemove(object));
     for (const item of before) this.#remove(item);
     this.#forgetOrphans(before);

@@ -39,8 +39,13 @@ export interface Kernel {
    * `stat` a gateway; `links` tells no places. What was told is not told again, but for places.
    */
   losses(where: 'everywhere' | 'links'): Losses | undefined;
-  /** Ends whatever was begun but put off: links taken out of use are deleted together. */
+  /** What happened up to now was our own doing, and not for {@link losses} to tell. */
   settle(): void;
+  /**
+   * Does a little of what was put off: links taken out of use are deleted, all but bridges together, bridges one a call. True: there is more.
+   * Up to some 20 ms, in which nobody can change a link of this machine; so it is called beside what somebody waits for, with pauses.
+   */
+  tidy(): boolean;
 }
 
 export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;

@@ -4,7 +4,8 @@ import { macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
 import { fdbAppend, fdbDelete, fdbReplace } from '@weft/netlink/fdb';
-import { linkGet, linkSet } from '@weft/netlink/link';
+import { linkDelete, linkGet, linkSet } from '@weft/netlink/link';
+import type { Link } from '@weft/netlink/link';
 import { neighDelete, neighReplace } from '@weft/netlink/neigh';
 import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
@@ -20,7 +21,7 @@ import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
-import { linkTrash, trashDelete } from './linux-trash.ts';
+import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import type { Place } from './names.ts';
 import { nftTransaction } from './nft-text.ts';
 
@@ -34,8 +35,9 @@ export class LinuxKernel implements Kernel, Disposable {
   readonly #sha256: (text: string) => string;
   readonly #namespaces: LinuxNamespaces;
   readonly #sockets: LinuxSockets;
-  /** Namespaces with links that were taken out of use. */
+  /** Namespaces with links that were taken out of use, and the bridges among these by name: all of them the fabric's. */
   readonly #trash = new Set<Place>();
+  readonly #trashBridges = new Set<string>();
   /** Namespaces that this process has set up, by their identity. */
   readonly #setUp = new Map<Place, number>();
   /** Of the fabric that was last looked at. */
@@ -53,6 +55,9 @@ export class LinuxKernel implements Kernel, Disposable {
     this.#namespaces.forgetIndexes();
     const found = places.map((place) => readNamespace(place, this.#namespaces.open(place)));
     this.#trash.clear();
+    this.#trashBridges.clear();
+    const fabric = found.find(({ place }) => place === 'fabric');
+    for (const link of fabric?.links ?? []) if (isTrash(link)) this.#trashBridges.add(link.name);
     return interpret(found, this.#sha256);
   }
 
@@ -98,7 +103,7 @@ export class LinuxKernel implements Kernel, Disposable {
       switch (object.kind) {
         case 'link':
           this.#namespaces.forgetIndex(object.place, object.name);
-          if (linkTrash(rtnl, link)) this.#trash.add(object.place);
+          this.#noteTrash(object.place, link, linkTrash(rtnl, link));
           break;
         case 'address':
           addrDelete(rtnl, { index: link.index, address: object.address, prefix: object.prefixLength });
@@ -134,11 +139,13 @@ export class LinuxKernel implements Kernel, Disposable {
 
   settle(): void {
     this.#namespaces.forgetIndexes();
-    for (const place of this.#trash) {
-      if (this.#namespaces.isPinned(place)) trashDelete(this.#namespaces.open(place).rtnl);
-      this.#trash.delete(place);
-    }
     this.#linkLosses?.skip();
+  }
+
+  tidy(): boolean {
+    if (this.#trash.size > 0) this.#deleteTrash();
+    else this.#deleteTrashBridge();
+    return this.#trash.size + this.#trashBridges.size > 0;
   }
 
   [Symbol.dispose](): void {
@@ -160,17 +167,42 @@ export class LinuxKernel implements Kernel, Disposable {
     } catch (error) {
       // A tunnel that was taken out of use holds its VNI until it is deleted.
       if (!isPresent(error) || this.#trash.size === 0) throw error;
-      this.settle();
+      this.#deleteTrash();
       return putLink(this.#namespaces, object);
     }
   }
 
+  #noteTrash(place: Place, { kind }: Link, name: string): void {
+    if (kind === 'bridge') this.#trashBridges.add(name);
+    else this.#trash.add(place);
+  }
+
+  #deleteTrash(): void {
+    this.#namespaces.forgetIndexes();
+    for (const place of this.#trash) {
+      if (this.#namespaces.isPinned(place)) trashDelete(this.#namespaces.open(place).rtnl);
+      this.#trash.delete(place);
+    }
+  }
+
+  #deleteTrashBridge(): void {
+    const [name] = this.#trashBridges;
+    if (name === undefined) return;
+    if (this.#namespaces.isPinned('fabric')) {
+      const { rtnl } = this.#namespaces.open('fabric');
+      const link = linkGet(rtnl, name);
+      if (link !== undefined) absentIsFine(() => linkDelete(rtnl, link.index));
+    }
+    this.#trashBridges.delete(name);
+  }
+
   #putNetns(object: NetnsObject): boolean {
     const { place } = object;
+    // What a workload makes of its own namespace is its own business: it is set up once. There are thousands, so none is opened for this.
+    const setUp = this.#setUp.get(place);
+    if (setUp !== undefined && place.startsWith('wl-') && this.#namespaces.inode(place) === setUp) return false;
     const anew = this.#namespaces.ensure(place);
     const { netns, rtnl } = this.#namespaces.open(place);
-    // What a workload makes of its own namespace is its own business: it is set up once.
-    if (!anew && place.startsWith('wl-') && this.#setUp.get(place) === netns.inode) return false;
     for (const [key, value] of Object.entries(object.sysctls)) {
       if (anew || sysctlRead(netns, key).trim() !== value) sysctlWrite(netns, key, value);
     }

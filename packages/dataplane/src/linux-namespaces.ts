@@ -42,6 +42,11 @@ export class LinuxNamespaces implements Disposable {
     return place === 'node' || netnsIsPinned(this.#path(place));
   }
 
+  /** The identity of what is pinned there; undefined if nothing is. */
+  inode(place: Place): number | undefined {
+    return this.isPinned(place) ? statSync(this.#path(place), { throwIfNoEntry: false })?.ino : undefined;
+  }
+
   /** Makes it if it does not exist. True: it was made now. */
   ensure(place: Place): boolean {
     if (this.isPinned(place)) return false;

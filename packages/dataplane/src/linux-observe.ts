@@ -40,12 +40,12 @@ export type Found = Readonly<{
 }>;
 
 /**
- * Reads what may be ours in a namespace. What was taken out of use there is deleted first: a tunnel on its way out still holds its VNI, a pair
+ * Reads what may be ours in a namespace. What was taken out of use there, bridges apart, is deleted first: a tunnel on its way out still holds its VNI, a pair
  * its inner name; so the fabric is to be read before those that its links reach into. Throws what netlink and nft throw.
  */
 export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): Found {
   let links = linkList(rtnl);
-  if (place !== 'node' && links.some(isTrash)) {
+  if (place !== 'node' && links.some((link) => isTrash(link) && link.kind !== 'bridge')) {
     trashDelete(rtnl);
     links = linkList(rtnl);
   }

@@ -1,5 +1,5 @@
 import { encodeLinkHeader } from '@weft/netlink/link-message';
-import { linkDelete, linkSetRequests } from '@weft/netlink/link';
+import { linkList, linkSetRequests } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { isAbsent } from '@weft/netlink/netlink-error';
 import type { Rtnl } from '@weft/netlink/rtnl';
@@ -7,7 +7,8 @@ import type { Rtnl } from '@weft/netlink/rtnl';
 /**
  * Links on their way out. To delete one takes the kernel some 17 ms, in which no link on the whole machine can be changed; to delete a
  * hundred of one *group* takes hardly longer (kernel.md §3). So a link is only taken out of use – down, out of its bridge, under a name that
- * says what it is – and all of a namespace are deleted in one message. What a killed process left so is found by the name.
+ * says what it is – and all of a namespace are deleted in one message. A bridge takes its 17 ms each, group or not, and a group of them would
+ * hold everybody up for the sum: bridges are in no group and are deleted one by one. What a killed process left so is found by the name.
  */
 
 /** Any number that nobody else is likely to use: the bytes of `weft`. */
@@ -17,23 +18,23 @@ const IFLA_GROUP = 27;
 
 export const isTrash = (link: Link): boolean => /^wz[0-9a-f]+$/.test(link.name);
 
-/** Takes a link out of use. True: it waits for {@link trashDelete}. Throws NetlinkError. */
-export function linkTrash(rtnl: Rtnl, link: Link): boolean {
-  // A bridge takes its 17 ms each, group or not, and a group of them holds everybody up for the sum.
-  if (link.kind === 'bridge') {
-    linkDelete(rtnl, link.index);
-    return false;
-  }
+/** Takes a link out of use; returns its new name. It waits for {@link trashDelete}, a bridge to be deleted by itself. Throws NetlinkError. */
+export function linkTrash(rtnl: Rtnl, link: Link): string {
+  const name = `wz${link.index.toString(16)}`;
+  // What is still in a bridge leaves it, as it would if the bridge were deleted.
+  const ports = link.kind === 'bridge' ? linkList(rtnl, { master: link.index }) : [];
+  const out = link.kind === 'bridge' ? { up: false } : { up: false, master: 0, group: TRASH_GROUP };
   // Two messages, sent together: before Linux 6.2 a link is renamed only when it is down.
   const errors = rtnl.batch([
-    ...linkSetRequests(link.index, { up: false, master: 0, group: TRASH_GROUP }),
-    ...linkSetRequests(link.index, { name: `wz${link.index.toString(16)}` }),
+    ...ports.flatMap((port) => linkSetRequests(port.index, { master: 0 })),
+    ...linkSetRequests(link.index, out),
+    ...linkSetRequests(link.index, { name }),
   ]);
   for (const error of errors) if (error !== undefined) throw error;
-  return true;
+  return name;
 }
 
-/** Deletes all that were taken out of use in a namespace; none is success. Throws NetlinkError. */
+/** Deletes all that were taken out of use in a namespace but bridges; none is success. Throws NetlinkError. */
 export function trashDelete(rtnl: Rtnl): void {
   try {
     rtnl.request({

@@ -156,6 +156,7 @@ test('all that was made goes with the plan, and nothing else does', () => {
     'what a workload gave itself stays',
   );
   assert.deepEqual(one.dataplane.apply(new Plan(), 'all'), new Map());
+  one.tidy();
   assert.deepEqual([...seenIn(one).keys()], [...bare.keys()]);
   const names = linkList(fabric).map(({ name }) => name);
   assert.deepEqual(names.toSorted(), ['foreign0', 'foreign1', 'lo']);
@@ -180,10 +181,14 @@ test('a hundred ports go at once, and a killed process’s leftovers go first', 
     if (object.kind === 'link' && object.place === 'fabric' && object.type === 'veth' && object.name < portName(portId(150)))
       one.kernel.remove(object);
   }
-  assert.equal(linkList(links).filter(({ name }) => name.startsWith('wz')).length, 50);
+  const leftovers = new Set(linkList(links).flatMap(({ name }) => (name.startsWith('wz') ? [name] : [])));
+  assert.equal(leftovers.size, 50);
   for (let n = 150; n < 200; n += 1) one.builder.noWorkload(n);
   one.restarted();
   one.apply();
+  const after = linkList(links).map(({ name }) => name);
+  assert.ok(!after.some((name) => leftovers.has(name)), 'the look deleted them');
+  one.tidy();
   const names = linkList(links).map(({ name }) => name);
   assert.equal(names.filter((name) => name.startsWith('wp')).length, 50);
   assert.equal(names.filter((name) => name.startsWith('wz')).length, 0);

@@ -127,6 +127,11 @@ export class TestNode implements Disposable {
     assert.deepEqual(this.dataplane.apply(this.builder.plan, changed), new Map());
   }
 
+  /** Does all that was put off. */
+  tidy(): void {
+    while (this.dataplane.tidy());
+  }
+
   /** A namespace of this node, open until the node is disposed. */
   inside(place: WeftPlace): Netns {
     const known = this.#netns.get(place) ?? this.#opened.use(netnsOpen(`${this.runDir}/netns/${place}`));

@@ -23,10 +23,15 @@ export type { Bridge, BridgePort, Link, LinkChange, LinkSpec, Vxlan } from './li
 const RTM_NEWLINK = { code: 16, name: 'RTM_NEWLINK' };
 const RTM_DELLINK = { code: 17, name: 'RTM_DELLINK' };
 const RTM_GETLINK = { code: 18, name: 'RTM_GETLINK' };
+const IFLA_MASTER = 10;
 
-/** All devices of the namespace. Throws NetlinkError. */
-export function linkList(rtnl: Rtnl): Link[] {
-  return rtnl.dump({ type: RTM_GETLINK, body: (m) => m.raw(encodeLinkHeader({})) }).map(decodeLink);
+/** All devices of the namespace, or the ports of the bridge `master`. Throws NetlinkError. */
+export function linkList(rtnl: Rtnl, only: Readonly<{ master?: number }> = {}): Link[] {
+  const body = (m: MessageWriter): void => {
+    m.raw(encodeLinkHeader({}));
+    if (only.master !== undefined) m.u32(IFLA_MASTER, only.master);
+  };
+  return rtnl.dump({ type: RTM_GETLINK, body }).map(decodeLink);
 }
 
 /** The device of that name. Throws NetlinkError. */

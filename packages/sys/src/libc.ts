@@ -32,6 +32,8 @@ export type Libc = Readonly<{
   poll: (entries: Uint8Array, count: number, timeoutMs: number) => number;
   ifNameToIndex: (name: string) => number;
   flock: (fd: number, operation: number) => number;
+  /** For commands whose argument is a number. */
+  fcntl: (fd: number, command: number, argument: number) => number;
   memfdCreate: (name: string, flags: number) => number;
   /** The errno of this thread's last failed call. */
   errno: () => number;
@@ -68,6 +70,7 @@ function bindLibc(koffi: Koffi): Libc {
     poll: bind('int poll(void *, ulong, int)'),
     ifNameToIndex: bind('uint if_nametoindex(str)'),
     flock: bind('int flock(int, int)'),
+    fcntl: bind('int fcntl(int, int, int)'),
     memfdCreate: bind('int memfd_create(str, uint)'),
     errno: () => koffi.errno(),
   };

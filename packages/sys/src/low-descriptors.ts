@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
 
 /** glibc's FD_SETSIZE: a library that waits with select() ends the process when it meets a descriptor from here on. */
-const FD_SETSIZE = 1024;
+export const FD_SETSIZE = 1024;
 const RESERVED = 8;
 
 /** No descriptor is low enough for a library that can use only low ones. */
@@ -34,12 +34,12 @@ export class LowDescriptors {
     }
   }
 
-  /** Calls `open`, which opens one descriptor and returns: it gets a low one. Throws NoLowDescriptor, and then nothing was called. */
-  with<T>(open: () => T): T {
+  /** Calls `open`, which opens one descriptor and returns: it gets a low one, the number that `open` is told. Throws NoLowDescriptor, and then nothing was called. */
+  with<T>(open: (fd: number) => T): T {
     this.refill();
     const fd = this.#held.pop();
     if (fd === undefined) throw new NoLowDescriptor();
     closeSync(fd);
-    return open();
+    return open(fd);
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { libc, sysCheck } from './libc.ts';
 import type { Netns } from './netns.ts';
+import { once } from './once.ts';
 import { encodeInt } from './socket-address.ts';
 import { SysError, errnoName, errnoNumber } from './sys-error.ts';
 
@@ -25,13 +26,15 @@ const RECEIVE_QUEUE_BYTES = 8 << 20;
 const DATAGRAM_BYTES = 256 << 10;
 const TIMEOUT_SECONDS = 5;
 
+/** One for all sockets of a thread, of which there may be thousands: what is received is copied out at once. */
+const buffer = once(() => new Uint8Array(DATAGRAM_BYTES));
+
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
 /** A netlink socket: datagrams of bytes to and from the kernel, in the namespace where it was opened. */
 export class NetlinkFd implements Disposable {
   #fd: number | undefined;
-  readonly #buffer = new Uint8Array(DATAGRAM_BYTES);
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -86,9 +89,9 @@ export class NetlinkFd implements Disposable {
 
   #receive(flags: number): Uint8Array | undefined {
     for (;;) {
-      const length = libc().recv(this.fd, this.#buffer, DATAGRAM_BYTES, flags | MSG_TRUNC);
+      const length = libc().recv(this.fd, buffer(), DATAGRAM_BYTES, flags | MSG_TRUNC);
       if (length > DATAGRAM_BYTES) throw new SysError('recv', errnoNumber('EMSGSIZE'), `netlink: a datagram of ${length} bytes`);
-      if (length >= 0) return this.#buffer.slice(0, length);
+      if (length >= 0) return buffer().slice(0, length);
       const errno = libc().errno();
       if (errnoName(errno) === 'EAGAIN') return undefined;
       if (errnoName(errno) !== 'EINTR') throw new SysError('recv', errno, 'netlink');

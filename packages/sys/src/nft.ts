@@ -1,7 +1,8 @@
-import { closeSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, writeFileSync } from 'node:fs';
 import { WeftError } from '@weft/core/weft-error';
 import { koffi, libc, sysCheck } from './libc.ts';
-import { LowDescriptors } from './low-descriptors.ts';
+import { closeLater } from './late-close.ts';
+import { FD_SETSIZE, LowDescriptors } from './low-descriptors.ts';
 import type { Netns } from './netns.ts';
 import { once } from './once.ts';
 
@@ -28,6 +29,7 @@ export class NftUnavailable extends WeftError {
 
 const OUTPUT_JSON = 1 << 4;
 const MFD_CLOEXEC = 1;
+const F_DUPFD_CLOEXEC = 1030;
 
 type Context = Readonly<{ __brand: 'nft_ctx' }>;
 
@@ -81,21 +83,30 @@ export function loadNftables(name: string): Nftables {
 export class NftContext implements Disposable {
   readonly #nftables: Nftables;
   #context: Context | undefined;
+  /** Its descriptor, if it is the one that it was given. */
+  readonly #socket: number | undefined;
 
-  private constructor(library: Nftables, context: Context) {
+  private constructor(library: Nftables, context: Context, socket: number | undefined) {
     this.#nftables = library;
     this.#context = context;
+    this.#socket = socket;
   }
 
   /** Opens a context on `netns` (default: this thread's namespace) and keeps to it. Throws NftUnavailable, SysError, NoLowDescriptor. */
   static open(netns?: Netns): NftContext {
     const library = nftables();
-    const create = (): Context | null => lowDescriptors().with(() => library.newContext(0));
+    let socket: number | undefined;
+    const create = (): Context | null =>
+      lowDescriptors().with((fd) => {
+        const made = library.newContext(0);
+        socket = isSocket(fd) ? fd : undefined;
+        return made;
+      });
     const context = netns === undefined ? create() : netns.run(create);
     if (context === null) throw new WeftError('nft_error', 'making an nftables context');
     library.bufferOutput(context);
     library.bufferError(context);
-    return new NftContext(library, context);
+    return new NftContext(library, context, socket);
   }
 
   /** Runs commands in nft's text syntax and returns what they print. Throws NftError, and then nothing was changed. */
@@ -111,8 +122,11 @@ export class NftContext implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#context === undefined) return;
+    // Whoever closes the last descriptor waits until the kernel has destroyed what transactions removed: not us, but a pool thread.
+    const last = this.#socket === undefined ? -1 : libc().fcntl(this.#socket, F_DUPFD_CLOEXEC, FD_SETSIZE);
     this.#nftables.free(this.#context);
     this.#context = undefined;
+    if (last >= 0) closeLater(last);
     // The number that it had is free now, and the lowest.
     lowDescriptors().refill();
   }
@@ -147,6 +161,14 @@ export class NftContext implements Disposable {
       this.#nftables.setDryRun(context, false);
       closeSync(fd);
     }
+  }
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
   }
 }
 

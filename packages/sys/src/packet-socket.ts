@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { closeLater } from './late-close.ts';
 import { libc, sysCheck } from './libc.ts';
 import type { Netns } from './netns.ts';
 import { encodeInt } from './socket-address.ts';
@@ -68,7 +69,7 @@ export class PacketSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) closeLater(this.#fd);
     this.#fd = undefined;
   }
 
