@@ -49,6 +49,7 @@ export class Retirement {
         case 'securityGroup':
         case 'securityGroupRule':
         case 'node':
+        case 'firewallRule':
           break;
       }
       if (record.kind === 'concentrator' && !this.#deps.cluster.state.concentrators.has(record.id)) this.#keep(record.id);

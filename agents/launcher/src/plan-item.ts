@@ -1,5 +1,6 @@
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
 import { dnsNameKey } from '@weft/core/plan/dnsname';
+import { firewallKey } from '@weft/core/plan/firewall';
 import { forwardKey } from '@weft/core/plan/forward';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { groupKey } from '@weft/core/plan/group';
@@ -30,6 +31,7 @@ const keys: { readonly [K in PlanKind]: (body: PlanBodies[K]) => string } = {
   dnsname: (body) => dnsNameKey(body.vni, body.address),
   publicip: (body) => publicIpKey(body.address),
   forward: (body) => forwardKey(body.address, body.protocol, body.port),
+  firewall: (body) => firewallKey(body.concentratorId),
 };
 
 /**

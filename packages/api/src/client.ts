@@ -11,8 +11,10 @@ import type { SubnetView } from './subnets.ts';
 import type {
   AcceptedView,
   ConcentratorView,
+  CreateFirewallRuleBody,
   CreateInstanceBody,
   CreateTenantBody,
+  FirewallRuleView,
   HealthView,
   InstanceView,
   NewTenantView,
@@ -20,6 +22,7 @@ import type {
   NodeView,
   PoolView,
   TenantView,
+  UpdateFirewallRuleBody,
   UpdateTenantBody,
 } from './v1.ts';
 
@@ -109,6 +112,24 @@ export class WeftClient {
     ...this.#v1<ConcentratorView>('concentrators'),
     move: (id: string, body: MoveConcentratorBody = null, options?: CallOptions): Promise<ConcentratorView> =>
       this.call('POST', `/v1/concentrators/${path(id)}/move`, body ?? undefined, options),
+  };
+  readonly firewallRules = {
+    list: async (filters?: Filters, options?: CallOptions): Promise<readonly FirewallRuleView[]> =>
+      (
+        await this.call<{ firewall_rules: readonly FirewallRuleView[] }>(
+          'GET',
+          `/v1/firewall-rules${queryText(filters)}`,
+          undefined,
+          options,
+        )
+      ).firewall_rules,
+    show: (id: string, options?: CallOptions): Promise<FirewallRuleView> =>
+      this.call('GET', `/v1/firewall-rules/${path(id)}`, undefined, options),
+    create: (body: CreateFirewallRuleBody, options?: CallOptions): Promise<FirewallRuleView> =>
+      this.call('POST', '/v1/firewall-rules', body, options),
+    update: (id: string, body: UpdateFirewallRuleBody, options?: CallOptions): Promise<FirewallRuleView> =>
+      this.call('PUT', `/v1/firewall-rules/${path(id)}`, body, options),
+    delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/firewall-rules/${path(id)}`, undefined, options),
   };
   readonly pools: Reader<PoolView> = this.#v1<PoolView>('pools');
 

@@ -64,6 +64,8 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   port_has_binding_floating_ip: { neutron: [409, 'PortHasBindingFloatingIP'], v1: [409, 'Port has a floating IP'] },
   invalid_port_forwarding: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable port forwarding'] },
   // Weft's own.
+  invalid_firewall_rule: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable firewall rule'] },
+  firewall_rule_exists: { neutron: [409, 'Conflict'], v1: [409, 'Firewall rule exists'] },
   no_ssh_ports: { neutron: [409, 'Conflict'], v1: [409, 'No ports for SSH'] },
   same_node: { neutron: [409, 'Conflict'], v1: [409, 'There already'] },
   no_network_node: { neutron: [409, 'Conflict'], v1: [409, 'No network node'] },

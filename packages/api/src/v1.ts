@@ -128,6 +128,49 @@ export const PoolView = Type.Object({
 });
 export type PoolView = Static<typeof PoolView>;
 
+const FirewallCondition = {
+  direction: Type.Union([Type.Literal('inbound'), Type.Literal('outbound')]),
+  action: Type.Union([Type.Literal('allow'), Type.Literal('deny')]),
+  /** Null: any. */
+  protocol: nullable(Type.Union([Type.Literal('tcp'), Type.Literal('udp'), Type.Literal('icmp')])),
+  /** Outside; null: anywhere. */
+  remote_cidr: nullable(Type.String({ maxLength: 18 })),
+  /** Of the destination, both or neither; null: any. */
+  port_min: nullable(Type.Integer({ minimum: 0, maximum: 65_535 })),
+  port_max: nullable(Type.Integer({ minimum: 0, maximum: 65_535 })),
+  /** Rules are asked by rising priority, then id; the first that fits decides. */
+  priority: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  description: Type.String({ maxLength: 255, pattern: printable }),
+};
+
+/** What is left out stays. */
+export const UpdateFirewallRuleBody = Type.Partial(Type.Object(FirewallCondition), strict);
+export type UpdateFirewallRuleBody = Static<typeof UpdateFirewallRuleBody>;
+
+/** Administrators say whose it is by `tenant_id`, or by the port. */
+export const CreateFirewallRuleBody = Type.Object(
+  {
+    ...Type.Partial(Type.Object(FirewallCondition)).properties,
+    direction: FirewallCondition.direction,
+    action: FirewallCondition.action,
+    port_id: Type.Optional(nullable(Id)),
+    tenant_id: Type.Optional(Id),
+  },
+  strict,
+);
+export type CreateFirewallRuleBody = Static<typeof CreateFirewallRuleBody>;
+
+/** A rule for traffic between a tenant (`port_id` null), or one workload of it, and the outside. */
+export const FirewallRuleView = Type.Object({
+  id: Id,
+  tenant_id: Id,
+  port_id: nullable(Id),
+  ...FirewallCondition,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+export type FirewallRuleView = Static<typeof FirewallRuleView>;
+
 /** `scheduler`: whether new work can be placed; existing traffic does not need it. */
 export const HealthView = Type.Object({
   status: Type.Literal('ok'),

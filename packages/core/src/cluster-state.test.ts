@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseCidr } from './cidr.ts';
 import { ClusterState } from './cluster-state.ts';
+import type { FirewallRule } from './firewall-rule.ts';
 import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
@@ -45,6 +46,7 @@ const COUNT = {
   instance: 5,
   floatingIp: 4,
   portForwarding: 4,
+  firewallRule: 4,
 };
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
@@ -194,6 +196,22 @@ function record(kind: Kind, n: number, variant: number): Resource {
         internalFirst: 80,
         ...stamps,
       };
+    case 'firewallRule':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', variant),
+        portId: v(3) % 2 === 0 ? undefined : id('port', v(2)),
+        direction: 'inbound',
+        action: 'deny',
+        protocol: undefined,
+        remoteCidr: undefined,
+        portMin: undefined,
+        portMax: undefined,
+        priority: variant,
+        description: '',
+        ...stamps,
+      };
   }
 }
 
@@ -255,6 +273,8 @@ function answers(state: Questions): string[] {
     say(`floating IPs of port ${n}`, ids(state.floatingIpsOfPort(portId)));
     say(`forwardings of ${n}`, ids(state.forwardingsOf(id<FloatingIp['id']>('floatingIp', n))));
     say(`forwardings to ${n}`, ids(state.forwardingsTo(portId)));
+    say(`firewall rules of ${n}`, ids(state.firewallRulesOf(tenantId)));
+    say(`firewall rules of port ${n}`, ids(state.firewallRulesOfPort(portId)));
     say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
     const network = state.networks.get(networkId);
     say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
@@ -356,6 +376,12 @@ class Scan implements Questions {
   }
   *forwardingsTo(portId: Uuid): Generator<PortForwarding> {
     yield* this.#all('portForwarding').filter((forwarding) => forwarding.internalPortId === portId);
+  }
+  *firewallRulesOf(tenantId: Uuid): Generator<FirewallRule> {
+    yield* this.#all('firewallRule').filter((rule) => rule.tenantId === tenantId);
+  }
+  *firewallRulesOfPort(portId: Uuid): Generator<FirewallRule> {
+    yield* this.#all('firewallRule').filter((rule) => rule.portId === portId);
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);

@@ -1,4 +1,5 @@
 import { CountMap } from './count-map.ts';
+import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
@@ -21,6 +22,7 @@ import type {
 } from './resource.ts';
 import type {
   ConcentratorId,
+  FirewallRuleId,
   FloatingIpId,
   InstanceId,
   NetworkId,
@@ -55,6 +57,7 @@ export class ClusterState {
   readonly instances = new Map<InstanceId, Instance>();
   readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
+  readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
 
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
@@ -82,6 +85,8 @@ export class ClusterState {
   readonly #floatingIpByAddress = new Map<Ipv4, FloatingIpId>();
   readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwardingId>();
   readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
+  readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRuleId>();
+  readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRuleId>();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
@@ -128,6 +133,7 @@ export class ClusterState {
       this.instances,
       this.floatingIps,
       this.portForwardings,
+      this.firewallRules,
     ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
   }
 
@@ -228,6 +234,14 @@ export class ClusterState {
     for (const id of this.#forwardingsByPort.of(portId)) yield must(this.portForwardings.get(id));
   }
 
+  *firewallRulesOf(tenantId: TenantId): Generator<FirewallRule> {
+    for (const id of this.#firewallRulesByTenant.of(tenantId)) yield must(this.firewallRules.get(id));
+  }
+
+  *firewallRulesOfPort(portId: PortId): Generator<FirewallRule> {
+    for (const id of this.#firewallRulesByPort.of(portId)) yield must(this.firewallRules.get(id));
+  }
+
   /** Where a port is plugged in: the node of the instance that it belongs to. */
   nodeOfPort(portId: PortId): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
@@ -297,6 +311,7 @@ export class ClusterState {
       instance: this.instances,
       floatingIp: this.floatingIps,
       portForwarding: this.portForwardings,
+      firewallRule: this.firewallRules,
     };
     return tables[kind];
   }
@@ -330,6 +345,7 @@ export class ClusterState {
       case 'node':
       case 'floatingIp':
       case 'portForwarding':
+      case 'firewallRule':
         break;
     }
   }
@@ -414,6 +430,10 @@ export class ClusterState {
       case 'portForwarding':
         this.#forwardingsByFloatingIp[verb](resource.floatingIpId, resource.id);
         this.#forwardingsByPort[verb](resource.internalPortId, resource.id);
+        break;
+      case 'firewallRule':
+        this.#firewallRulesByTenant[verb](resource.tenantId, resource.id);
+        if (resource.portId !== undefined) this.#firewallRulesByPort[verb](resource.portId, resource.id);
         break;
     }
   }

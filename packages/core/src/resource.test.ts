@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseCidr } from './cidr.ts';
 import { placeConcentrator } from './command/concentrator.ts';
+import { createFirewallRule } from './command/firewall-rule.ts';
 import { createFloatingIp } from './command/floating-ip.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
@@ -32,6 +34,12 @@ function records(): readonly Resource[] {
       const to = { ...wish, internalAddress: other.fixedIps[0]?.address ?? internalAddress };
       cluster.do(createPortForwarding(cluster.state, cluster.context, holder.floatingIp.id, to));
     }
+    const scope =
+      gatewayIp === null ? {} : ({ protocol: 'tcp', remoteCidr: parseCidr('198.51.100.0/24'), portMin: 80, portMax: 81 } as const);
+    const any = { protocol: undefined, remoteCidr: undefined, portMin: undefined, portMax: undefined, ...scope };
+    const rule = { ...any, direction: 'inbound', action: 'deny', priority: 1, description: '', tenantId: port.tenantId } as const;
+    const portId = gatewayIp === null ? undefined : port.id;
+    cluster.do(createFirewallRule(cluster.state, cluster.context, { ...rule, portId }));
     if (gatewayIp === null) cluster.do(placeInstance(cluster.state, cluster.context, instance.id, node));
     const concentrator = cluster.state.concentratorOf(network.tenantId);
     if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
@@ -49,7 +57,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 11, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 12, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -74,6 +82,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'nodeId',
     'uplink',
     'requestedNodeId',
+    'firewallRule.portId',
   ];
   for (const record of records()) {
     for (const field of Object.keys(stored(record))) {

@@ -2,10 +2,14 @@ import { parseCidr } from './cidr.ts';
 import type { Cidr } from './cidr.ts';
 import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
 import type { Parse } from './fields.ts';
+import { parseFirewallRule } from './firewall-rule.ts';
+import type { FirewallRule } from './firewall-rule.ts';
 import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
+import { parseStamps } from './stamps.ts';
+import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
@@ -28,8 +32,6 @@ import type { Vni } from './vni.ts';
  * What the cluster's state consists of: the Neutron objects and ours, as flat records that name one another by id. A record is
  * immutable; a change puts a new one with a higher `revision` (the `revision_number` of the API) in its place.
  */
-
-type Stamps = Readonly<{ revision: number; createdAt: string; updatedAt: string }>;
 
 export type Tenant = Stamps &
   Readonly<{
@@ -200,18 +202,23 @@ export type PortForwarding = Stamps &
   }>;
 
 export type Resource =
-  Tenant | Network | Subnet | Port | SecurityGroup | SecurityGroupRule | Node | Concentrator | Instance | FloatingIp | PortForwarding;
+  | Tenant
+  | Network
+  | Subnet
+  | Port
+  | SecurityGroup
+  | SecurityGroupRule
+  | Node
+  | Concentrator
+  | Instance
+  | FloatingIp
+  | PortForwarding
+  | FirewallRule;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
 
 /** What a command decides: records to write and records to remove, in one step. */
 export type Changes = Readonly<{ put: readonly Resource[]; remove: readonly Resource[] }>;
-
-const stamps = (f: Fields): Stamps => ({
-  revision: f.required('revision', parseCount),
-  createdAt: f.required('createdAt', parseString),
-  updatedAt: f.required('updatedAt', parseString),
-});
 
 const id = <T extends Uuid>(value: unknown, what: string): T => parseUuid<T>(value, what);
 const bit16 = integerIn(0, 65_535);
@@ -233,7 +240,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     tokenHash: f.required('tokenHash', parseString),
     automaticGateway: f.required('automaticGateway', parseBoolean),
     sshReach: f.optional('sshReach', parseBoolean) ?? false,
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   network: (f) => ({
     kind: 'network',
@@ -248,7 +255,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
     gatewayMac: f.required('gatewayMac', parseMac),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   subnet: (f) => ({
     kind: 'subnet',
@@ -265,7 +272,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
       const pool = new Fields(value, what);
       return { start: pool.required('start', parseIpv4), end: pool.required('end', parseIpv4) };
     }),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   port: (f) => ({
     kind: 'port',
@@ -284,7 +291,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     deviceId: f.required('deviceId', parseString),
     deviceOwner: f.required('deviceOwner', parseString),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   securityGroup: (f) => ({
     kind: 'securityGroup',
@@ -293,7 +300,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     name: f.required('name', parseString),
     description: f.required('description', parseString),
     isDefault: f.required('isDefault', parseBoolean),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   securityGroupRule: (f) => ({
     kind: 'securityGroupRule',
@@ -308,7 +315,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portMax: f.optional('portMax', bit16),
     remoteCidr: f.optional('remoteCidr', parseCidr),
     remoteGroupId: f.optional('remoteGroupId', id<SecurityGroupId>),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   node: (f) => ({
     kind: 'node',
@@ -316,7 +323,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     hostname: f.required('hostname', parseString),
     roles: f.list('roles', oneOf('compute', 'network')),
     vtep: f.optional('vtep', parseIpv4),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   concentrator: (f) => ({
     kind: 'concentrator',
@@ -325,7 +332,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     uplink: f.optional('uplink', parseUplink),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   instance: (f) => ({
     kind: 'instance',
@@ -339,7 +346,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     sshPort: f.optional('sshPort', bit16),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   floatingIp: (f) => ({
     kind: 'floatingIp',
@@ -351,7 +358,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     address: f.required('address', parseIpv4),
     portId: f.optional('portId', id<PortId>),
     fixedIp: f.optional('fixedIp', parseIpv4),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
   portForwarding: (f) => ({
     kind: 'portForwarding',
@@ -365,8 +372,9 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     internalPortId: f.required('internalPortId', id<PortId>),
     internalAddress: f.required('internalAddress', parseIpv4),
     internalFirst: f.required('internalFirst', bit16),
-    ...stamps(f),
+    ...parseStamps(f),
   }),
+  firewallRule: parseFirewallRule,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -1,4 +1,5 @@
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import type { FirewallBody } from '@weft/core/plan/firewall';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
@@ -13,6 +14,7 @@ import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
 import { Numbering } from './numbering.ts';
+import { revokedByFirewall } from './firewall-revocation.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
 import { fabricTables } from './ruleset/fabric.ts';
@@ -141,7 +143,12 @@ export class Dataplane {
     const work: Work = { put: [...put.values()], remove: this.#unwanted(changed, dropped) };
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
-    this.#revoke([...revoked, ...this.#unknownRevocations(plan, work, known, dropped), ...this.#ofGateways(work)], work, execution);
+    const ended = [
+      ...this.#unknownRevocations(plan, work, known, dropped),
+      ...this.#ofGateways(work),
+      ...this.#ofFirewalls(plan, refs, work),
+    ];
+    this.#revoke([...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
@@ -259,6 +266,15 @@ export class Dataplane {
     const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
     const old = [...remove, ...put.flatMap(({ key }) => this.#applied.get(key) ?? [])];
     return old.flatMap(({ object }) => (object.kind === 'element' && !going.has(object.place) ? revokedByElement(object) : []));
+  }
+
+  /** What firewalls deny from now on. Of one whose rules stand as they are, nothing; so a process that was just started ends nothing. */
+  #ofFirewalls(plan: Plan, refs: readonly PlanRef[], { put }: Work): Revoked[] {
+    return refs.flatMap((ref) => {
+      const now = ref.kind === 'firewall' ? plan.get('firewall', ref.key) : undefined;
+      if (now === undefined || !put.some(({ object, owners }) => object.kind === 'chain' && owners.has(planRefText(ref)))) return [];
+      return revokedByFirewall(plan, this.#revocations.known(planRefText(ref)) as FirewallBody | undefined, now);
+    });
   }
 
   #noteLosses(where: 'everywhere' | 'links'): void {

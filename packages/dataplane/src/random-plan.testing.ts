@@ -35,6 +35,8 @@ type Gateway = Readonly<{
   second: boolean;
   public: readonly (number | undefined)[];
   forwards: readonly number[];
+  /** Denied ports; undefined: no firewall. */
+  firewall: readonly number[] | undefined;
 }>;
 export type World = Readonly<{
   workloads: readonly (Workload | undefined)[];
@@ -63,6 +65,7 @@ const gateway = fc.record({
   second: fc.boolean(),
   public: fc.uniqueArray(fc.option(fc.nat(3), { nil: undefined }), { maxLength: 2 }),
   forwards: fc.array(fc.nat(3), { maxLength: 2 }),
+  firewall: fc.option(fc.subarray([22, 80, 443]), { nil: undefined }),
 });
 
 export const randomWorld: fc.Arbitrary<World> = fc.record({
@@ -200,6 +203,11 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
       subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
     })),
   });
+  if (wish.firewall !== undefined) {
+    const rule = { direction: 'inbound', action: 'deny', protocol: 'tcp', remoteCidr: undefined } as const;
+    const rules = wish.firewall.map((port) => ({ ...rule, portMin: port, portMax: port, local: port === 80 ? [addressOf(n)] : undefined }));
+    plan.set('firewall', concentratorId(n), { concentratorId: concentratorId(n), rules });
+  }
   if (!wish.uplink) return;
   for (const [at, host] of wish.public.entries()) {
     // The first one wanders between the gateways.

@@ -10,8 +10,10 @@ import type { Service } from './kernel.ts';
 import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
 
-/** What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it. */
-export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4; service?: Service | undefined }>;
+/**
+ * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it, or
+ * all (no address). */
+export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service?: Service | undefined }>;
 
 /**
  * A revocation is carried out after the rules that demand it, so a process can die in between. The transaction that changes the rules
@@ -19,9 +21,11 @@ export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4; serv
  */
 const REVOKING = 'revoking';
 const REVOKING_SERVICES = 'revoking_services';
-const GATEWAY_ZONE = 0;
+export const GATEWAY_ZONE = 0;
+/** Stands for no address in particular: sets hold nothing else. */
+const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
-export function revokingElement({ place, zone, address, service }: Revoked): ElementObject {
+export function revokingElement({ place, zone, address = ANY_ADDRESS, service }: Revoked): ElementObject {
   if (place === 'fabric') return { kind: 'element', place, family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
   const element = { kind: 'element', place, family: 'ip', value: undefined } as const;
   if (service === undefined) return { ...element, set: REVOKING, key: [address] };
@@ -32,7 +36,8 @@ export function parseRevoking(object: KernelObject): Revoked | undefined {
   if (object.kind !== 'element' || (object.set !== REVOKING && object.set !== REVOKING_SERVICES)) return undefined;
   const { place, key } = object;
   if (place === 'fabric') return { place, zone: Number(key[0]), address: key[1] as Ipv4 };
-  return { place, zone: GATEWAY_ZONE, address: key[0] as Ipv4, service: serviceOf(key) };
+  const address = key[0] === ANY_ADDRESS ? undefined : (key[0] as Ipv4);
+  return { place, zone: GATEWAY_ZONE, address, service: serviceOf(key) };
 }
 
 /** Of a key of `forwards` or `revoking_services`. */
@@ -68,7 +73,7 @@ export class Revocations {
   note(plan: Plan, ref: PlanRef): void {
     const body = plan.get(ref.kind, ref.key);
     if (body === undefined) this.#bodies.delete(planRefText(ref));
-    else if (['port', 'group', 'member', 'gateway'].includes(ref.kind)) this.#bodies.set(planRefText(ref), body);
+    else if (['port', 'group', 'member', 'gateway', 'firewall'].includes(ref.kind)) this.#bodies.set(planRefText(ref), body);
   }
 
   /** What the difference between the applied and the given plan revokes. */

@@ -241,6 +241,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
     instance: state.instances,
     floatingIp: state.floatingIps,
     portForwarding: state.portForwardings,
+    firewallRule: state.firewallRules,
   };
   return tables[kind].values() as Iterable<Extract<Owned, { kind: K }>>;
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '@weft/api/caller';
-import { BadRequest, Forbidden } from '@weft/api/request-error';
+import { Forbidden } from '@weft/api/request-error';
 import {
   ConcentratorView,
   CreateInstanceBody,
@@ -22,6 +22,8 @@ import type { InstanceId, NodeId, PortId, TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { tokenHash } from './authenticate.ts';
 import { visible } from './collections.ts';
+import { filtered } from './filtered.ts';
+import { firewallRoutes } from './firewall-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { concentratorView, instanceView, nodeView, poolViews, tenantView } from './v1-views.ts';
 
@@ -35,6 +37,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   instanceRoutes(scope, context);
   concentratorRoutes(scope, context);
   poolRoutes(scope, context);
+  firewallRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {
@@ -304,25 +307,6 @@ function poolRoutes(scope: FastifyInstance, { controller, caller }: RestContext)
       await cluster.settled();
       return view;
     },
-  });
-}
-
-/** Views whose attributes have one of the values asked for. Throws BadRequest for an attribute that is none, or no scalar. */
-function filtered<V extends object>(views: readonly V[], query: Query, schema: Readonly<{ properties: object }>): readonly V[] {
-  const wanted = Object.entries(query).map(([key, value]) => [key, new Set([value].flat().map(String))] as const);
-  for (const [key] of wanted) if (!Object.hasOwn(schema.properties, key)) throw notFilterable(key);
-  return views.filter((view) => wanted.every(([key, values]) => values.has(scalarText(key, view[key as keyof V]))));
-}
-
-function scalarText(key: string, value: unknown): string {
-  if (value === null) return '';
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw notFilterable(key);
-}
-
-function notFilterable(key: string): BadRequest {
-  return new BadRequest(`lists cannot be filtered by '${key}'`, {
-    remedy: 'Filter by an attribute with a plain value, like name or status.',
   });
 }
 

@@ -4,6 +4,7 @@ import { weftVersion } from '../version.ts';
 import { ACCEPT_NODE, CREATE_TENANT, MOVE_CONCENTRATOR, SET_TENANT } from './admin-commands.ts';
 import type { CliContext } from './cli-context.ts';
 import { exitCodeOf, formatFailure } from './failure.ts';
+import { CREATE_FIREWALL_RULE } from './firewall-commands.ts';
 import { CREATE_INSTANCE } from './instance-commands.ts';
 import { LAB_ROUTES } from './lab-commands.ts';
 import { CREATE_NETWORK, CREATE_PORT, CREATE_SUBNET } from './network-commands.ts';
@@ -18,6 +19,7 @@ import {
 import { resourceCommands } from './resource-commands.ts';
 import {
   CONCENTRATOR,
+  FIREWALL_RULE,
   FLOATING_IP,
   INSTANCE,
   NETWORK,
@@ -72,6 +74,7 @@ export function application(): Application<CliContext> {
         create: CREATE_PORT_FORWARDING,
         delete: DELETE_PORT_FORWARDING,
       }),
+      firewallRule: resourceRoutes(FIREWALL_RULE, '3f2a --as red', { create: CREATE_FIREWALL_RULE }),
       securityGroup: resourceRoutes(SECURITY_GROUP, 'default --as red'),
       instance: resourceRoutes(INSTANCE, 'web-1', { create: CREATE_INSTANCE }),
       tenant: resourceRoutes(TENANT, 'red', { create: CREATE_TENANT, set: SET_TENANT }),

@@ -23,6 +23,7 @@ export type Api = Pick<
   | 'nodes'
   | 'concentrators'
   | 'pools'
+  | 'firewallRules'
 >;
 
 /** `as`: the name of the token that is used. */

@@ -13,6 +13,7 @@ for (const line of [
   'floating-ip create',
   'port-forwarding create',
   'port-forwarding delete',
+  'firewall-rule create',
   'tenant set',
   'concentrator move',
   'port list',

@@ -7,6 +7,7 @@ const PORT = 'abcd1234-0000-4000-8000-000000000003';
 const NODE = 'abcd1234-0000-4000-8000-000000000004';
 const FLOATING = 'abcd1234-0000-4000-8000-000000000007';
 const FORWARDING = 'dcba1234-0000-4000-8000-000000000008';
+const RULE = 'dddd1234-0000-4000-8000-00000000000a';
 const CONCENTRATOR = 'eeee1234-0000-4000-8000-000000000009';
 
 const outside = (id: string, name: string) => ({ id, name, tenant_id: BLUE, subnets: [], mtu: 1450, 'router:external': true });
@@ -62,13 +63,23 @@ test('a command line becomes one call of the API', async () => {
       `portForwardings.create {"protocol":"udp","external_port_range":"90:99","internal_port_range":"50:59","internal_port_id":"${PORT}","internal_ip_address":"10.0.0.5"}`,
     ],
     ['port-forwarding delete 203.0.113.20 dcba', `portForwardings.delete ${FORWARDING}`],
+    [
+      'firewall-rule create outbound deny --protocol tcp --ports 25 --as red',
+      'firewallRules.create {"direction":"outbound","action":"deny","protocol":"tcp","port_min":25,"port_max":25}',
+    ],
+    [
+      'firewall-rule create inbound allow --port web --protocol udp --ports 90:99 --remote 198.51.100.0/24 --priority 10',
+      `firewallRules.create {"direction":"inbound","action":"allow","port_id":"${PORT}","protocol":"udp","port_min":90,"port_max":99,"remote_cidr":"198.51.100.0/24","priority":10}`,
+    ],
+    ['firewall-rule create inbound deny --tenant red', `firewallRules.create {"direction":"inbound","action":"deny","tenant_id":"${RED}"}`],
+    ['firewall-rule delete dddd', `firewallRules.delete ${RULE}`],
     ['tenant set red --ssh-reach on', `tenants.update ${RED} {"ssh_reach":true}`],
     ['tenant set red --ssh-reach off', `tenants.update ${RED} {"ssh_reach":false}`],
     ['concentrator move eeee', `concentrators.move ${CONCENTRATOR} {}`],
     ['concentrator move eeee --node network2', `concentrators.move ${CONCENTRATOR} {"node_id":"${NODE}"}`],
   ];
   for (const [line, call] of cases) {
-    const fake = cluster().add('portForwardings', { id: FORWARDING });
+    const fake = cluster().add('portForwardings', { id: FORWARDING }).add('firewallRules', { id: RULE, tenant_id: RED });
     const { err, code } = await weft(line, fake);
     assert.equal(code, 0, `${line}: ${err}`);
     assert.deepEqual(
@@ -96,6 +107,34 @@ test('lists say where public addresses lead, and how many are left', async () =>
     'ID        NAME  NETWORK  CIDR            TOTAL  USED  FREE\nabcd1234  v4    outside  203.0.113.0/24  10     3     7\n',
   );
   assert.match((await weft('network list --as red', fake)).out, /EXTERNAL.*\n.*outside.*yes/);
+});
+
+test('firewall rules are listed as they are asked, and ports are numbers', async () => {
+  const any = { protocol: null, remote_cidr: null, port_min: null, port_max: null, port_id: null, tenant_id: RED };
+  const mail = {
+    id: RULE,
+    priority: 10,
+    direction: 'outbound',
+    action: 'deny',
+    protocol: 'tcp',
+    port_min: 25,
+    port_max: 26,
+    port_id: PORT,
+  };
+  const fake = cluster().add('firewallRules', { ...any, ...mail }, { ...any, ...mail, ...any, priority: 20 });
+  assert.equal(
+    (await weft('firewall-rule list --as red', fake)).out,
+    [
+      'ID        PRIORITY  DIRECTION  ACTION  PORT  PROTOCOL  PORTS  REMOTE',
+      'dddd1234  10        outbound   deny    web   tcp       25-26  any',
+      'dddd1234  20        outbound   deny    all   any       any    any',
+      '',
+    ].join('\n'),
+  );
+  for (const flag of ['--ports http', '--priority high', '--ports 80:']) {
+    const { err, code } = await weft(`firewall-rule create inbound deny --protocol tcp ${flag} --as red`, fake);
+    assert.equal(code, 2, err);
+  }
 });
 
 test('which network, which address: what is not clear is asked for, with the choices', async () => {

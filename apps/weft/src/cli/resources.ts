@@ -215,6 +215,38 @@ export function portForwarding(floatingIpId: string): Resource<PortForwardingVie
   };
 }
 
+export const FIREWALL_RULE: Resource<ViewOf<'firewallRules'>> = {
+  kind: 'firewall-rule',
+  brief: 'Firewall rules: what passes between a tenant and the outside',
+  about:
+    'A firewall rule allows or denies traffic at the tenant’s gateway. Rules are asked by rising priority; the first that fits decides. Without\none, everything may go out, and what public addresses and forwardings lead in may come in; no rule opens more than that.',
+  reader: (api) => api.firewallRules,
+  nameKey: undefined,
+  named: ({ id, tenant_id }) => ({ id, name: '', owner: tenant_id }),
+  async columns(connection, views) {
+    const [port, tenant] = await Promise.all([
+      lookUp(
+        connection.api.ports,
+        views.map((view) => view.port_id),
+        ({ id, name }) => (name === '' ? short(id) : name),
+      ),
+      tenantColumn(connection, views),
+    ]);
+    return [
+      idColumn,
+      column('priority', ({ priority }) => priority),
+      column('direction', ({ direction }) => direction),
+      column('action', ({ action }) => action),
+      column('port', (rule) => (rule.port_id === null ? 'all' : port(rule.port_id))),
+      column('protocol', ({ protocol }) => protocol ?? 'any'),
+      column('ports', ({ port_min, port_max }) => (port_min === port_max ? (port_min ?? 'any') : `${port_min}-${port_max}`)),
+      column('remote', ({ remote_cidr }) => remote_cidr ?? 'any'),
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.firewallRules.delete(id),
+};
+
 export const POOL: Resource<ViewOf<'pools'>> = {
   kind: 'pool',
   brief: 'Pools: how many public addresses are used (administrators only)',

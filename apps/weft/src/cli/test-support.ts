@@ -64,6 +64,16 @@ export class FakeApi {
       return this.#writable('portForwardings', { external_port: null, internal_port: null });
     },
     pools: this.#reader('pools'),
+    firewallRules: this.#writable('firewallRules', {
+      tenant_id: RED,
+      port_id: null,
+      protocol: null,
+      remote_cidr: null,
+      port_min: null,
+      port_max: null,
+      priority: 32_768,
+      description: '',
+    }),
   } as unknown as Api;
 
   add(collection: string, ...items: readonly Item[]): this {

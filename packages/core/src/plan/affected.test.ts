@@ -23,6 +23,7 @@ import type { NodeId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
 import { compile } from './compile.ts';
+import { decideFirewall } from './firewall-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests } from './plan.ts';
 import { render } from './render.ts';
 
@@ -59,7 +60,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(26), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(29), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -206,6 +207,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       const fixedIps = b % 5 === 0 ? [] : [{ subnetId: undefined, address }];
       return updatePort(state, ctx, port.id, { fixedIps });
     }
+    case 27:
+    case 28:
+    case 29:
+      return decideFirewall(state, ctx, { a, b, pick });
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -265,6 +270,8 @@ const START: readonly Wish[] = [
   { verb: 22, a: 1, b: 2 },
   { verb: 24, a: 0, b: 1 },
   { verb: 24, a: 1, b: 1 },
+  { verb: 27, a: 0, b: 1 },
+  { verb: 27, a: 1, b: 4 },
 ];
 
 const dump = (plan: Plan): string[] =>

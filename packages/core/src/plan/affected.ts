@@ -4,6 +4,7 @@ import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
 import { refsOfConcentrator, refsOfForwarding, refsOfMembers, refsOfSegment, refsOfSsh } from './compile.ts';
 import { dhcpHostKey } from './dhcphost.ts';
 import { dnsNameKey } from './dnsname.ts';
+import { firewallKey } from './firewall.ts';
 import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
 import { instanceKey } from './instance.ts';
@@ -125,6 +126,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
         break;
       case 'floatingIp':
       case 'portForwarding':
+      case 'firewallRule':
         break;
     }
   }
@@ -209,6 +211,9 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
         for (const ref of refsOfForwarding(floating, resource)) affected.add(nodeId, ref);
       break;
     }
+    case 'firewallRule':
+      collectFirewall(state, resource.tenantId, affected);
+      break;
     case 'instance': {
       if (resource.nodeId !== undefined) {
         affected.add(resource.nodeId, { kind: 'instance', key: instanceKey(resource.id) });
@@ -245,13 +250,14 @@ function collectPort(state: ClusterState, port: Port, affected: Affected): void 
   }
 }
 
-/** What leads from outside to a port. */
+/** What leads from outside to a port, and what of it is let through. */
 function collectPublicSide(state: ClusterState, port: Port, affected: Affected): void {
   for (const floating of state.floatingIpsOfPort(port.id)) collectFloatingIp(state, floating, affected);
   for (const forwarding of state.forwardingsTo(port.id)) {
     const floating = state.floatingIps.get(forwarding.floatingIpId);
     if (floating !== undefined) collectFloatingIp(state, floating, affected);
   }
+  for (const _ of state.firewallRulesOfPort(port.id)) collectFirewall(state, port.tenantId, affected);
   const instance = state.instanceOfPort(port.id);
   const concentrator = state.concentratorOf(port.tenantId);
   if (instance === undefined || concentrator?.nodeId === undefined) return;
@@ -264,6 +270,11 @@ function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: 
     for (const forwarding of state.forwardingsOf(floating.id))
       for (const ref of refsOfForwarding(floating, forwarding)) affected.add(nodeId, ref);
   }
+}
+
+function collectFirewall(state: ClusterState, tenantId: TenantId, affected: Affected): void {
+  const concentrator = state.concentratorOf(tenantId);
+  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'firewall', key: firewallKey(concentrator.id) });
 }
 
 function gatewayNodes(state: ClusterState, tenantId: TenantId): readonly NodeId[] {

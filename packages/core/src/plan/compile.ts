@@ -3,6 +3,7 @@ import type { Concentrator, FloatingIp, Instance, Network, PortForwarding } from
 import type { NodeId, SecurityGroupId } from '../uuid.ts';
 import { dhcpHostKey } from './dhcphost.ts';
 import { dnsNameKey } from './dnsname.ts';
+import { firewallKey } from './firewall.ts';
 import { forwardKey } from './forward.ts';
 import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
@@ -49,6 +50,7 @@ function* refsOfNode(state: ClusterState, nodeId: NodeId): Generator<PlanRef> {
 /** A gateway, and what of the outside leads to it. */
 export function* refsOfConcentrator(state: ClusterState, concentrator: Concentrator): Generator<PlanRef> {
   yield { kind: 'gateway', key: gatewayKey(concentrator.id) };
+  yield { kind: 'firewall', key: firewallKey(concentrator.id) };
   for (const floating of state.floatingIpsOf(concentrator.tenantId)) {
     yield { kind: 'publicip', key: publicIpKey(floating.address) };
     for (const forwarding of state.forwardingsOf(floating.id)) yield* refsOfForwarding(floating, forwarding);

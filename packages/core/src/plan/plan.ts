@@ -4,6 +4,8 @@ import { parseDhcpHostBody } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
 import { parseDnsNameBody } from './dnsname.ts';
 import type { DnsNameBody } from './dnsname.ts';
+import { parseFirewallBody } from './firewall.ts';
+import type { FirewallBody } from './firewall.ts';
 import { parseForwardBody } from './forward.ts';
 import type { ForwardBody } from './forward.ts';
 import { parseGatewayBody } from './gateway.ts';
@@ -45,6 +47,7 @@ export type PlanBodies = {
   dnsname: DnsNameBody;
   publicip: PublicIpBody;
   forward: ForwardBody;
+  firewall: FirewallBody;
 };
 export type PlanKind = keyof PlanBodies;
 export type PlanBody<K extends PlanKind = PlanKind> = PlanBodies[K];
@@ -63,6 +66,7 @@ const parsers: { readonly [K in PlanKind]: (value: unknown) => PlanBodies[K] } =
   dnsname: parseDnsNameBody,
   publicip: parsePublicIpBody,
   forward: parseForwardBody,
+  firewall: parseFirewallBody,
 };
 
 export const PLAN_KINDS = Object.keys(parsers) as readonly PlanKind[];
@@ -82,6 +86,7 @@ export const PLAN_VERSIONS: Readonly<Record<PlanKind, number>> = {
   dnsname: 1,
   publicip: 1,
   forward: 1,
+  firewall: 1,
 };
 
 export function isPlanKind(kind: string): kind is PlanKind {

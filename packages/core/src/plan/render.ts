@@ -1,6 +1,7 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { compareFirewallRules } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
@@ -9,6 +10,7 @@ import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from
 import type { Vni } from '../vni.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
 import type { DnsNameBody } from './dnsname.ts';
+import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
 import type { GroupBody, GroupRule } from './group.ts';
@@ -60,6 +62,8 @@ export function render(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
       return renderPublicIp(state, nodeId, key);
     case 'forward':
       return renderForward(state, nodeId, key);
+    case 'firewall':
+      return renderFirewall(state, nodeId, key);
   }
 }
 
@@ -324,6 +328,27 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
     return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }
   return undefined;
+}
+
+/** Absent where the tenant has no rule. */
+function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): FirewallBody | undefined {
+  const concentrator = state.concentrators.get(key as ConcentratorId);
+  if (concentrator?.nodeId !== nodeId) return undefined;
+  const rules = [...state.firewallRulesOf(concentrator.tenantId)]
+    .toSorted(compareFirewallRules)
+    .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
+      const local = portId === undefined ? undefined : routedAddresses(state, portId);
+      if (local?.length === 0) return [];
+      return [{ direction, action, protocol, remoteCidr, portMin, portMax, local }];
+    });
+  return rules.length === 0 ? undefined : { concentratorId: concentrator.id, rules };
+}
+
+/** A port's addresses on subnets that have a gateway: on others the same one may be somebody else's. */
+function routedAddresses(state: ClusterState, portId: PortId): Ipv4[] {
+  const fixedIps = state.ports.get(portId)?.fixedIps ?? [];
+  const routed = fixedIps.filter(({ subnetId }) => state.subnets.get(subnetId)?.gatewayIp !== undefined);
+  return routed.map(({ address }) => address).toSorted();
 }
 
 function splitKey(key: string): [string, string] {

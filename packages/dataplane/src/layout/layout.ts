@@ -3,6 +3,7 @@ import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import type { KernelObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
 import type { Numbering } from '../numbering.ts';
+import { layoutFirewall } from './firewall.ts';
 import { layoutGateway } from './gateway.ts';
 import { layoutGroup, layoutMember } from './group.ts';
 import { layoutInstance } from './instance.ts';
@@ -42,6 +43,8 @@ export function layout(context: LayoutContext, ref: PlanRef): readonly KernelObj
       return lay(plan.get('publicip', ref.key), (body) => layoutPublicIp(context, body));
     case 'forward':
       return lay(plan.get('forward', ref.key), (body) => layoutForward(context, body));
+    case 'firewall':
+      return lay(plan.get('firewall', ref.key), (body) => layoutFirewall(context, body));
     // Files of the gateway's name and address server; the launcher writes them.
     case 'dhcphost':
     case 'dnsname':
@@ -55,8 +58,8 @@ function lay<B>(body: B | undefined, make: (body: B) => readonly KernelObject[])
 
 /**
  * Resources whose objects depend on another one: ports on their segment's gateway (the set `local`) and MTU, ports on their groups (which
- * decide whether an egress chain is needed), public addresses and forwards on their gateway. Scans the node's ports and public addresses, of
- * which there are hundreds.
+ * decide whether an egress chain is needed), public addresses, forwards and firewalls on their gateway. Scans the node's ports and public
+ * addresses, of which there are hundreds.
  */
 export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVnis: ReadonlySet<number>): PlanRef[] {
   const groups = new Set(changed.filter((ref) => ref.kind === 'group').map((ref) => ref.key));
@@ -64,7 +67,7 @@ export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVni
   const gateways = new Set(changed.filter((ref) => ref.kind === 'gateway').map((ref) => ref.key));
   if (groups.size === 0 && segments.size === 0 && gatewayVnis.size === 0 && gateways.size === 0) return [];
   const dependents: PlanRef[] = [];
-  for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward'] as const)) {
+  for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward', 'firewall'] as const)) {
     for (const [key, { concentratorId }] of plan.of(kind)) if (gateways.has(gatewayKey(concentratorId))) dependents.push({ kind, key });
   }
   for (const [key, port] of plan.of('port')) {

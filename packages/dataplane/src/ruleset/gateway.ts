@@ -12,7 +12,8 @@ import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
  * in `output`, since the gateway asks name servers that tenants name. What comes from outside gets in by `nat_in` only: its maps, and those of
  * `nat_out`, are filled by plan resources, an element an address or port, so a thousand of them cost a packet what one does. What a workload
  * sends to a public address of its tenant is turned round here; it gets the gateway's address as its source, or else the answer would go
- * straight to the asker, who knows nothing of its sender (hairpin). Source NAT turns a tenant's other addresses into the gateway's own.
+ * straight to the asker, who knows nothing of its sender (hairpin). The tenant's firewall hangs in the maps `from_uplink` and `to_uplink`: it is
+ * asked once a connection, and only takes away from what is let through without it. Source NAT turns a tenant's other addresses into the gateway's own.
  */
 export function gatewayTable(body: GatewayBody): TableObject {
   const uplink = body.uplink === undefined ? undefined : { ...body.uplink, link: uplinkName(body.concentratorId) };
@@ -34,6 +35,8 @@ export function gatewayTable(body: GatewayBody): TableObject {
       'map public_in { type ipv4_addr : ipv4_addr; }',
       'map public_out { type ipv4_addr : ipv4_addr; }',
       'map forwards { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
+      'map from_uplink { type ifname : verdict; }',
+      'map to_uplink { type ifname : verdict; }',
       'set revoking { type ipv4_addr; }',
       'set revoking_services { type ipv4_addr . inet_proto . inet_service; }',
       `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
@@ -75,6 +78,8 @@ export function gatewayTable(body: GatewayBody): TableObject {
           ...(uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`]),
           'ct state invalid drop',
           'ct state established,related accept',
+          'iifname vmap @from_uplink',
+          'oifname vmap @to_uplink',
           'iifname @legs oifname @legs accept',
           'ct status dnat oifname @legs accept',
           ...(uplink === undefined ? [] : [`iifname @legs oifname "${uplink.link}" accept`]),
