@@ -41,14 +41,16 @@ test('a subnet is a change of its network', () => {
   assert.equal(cluster.state.subnets.size, 0);
 });
 
-test('subnets of one network do not overlap, those of different networks may', () => {
+test('subnets of one network do not overlap, nor those that one gateway serves; those of other tenants may', () => {
   const { cluster, network } = withNetwork();
   cluster.subnet(network, '10.0.0.0/24');
   for (const cidr of ['10.0.0.0/24', '10.0.0.128/25', '10.0.0.0/16', '10.0.0.4/30']) {
     assertRefused(cluster, () => cluster.tryToSubnet(network, cidr), 'subnet_overlap', new RegExp(`cidr: ${cidr} .* overlaps`));
   }
   cluster.subnet(network, '10.0.1.0/24');
-  cluster.subnet(cluster.network(network.tenantId), '10.0.0.0/24');
+  const sibling = cluster.network(network.tenantId);
+  assertRefused(cluster, () => cluster.tryToSubnet(sibling, '10.0.0.0/16'), 'subnet_overlap', /of network .* which has the same gateway/);
+  cluster.subnet(sibling, '10.0.0.0/24', { gatewayIp: null });
   cluster.subnet(cluster.network(cluster.tenant().id), '10.0.0.0/24');
   assert.equal(cluster.state.subnets.size, 4);
 });

@@ -4,7 +4,7 @@ import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import type { AllocationPool, Changes, Resource, Subnet } from '../resource.ts';
+import type { AllocationPool, Changes, Network, Resource, Subnet } from '../resource.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -37,6 +37,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
       );
     }
   }
+  if (request.gatewayIp !== null && !network.external) checkRouted(state, network, request.cidr);
   const gatewayIp = request.gatewayIp === null ? undefined : (request.gatewayIp ?? cidrHosts(request.cidr).first);
   checkGateway(request.cidr, gatewayIp);
   const whole = [{ start: cidrHosts(request.cidr).first, end: cidrHosts(request.cidr).last }];
@@ -59,6 +60,22 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
   const put: Resource[] = [subnet, revised(context, network, {})];
   if (gatewayIp !== undefined && !network.external) put.push(...missingConcentrator(state, context, network.tenantId));
   return { put, remove: [], subnet };
+}
+
+/** One gateway routes all of a tenant's subnets, so no two of those that it serves may overlap: it could not tell where an address is. */
+function checkRouted(state: ClusterState, network: Network, cidr: Cidr): void {
+  if (state.tenants.get(network.tenantId)?.automaticGateway !== true) return;
+  for (const sibling of state.networksOf(network.tenantId)) {
+    if (sibling.id === network.id || sibling.external) continue;
+    for (const other of state.subnetsOf(sibling.id)) {
+      if (other.gatewayIp === undefined || !cidrsOverlap(other.cidr, cidr)) continue;
+      throw new Refused(
+        'subnet_overlap',
+        `Invalid input for operation: Requested subnet with cidr: ${cidr} for network: ${network.id} overlaps with subnet ${other.id} (${other.cidr}) of network ${sibling.id}, which has the same gateway.`,
+        { details: { cidr, other: other.cidr, subnet: other.id }, remedy: 'Use another CIDR, or no gateway (gateway_ip: null).' },
+      );
+    }
+  }
 }
 
 export type UpdateSubnet = Readonly<Partial<Pick<Subnet, 'name' | 'description' | 'enableDhcp' | 'dnsNameservers' | 'allocationPools'>>>;
