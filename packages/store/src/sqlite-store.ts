@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { truncateSync } from 'node:fs';
 import { backup } from 'node:sqlite';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setImmediate as nextTick } from 'node:timers/promises';
@@ -166,13 +167,25 @@ export class SqliteStore implements Store {
       });
     }
     const path = prepare();
-    const copy = backup(this.#database, path).then(finish, (error: unknown) => {
-      throw sqliteFailure(error, `copying the store ${this.path} to`, path);
-    });
+    const copy = backup(this.#database, path)
+      .catch((error: unknown) => this.#copyAtOnce(error, path))
+      .then(finish, (error: unknown) => {
+        throw sqliteFailure(error, `copying the store ${this.path} to`, path);
+      });
     // Closing waits for it; the failure belongs to the caller below.
     const ended = copy.catch(() => undefined).finally(() => this.#copies.delete(ended));
     this.#copies.add(ended);
     return copy;
+  }
+
+  /**
+   * The stepwise copy runs beside commits on the same connection, and now and then ends with an error that says "not an error" (errcode 0).
+   * Then the copy is made in one go, during which commits wait.
+   */
+  #copyAtOnce(error: unknown, path: string): void {
+    if ((error as { errcode?: unknown }).errcode !== 0 || !this.#database.isOpen) throw error;
+    truncateSync(path);
+    this.#database.prepare('VACUUM INTO ?').run(path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
