@@ -3,7 +3,7 @@
  * state, after a restart as after a commit. When the time is up the command looks again, so a use in between keeps the concentrator.
  */
 import { isConcentratorUsed, retireConcentrator } from '@weft/core/command/concentrator';
-import type { Concentrator } from '@weft/core/resource';
+import type { Concentrator, Resource, ResourceKind, ResourceOf } from '@weft/core/resource';
 import type { ConcentratorId, TenantId } from '@weft/core/uuid';
 import type { Logger } from '@weft/ssntp/logger';
 import type { Cluster, Published } from './cluster.ts';
@@ -35,23 +35,7 @@ export class Retirement {
   #published({ changes }: Published): void {
     const tenants = new Set<TenantId>();
     for (const record of [...changes.put, ...changes.remove]) {
-      switch (record.kind) {
-        case 'instance':
-        case 'floatingIp':
-        case 'portForwarding':
-        case 'concentrator':
-        case 'network':
-          tenants.add(record.tenantId);
-          break;
-        case 'tenant':
-        case 'subnet':
-        case 'port':
-        case 'securityGroup':
-        case 'securityGroupRule':
-        case 'node':
-        case 'firewallRule':
-          break;
-      }
+      if (isUse(record)) tenants.add(record.tenantId);
       if (record.kind === 'concentrator' && !this.#deps.cluster.state.concentrators.has(record.id)) this.#keep(record.id);
     }
     for (const tenantId of tenants) {
@@ -91,4 +75,11 @@ export class Retirement {
       log.warn({ concentrator: id, err: error }, 'concentrator not retired');
     }
   }
+}
+
+type Use = ResourceOf<'instance' | 'floatingIp' | 'portForwarding' | 'concentrator' | 'network'>;
+const USES: ReadonlySet<ResourceKind> = new Set<Use['kind']>(['instance', 'floatingIp', 'portForwarding', 'concentrator', 'network']);
+
+function isUse(record: Resource): record is Use {
+  return USES.has(record.kind);
 }

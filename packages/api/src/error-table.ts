@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { WeftError } from '@weft/core/weft-error';
 
 /**
@@ -72,6 +73,10 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   not_a_network_node: { neutron: [409, 'Conflict'], v1: [409, 'Not a network node'] },
   invalid_name: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable name'] },
   tenant_exists: { neutron: [409, 'Conflict'], v1: [409, 'Tenant exists'] },
+  user_exists: { neutron: [409, 'Conflict'], v1: [409, 'User exists'] },
+  credential_exists: { neutron: [409, 'Conflict'], v1: [409, 'Application credential exists'] },
+  role_not_held: { neutron: [400, 'BadRequest'], v1: [400, 'Role not held'] },
+  too_many_logins: { neutron: [429, 'TooManyRequests'], v1: [429, 'Too many log-ins'] },
   tenant_in_use: { neutron: [409, 'Conflict'], v1: [409, 'Tenant in use'] },
   invalid_command: { neutron: [400, 'InvalidInput'], v1: [422, 'Unusable command'] },
   node_in_use: { neutron: [409, 'Conflict'], v1: [409, 'Node in use'] },
@@ -91,7 +96,13 @@ const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: stri
   securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
   floatingIp: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
   portForwarding: ['PortForwardingNotFound', (id) => `Port Forwarding ${id} could not be found.`],
-  tenant: ['ProjectNotFound', (id) => `Project ${id} could not be found.`],
+  tenant: ['ProjectNotFound', (id) => `Could not find project: ${id}.`],
+  user: ['UserNotFound', (id) => `Could not find user: ${id}.`],
+  role: ['RoleNotFound', (id) => `Could not find role: ${id}.`],
+  roleAssignment: ['RoleAssignmentNotFound', (id) => `Could not find role assignment with role: ${id}.`],
+  applicationCredential: ['ApplicationCredentialNotFound', (id) => `Could not find Application Credential: ${id}.`],
+  domain: ['DomainNotFound', (id) => `Could not find domain: ${id}.`],
+  token: ['TokenNotFound', () => 'Could not find token.'],
 };
 
 const INTERNAL: ErrorRow = {
@@ -118,10 +129,9 @@ export function neutronAnswer(error: unknown, authUrl: string): ErrorAnswer {
     const body = { error: { code: 401, title: 'Unauthorized', message: known?.message } };
     return { status, headers: { 'www-authenticate': `Keystone uri="${authUrl}"` }, body };
   }
-  const object = known?.code === 'not_found' ? NOT_FOUND[String(known.details['kind'])] : undefined;
-  const message =
-    object?.[1](String(known?.details['id'])) ?? known?.message ?? 'Request Failed: internal server error while processing your request.';
-  return { status, headers: retryHeaders(status), body: { NeutronError: { type: object?.[0] ?? type, message, detail: '' } } };
+  const [objectType, text] = notFoundOf(known) ?? [];
+  const message = text ?? known?.message ?? 'Request Failed: internal server error while processing your request.';
+  return { status, headers: retryHeaders(status), body: { NeutronError: { type: objectType ?? type, message, detail: '' } } };
 }
 
 /** The answer under /v1. */
@@ -139,10 +149,34 @@ export function problemAnswer(error: unknown, requestId: string): ErrorAnswer {
   return { status, headers: { ...retryHeaders(status), 'content-type': 'application/problem+json' }, body };
 }
 
+/** The answer under /v3, in Keystone's form (neutron-api.md §13.3). */
+export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
+  const [row, known] = rowOf(error);
+  // Keystone knows no 422.
+  const code = row.v1[0] === 422 ? 400 : row.v1[0];
+  const message = notFoundOf(known)?.[1] ?? known?.message ?? 'An unexpected error prevented the server from fulfilling your request.';
+  const wait = known?.details['retryAfterSeconds'];
+  return {
+    status: code,
+    headers: {
+      ...retryHeaders(code),
+      ...(code === 401 ? { 'www-authenticate': `Keystone uri="${authUrl}"` } : {}),
+      ...(typeof wait === 'number' ? { 'retry-after': String(wait) } : {}),
+    },
+    body: { error: { code, title: STATUS_CODES[code] ?? 'Error', message } },
+  };
+}
+
+/** What is not there, in the words of the API that it belongs to. */
+function notFoundOf(known: WeftError | undefined): readonly [type: string, message: string] | undefined {
+  const object = known?.code === 'not_found' ? NOT_FOUND[String(known.details['kind'])] : undefined;
+  return object === undefined ? undefined : [object[0], object[1](String(known?.details['id']))];
+}
+
 function rowOf(error: unknown): readonly [row: ErrorRow, known: WeftError | undefined] {
   return isAnswerable(error) ? [ROWS[error.code] ?? INTERNAL, error] : [INTERNAL, undefined];
 }
 
 function retryHeaders(status: number): Readonly<Record<string, string>> {
-  return status === 503 ? { 'retry-after': '5' } : {};
+  return status === 503 || status === 429 ? { 'retry-after': '5' } : {};
 }

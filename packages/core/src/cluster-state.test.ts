@@ -67,6 +67,8 @@ function record(kind: Kind, n: number, variant: number): Resource {
         kind,
         id: id(kind, n),
         name: '',
+        description: '',
+        enabled: true,
         tokenHash: `${n} ${variant % 2}`,
         automaticGateway: variant % 3 > 0,
         sshReach: false,
@@ -235,7 +237,7 @@ function toChanges(state: ClusterState, wishes: readonly Wish[]): Changes {
 }
 
 /** What commands and plans ask of a state. */
-type Questions = Omit<ClusterState, 'apply' | 'get' | 'all' | Exclude<TableName, 'networks'>>;
+type Questions = Omit<ClusterState, 'apply' | 'get' | 'all' | 'identity' | Exclude<TableName, 'networks'>>;
 type TableName = { [K in keyof ClusterState]: ClusterState[K] extends Map<Uuid, Resource> ? K : never }[keyof ClusterState];
 
 /** Everything that the state answers, as sorted text; asked for every id of the world, there or not. */

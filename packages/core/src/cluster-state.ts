@@ -1,5 +1,6 @@
 import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
+import { IdentityIndex } from './identity-index.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
@@ -58,6 +59,8 @@ export class ClusterState {
   readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
+  /** Who may use the API. */
+  readonly identity = new IdentityIndex();
 
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
@@ -134,6 +137,11 @@ export class ClusterState {
       this.floatingIps,
       this.portForwardings,
       this.firewallRules,
+      this.identity.users,
+      this.identity.roleAssignments,
+      this.identity.applicationCredentials,
+      this.identity.tokenKeys,
+      this.identity.tokenRevocations,
     ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
   }
 
@@ -312,6 +320,11 @@ export class ClusterState {
       floatingIp: this.floatingIps,
       portForwarding: this.portForwardings,
       firewallRule: this.firewallRules,
+      user: this.identity.users,
+      roleAssignment: this.identity.roleAssignments,
+      applicationCredential: this.identity.applicationCredentials,
+      tokenKey: this.identity.tokenKeys,
+      tokenRevocation: this.identity.tokenRevocations,
     };
     return tables[kind];
   }
@@ -346,6 +359,11 @@ export class ClusterState {
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'user':
+      case 'roleAssignment':
+      case 'applicationCredential':
+      case 'tokenKey':
+      case 'tokenRevocation':
         break;
     }
   }
@@ -434,6 +452,13 @@ export class ClusterState {
       case 'firewallRule':
         this.#firewallRulesByTenant[verb](resource.tenantId, resource.id);
         if (resource.portId !== undefined) this.#firewallRulesByPort[verb](resource.portId, resource.id);
+        break;
+      case 'user':
+      case 'roleAssignment':
+      case 'applicationCredential':
+      case 'tokenKey':
+      case 'tokenRevocation':
+        this.identity.index(resource, verb);
         break;
     }
   }

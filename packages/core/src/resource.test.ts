@@ -7,9 +7,10 @@ import { createFloatingIp } from './command/floating-ip.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
+import { createApplicationCredential, createUser, grantRole, revokeToken, rotateTokenKey } from './command/identity.ts';
 import { parseResource, resourceKey } from './resource.ts';
 import type { Resource } from './resource.ts';
-import type { NetworkId, TenantId } from './uuid.ts';
+import type { NetworkId, TenantId, TokenRevocationId } from './uuid.ts';
 import { InvalidValue } from './weft-error.ts';
 
 /** A record of every kind, with every optional field once there and once not. */
@@ -43,8 +44,30 @@ function records(): readonly Resource[] {
     if (gatewayIp === null) cluster.do(placeInstance(cluster.state, cluster.context, instance.id, node));
     const concentrator = cluster.state.concentratorOf(network.tenantId);
     if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
+    identity(cluster, gatewayIp === null ? network.tenantId : undefined);
   }
   return cluster.records();
+}
+
+function identity(cluster: TestCluster, tenantId: TenantId | undefined): void {
+  const { state, context } = cluster;
+  const some = tenantId === undefined ? undefined : 'some';
+  const who = { name: `user ${state.identity.users.size}`, description: '', enabled: true, email: some, passwordHash: some };
+  const { user } = cluster.do(createUser(state, context, { ...who, defaultTenantId: tenantId }));
+  cluster.do(grantRole(state, context, { userId: user.id, tenantId, role: 'member' }));
+  for (const expiresAt of tenantId === undefined ? [] : [undefined, 1]) {
+    const what = {
+      userId: user.id,
+      name: `credential ${expiresAt}`,
+      description: '',
+      secretHash: '',
+      unrestricted: false,
+      roles: undefined,
+    };
+    if (tenantId !== undefined) cluster.do(createApplicationCredential(state, context, { ...what, tenantId, expiresAt }));
+  }
+  cluster.do(rotateTokenKey(state, context, 0, 1));
+  cluster.do(revokeToken(state, context, { auditId: context.uuid() as TokenRevocationId, expiresAt: 1 }, 0));
 }
 
 function publicNetwork(cluster: TestCluster, tenantId: TenantId, second: boolean): Readonly<{ floatingNetworkId: NetworkId }> {
@@ -57,7 +80,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 12, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 17, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -83,6 +106,13 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'uplink',
     'requestedNodeId',
     'firewallRule.portId',
+    'tenant.description',
+    'tenant.enabled',
+    'email',
+    'defaultTenantId',
+    'passwordHash',
+    'roleAssignment.tenantId',
+    'applicationCredential.expiresAt',
   ];
   for (const record of records()) {
     for (const field of Object.keys(stored(record))) {

@@ -4,6 +4,8 @@ import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString
 import type { Parse } from './fields.ts';
 import { parseFirewallRule } from './firewall-rule.ts';
 import type { FirewallRule } from './firewall-rule.ts';
+import { parseApplicationCredential, parseRoleAssignment, parseTokenKey, parseTokenRevocation, parseUser } from './identity.ts';
+import type { IdentityRecord } from './identity.ts';
 import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
@@ -38,6 +40,9 @@ export type Tenant = Stamps &
     kind: 'tenant';
     id: TenantId;
     name: string;
+    description: string;
+    /** A project that is switched off lets nobody in; what it has goes on. */
+    enabled: boolean;
     /** SHA-256 of its API token, hex. */
     tokenHash: string;
     /** Subnets with a gateway that are on no router are served by the tenant's automatic gateway (design §8). */
@@ -213,7 +218,8 @@ export type Resource =
   | Instance
   | FloatingIp
   | PortForwarding
-  | FirewallRule;
+  | FirewallRule
+  | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
 
@@ -237,6 +243,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     kind: 'tenant',
     id: f.required('id', id<TenantId>),
     name: f.required('name', parseString),
+    description: f.optional('description', parseString) ?? '',
+    enabled: f.optional('enabled', parseBoolean) ?? true,
     tokenHash: f.required('tokenHash', parseString),
     automaticGateway: f.required('automaticGateway', parseBoolean),
     sshReach: f.optional('sshReach', parseBoolean) ?? false,
@@ -375,6 +383,11 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     ...parseStamps(f),
   }),
   firewallRule: parseFirewallRule,
+  user: parseUser,
+  roleAssignment: parseRoleAssignment,
+  applicationCredential: parseApplicationCredential,
+  tokenKey: parseTokenKey,
+  tokenRevocation: parseTokenRevocation,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -14,6 +14,11 @@ export type InstanceId = Uuid & { readonly __brand: 'InstanceId' };
 export type FloatingIpId = Uuid & { readonly __brand: 'FloatingIpId' };
 export type PortForwardingId = Uuid & { readonly __brand: 'PortForwardingId' };
 export type FirewallRuleId = Uuid & { readonly __brand: 'FirewallRuleId' };
+export type UserId = Uuid & { readonly __brand: 'UserId' };
+export type RoleAssignmentId = Uuid & { readonly __brand: 'RoleAssignmentId' };
+export type ApplicationCredentialId = Uuid & { readonly __brand: 'ApplicationCredentialId' };
+export type TokenKeyId = Uuid & { readonly __brand: 'TokenKeyId' };
+export type TokenRevocationId = Uuid & { readonly __brand: 'TokenRevocationId' };
 export type ConcentratorId = Uuid & { readonly __brand: 'ConcentratorId' };
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000' as Uuid;

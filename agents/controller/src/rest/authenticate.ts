@@ -2,20 +2,41 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '@weft/api/caller';
 import { Unauthenticated } from '@weft/api/request-error';
 import type { ClusterState } from '@weft/core/cluster-state';
+import { callerOf } from '../identity/identity.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { IdentityCaller } from './identity/identity-context.ts';
 
 /** Tokens are 32 random bytes in base64url; only their hashes are kept (design §3). SHA-256, hex. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Who sent this token. Throws Unauthenticated. */
-export function authenticate(state: ClusterState, adminTokenHash: string, token: unknown): Caller {
-  if (typeof token !== 'string' || token === '') throw new Unauthenticated();
+/** The tokens that are fixed: the administrator's, and each tenant's own. */
+export function fixedCaller(state: ClusterState, adminTokenHash: string, token: string): Caller | undefined {
   const hash = tokenHash(token);
   if (equal(hash, adminTokenHash)) return { kind: 'admin' };
   const tenant = state.tenantByTokenHash.get(hash);
-  if (tenant !== undefined && equal(hash, tenant.tokenHash)) return { kind: 'tenant', tenantId: tenant.id };
-  throw new Unauthenticated();
+  return tenant !== undefined && equal(hash, tenant.tokenHash) ? { kind: 'tenant', tenantId: tenant.id } : undefined;
+}
+
+/** Who sent this token to the network API. Throws Unauthenticated. */
+export function authenticate(state: ClusterState, identity: Identity, adminTokenHash: string, token: unknown): Caller {
+  if (typeof token !== 'string' || token === '') throw new Unauthenticated();
+  const fixed = fixedCaller(state, adminTokenHash, token);
+  if (fixed !== undefined) return fixed;
+  const authenticated = identity.verify(token);
+  const caller = authenticated === undefined ? undefined : callerOf(authenticated);
+  if (caller === undefined) throw new Unauthenticated();
+  return caller;
+}
+
+/** Who sent this token to the identity service; a tenant's fixed token says nothing of any user. Throws Unauthenticated. */
+export function authenticateIdentity(state: ClusterState, identity: Identity, adminTokenHash: string, token: unknown): IdentityCaller {
+  if (typeof token !== 'string' || token === '') throw new Unauthenticated();
+  if (fixedCaller(state, adminTokenHash, token)?.kind === 'admin') return { isAdmin: true, authenticated: undefined };
+  const authenticated = identity.verify(token);
+  if (authenticated === undefined) throw new Unauthenticated();
+  return { isAdmin: authenticated.roles.includes('admin'), authenticated };
 }
 
 /** Takes as long for a near miss as for a far one. */

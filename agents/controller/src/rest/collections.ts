@@ -24,13 +24,14 @@ import { createPort, deletePort, updatePort } from '@weft/core/command/port';
 import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
 import { createTenant } from '@weft/core/command/tenant';
+import type { IdentityRecord } from '@weft/core/identity';
 import type { Changes, Network, Resource } from '@weft/core/resource';
 import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
 import { floatingIpStatus, portStatus } from '../status.ts';
 
 /** Something of the state that one tenant owns. */
-type Owned = Extract<Resource, { tenantId: TenantId }>;
+type Owned = Exclude<Extract<Resource, { tenantId: TenantId }>, IdentityRecord>;
 type OwnedKind = Owned['kind'];
 
 type Decide<A extends readonly unknown[]> = (

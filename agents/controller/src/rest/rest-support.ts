@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { FastifyInstance } from 'fastify';
+import { Identity } from '../identity/identity.ts';
 import { countedRandomness, nodeId, openController, settle } from '../test-support.ts';
 import type { TestController } from '../test-support.ts';
 import { tokenHash } from './authenticate.ts';
@@ -15,6 +16,7 @@ export type Call = (method: string, url: string, body?: unknown) => Promise<Repl
 export type TestRest = TestController &
   Readonly<{
     app: FastifyInstance;
+    identity: Identity;
     /** With any token, or none, and any text as the body. */
     send: (
       options: Readonly<{ method: string; url: string; token?: string; text?: string; headers?: Record<string, string> }>,
@@ -28,7 +30,9 @@ export type TestRest = TestController &
 /** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
 export async function openRest(): Promise<TestRest> {
   const rig = await openController();
-  const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN) }, { controller: rig.controller, log: rig.log, ...countedRandomness() });
+  const more = { wallMs: () => rig.clock.wallMs(), ...countedRandomness() };
+  const identity = new Identity({}, { cluster: rig.controller.cluster, ...more });
+  const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN) }, { controller: rig.controller, identity, log: rig.log, ...more });
   rig.link.stats(1);
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();
@@ -68,6 +72,7 @@ export async function openRest(): Promise<TestRest> {
   return {
     ...rig,
     app,
+    identity,
     send,
     admin,
     as: async (name) => callWith((await tenant(name)).token),

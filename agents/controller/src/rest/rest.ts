@@ -7,16 +7,21 @@
  */
 import type { ServerOptions } from 'node:https';
 import type { Caller } from '@weft/api/caller';
-import { isAnswerable, neutronAnswer, problemAnswer } from '@weft/api/error-table';
-import { BadRequest, BodyTooLarge, MethodNotAllowed, UnknownPath } from '@weft/api/request-error';
+import { isAnswerable, keystoneAnswer, neutronAnswer, problemAnswer } from '@weft/api/error-table';
+import type { ErrorAnswer } from '@weft/api/error-table';
+import { BadRequest, BodyTooLarge, Forbidden, MethodNotAllowed, UnknownPath } from '@weft/api/request-error';
 import type { HealthView } from '@weft/api/v1';
 import { WeftError } from '@weft/core/weft-error';
 import type { Logger } from '@weft/ssntp/logger';
 import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Controller } from '../controller.ts';
-import { authenticate } from './authenticate.ts';
+import type { Identity } from '../identity/identity.ts';
+import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
+import { identityRoutes } from './identity/identity-routes.ts';
+import { loginRoutes } from './identity/auth-routes.ts';
+import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import type { RestContext } from './rest-context.ts';
@@ -32,17 +37,20 @@ export type RestOptions = Readonly<{
 
 export type RestDeps = Readonly<{
   controller: Controller;
+  identity: Identity;
   randomUuid: () => string;
   randomBytes: (count: number) => Uint8Array;
+  wallMs: () => number;
   log: Logger;
 }>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+const READING = new Set(['GET', 'HEAD']);
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 
 /** The API's server, not listening yet: `await rest.listen({ host, port })`, `rest.inject(…)`, `rest.close()`. */
 export function createRest(options: RestOptions, deps: RestDeps): FastifyInstance {
-  const { controller, randomUuid, randomBytes, log } = deps;
+  const { controller, identity, randomUuid, randomBytes, wallMs, log } = deps;
   const app = Fastify({
     ...(options.https === undefined ? {} : { https: options.https }),
     logger: false,
@@ -56,6 +64,16 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/[^?]*)\.json(?=\?|$)/, '$1'),
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, allErrors: false } },
   }) as unknown as FastifyInstance;
+
+  const { cluster } = controller;
+  const users = new WeakMap<FastifyRequest, IdentityCaller>();
+  const identityContext: IdentityContext = {
+    controller,
+    identity,
+    randomBytes,
+    wallMs,
+    caller: (request) => users.get(request) ?? raise('not authenticated'),
+  };
 
   const callers = new WeakMap<FastifyRequest, Caller>();
   const context: RestContext = { controller, randomBytes, caller: (request) => callers.get(request) ?? raise('not authenticated') };
@@ -85,7 +103,11 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   });
   const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     scope.addHook('onRequest', async (request) => {
-      callers.set(request, authenticate(controller.cluster.state, options.adminTokenHash, request.headers['x-auth-token']));
+      const who = authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);
+      callers.set(request, who);
+      if (who.kind === 'tenant' && who.readOnly === true && !READING.has(request.method)) {
+        throw new Forbidden('the role reader is disallowed by policy to change anything');
+      }
     });
     routes(scope);
   };
@@ -100,6 +122,16 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => routesOfV1(scope, context)),
     { prefix: '/v1' },
   );
+  void app.register(async (scope) => loginRoutes(scope, identityContext), { prefix: '/v3' });
+  void app.register(
+    async (scope) => {
+      scope.addHook('onRequest', async (request) => {
+        users.set(request, authenticateIdentity(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']));
+      });
+      identityRoutes(scope, identityContext);
+    },
+    { prefix: '/v3' },
+  );
   return app;
 
   async function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -107,8 +139,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     if (!isAnswerable(error)) {
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');
     }
-    const isNeutron = pathOf(request).startsWith('/v2.0');
-    const answer = isNeutron ? neutronAnswer(error, baseUrl(request)) : problemAnswer(error, request.id);
+    const answer = answerFor(error, request);
     return reply
       .status(answer.status)
       .headers({ 'content-type': 'application/json', ...answer.headers })
@@ -125,6 +156,13 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
       return unavailable;
     }
   }
+}
+
+/** Each API has errors of its own form. */
+function answerFor(error: unknown, request: FastifyRequest): ErrorAnswer {
+  const authUrl = `${baseUrl(request)}/v3`;
+  if (pathOf(request).startsWith('/v2.0')) return neutronAnswer(error, authUrl);
+  return pathOf(request).startsWith('/v3') ? keystoneAnswer(error, authUrl) : problemAnswer(error, request.id);
 }
 
 /** Fastify's own refusals in our words; anything else stays what it is. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { tokenHash } from '@weft/controller/rest/authenticate';
+import { Identity } from '@weft/controller/identity/identity';
 import { createRest } from '@weft/controller/rest/rest';
 import { countedRandomness, nodeId, openController } from '@weft/controller/test-support';
 import { createAuthority, issueLeaf } from '@weft/pki/certificate';
@@ -26,9 +27,11 @@ before(async () => {
   ca = authority.certPem;
   const rig = await openController();
   stack.defer(() => rig.controller.close());
+  const more = { wallMs: () => rig.clock.wallMs(), ...countedRandomness() };
+  const identity = new Identity({}, { cluster: rig.controller.cluster, ...more });
   const rest = createRest(
     { adminTokenHash: tokenHash('admin-token'), https: { cert: leaf.certPem, key: leaf.keyPem } },
-    { controller: rig.controller, log: rig.log, ...countedRandomness() },
+    { controller: rig.controller, identity, log: rig.log, ...more },
   );
   stack.defer(() => rest.close());
   await rest.listen({ host: '127.0.0.1', port: 0 });

@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Controller } from '@weft/controller/controller';
+import { Identity } from '@weft/controller/identity/identity';
 import { createRest } from '@weft/controller/rest/rest';
 import type { ClusterConfig } from '@weft/core/command/context';
 import { WeftError } from '@weft/core/weft-error';
@@ -14,6 +15,7 @@ import type { Connect } from '@weft/ssntp/client';
 import { systemClock } from '@weft/ssntp/clock';
 import { Role } from '@weft/ssntp/role';
 import { openSqliteStore } from '@weft/store/sqlite-store';
+import { administratorPassword } from './admin-openrc.ts';
 import type { Credentials } from './credentials.ts';
 import { listenAt } from './listen-at.ts';
 
@@ -22,6 +24,8 @@ const STOP_MS = 5000;
 
 export type ControllerPartOptions = Readonly<{
   credentials: Credentials;
+  /** Path of the authority's certificate. */
+  ca: string;
   stateDir: string;
   https: Readonly<{ host?: string; port: number }>;
   cluster: ClusterConfig;
@@ -35,7 +39,7 @@ export async function startController(
   options: ControllerPartOptions,
   deps: Readonly<{ lifecycle: Lifecycle; log: Logger }>,
 ): Promise<void> {
-  const { credentials, stateDir, https, cluster, concentratorIdleMs, connect } = options;
+  const { credentials, ca, stateDir, https, cluster, concentratorIdleMs, connect } = options;
   const { lifecycle } = deps;
   const log = deps.log.child({ part: 'controller' });
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -64,12 +68,14 @@ export async function startController(
   controller.start();
   lifecycle.add('controller', () => controller.close(), { deadlineMs: STOP_MS });
 
+  const identity = new Identity({}, { cluster: controller.cluster, wallMs: () => Date.now(), ...random });
+  await identity.bootstrap(await administratorPassword(join(stateDir, 'admin-openrc'), { ...https, ca }));
   const rest = createRest(
     {
       adminTokenHash: createHash('sha256').update(token).digest('hex'),
       https: { cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2' },
     },
-    { controller, ...random, log },
+    { controller, identity, wallMs: () => Date.now(), ...random, log },
   );
   const address = await listenAt('https', https, () => rest.listen({ host: https.host ?? '::', port: https.port }));
   lifecycle.add('rest', () => rest.close(), { deadlineMs: STOP_MS });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { Role, oidsOfRoles } from '@weft/ssntp/role';
 import { Value } from 'typebox/value';
 import { ClusterKey, connectedPayload, parseCluster } from './config.ts';
 import type { ClusterKeys } from './config.ts';
+import { AdminOpenrcInvalid, administratorPassword } from './admin-openrc.ts';
 import { AdminTokenInvalid, administratorToken } from './controller-part.ts';
 import { CredentialsInvalid, readCredentials } from './credentials.ts';
 import { NodeUnfit, requireFit } from './launcher.ts';
@@ -37,6 +39,20 @@ void test('the administrator’s token is made once, for its owner’s eyes only
   assert.equal(readFileSync(path, 'utf8').trim(), token);
   writeFileSync(path, '\n');
   await assert.rejects(administratorToken(path), AdminTokenInvalid);
+});
+
+void test('the first administrator’s password is made once, in a file that the openstack client reads', async (t) => {
+  const path = join(directory(t), 'admin-openrc');
+  const api = { host: '::', port: 8889, ca: '/etc/weft/ca with space.pem' };
+  const password = await administratorPassword(path, api);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.equal(await administratorPassword(path, api), password);
+  const said = execFileSync('sh', ['-c', '. "$1" && printf "%s %s %s" "$OS_PASSWORD" "$OS_AUTH_URL" "$OS_CACERT"', 'sh', path], {
+    encoding: 'utf8',
+  });
+  assert.equal(said, `${password} https://127.0.0.1:8889/v3 /etc/weft/ca with space.pem`);
+  writeFileSync(path, 'export OS_USERNAME=admin\n');
+  await assert.rejects(administratorPassword(path, api), AdminOpenrcInvalid);
 });
 
 void test('identity and roles come from the certificate, and what is missing is named', async (t) => {

@@ -33,13 +33,16 @@ export type ClusterConfig = Readonly<{
 
 /** No object of that id that the caller may see. `type` is Neutron's exception class. */
 export class NotFound extends WeftError {
-  readonly kind: Resource['kind'];
+  readonly kind: Named;
 
-  constructor(kind: Resource['kind'], id: string) {
+  constructor(kind: Named, id: string) {
     super('not_found', `${kind} ${id} could not be found`, { details: { kind, id } });
     this.kind = kind;
   }
 }
+
+/** A record, or what is fixed and has an id nevertheless. */
+type Named = Resource['kind'] | 'role' | 'domain' | 'token';
 
 /** The request contradicts what exists: taken, in use, exhausted. `code` tells which. */
 export class Conflict extends WeftError {}

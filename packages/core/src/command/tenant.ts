@@ -4,27 +4,33 @@ import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts'
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
-export type CreateTenant = Readonly<{ name: string; tokenHash: string }>;
+export type CreateTenant = Readonly<{
+  name: string;
+  tokenHash: string;
+  description?: string;
+  enabled?: boolean;
+  /** Default true: subnets are routed without a router (design §8). */
+  automaticGateway?: boolean;
+}>;
 
 /** A tenant, with its default security group: everything out, from the group itself in (neutron-api.md §7). */
 export function createTenant(state: ClusterState, context: CommandContext, request: CreateTenant): Changes & Readonly<{ tenant: Tenant }> {
-  if (request.name === '') throw new Refused('invalid_name', 'a tenant needs a name');
-  for (const other of state.tenants.values()) {
-    if (other.name === request.name) throw new Conflict('tenant_exists', `a tenant named ${request.name} exists already`);
-  }
+  checkName(state, request.name, undefined);
   const tenant: Tenant = {
     kind: 'tenant',
     id: context.uuid() as TenantId,
     name: request.name,
+    description: request.description ?? '',
+    enabled: request.enabled ?? true,
     tokenHash: request.tokenHash,
-    automaticGateway: true,
+    automaticGateway: request.automaticGateway ?? true,
     sshReach: false,
     ...stamps(context),
   };
   return { put: [tenant, ...defaultGroup(context, tenant.id)], remove: [], tenant };
 }
 
-export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'sshReach'>>>;
+export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'name' | 'description' | 'enabled' | 'sshReach'>>>;
 
 export function updateTenant(
   state: ClusterState,
@@ -39,6 +45,7 @@ export function updateTenant(
       remedy: 'Set `cluster.sshPorts.first` and `last` in the server configuration.',
     });
   }
+  if (request.name !== undefined) checkName(state, request.name, id);
   const tenant = revised(context, old, request);
   return { put: [tenant], remove: [], tenant };
 }
@@ -54,11 +61,23 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       remedy: 'Delete its floating IPs first.',
     });
   }
-  const remove: Resource[] = [tenant, ...state.firewallRulesOf(id)];
+  const remove: Resource[] = [
+    tenant,
+    ...state.firewallRulesOf(id),
+    ...state.identity.assignmentsIn(id),
+    ...state.identity.credentialsFor(id),
+  ];
   for (const group of state.groupsOf(id)) remove.push(group, ...state.rulesOf(group.id));
   const concentrator = state.concentratorOf(id);
   if (concentrator !== undefined) remove.push(concentrator);
   return { put: [], remove };
+}
+
+function checkName(state: ClusterState, name: string, self: TenantId | undefined): void {
+  if (name === '') throw new Refused('invalid_name', 'a tenant needs a name');
+  for (const other of state.tenants.values()) {
+    if (other.name === name && other.id !== self) throw new Conflict('tenant_exists', `a tenant named ${name} exists already`);
+  }
 }
 
 function defaultGroup(context: CommandContext, tenantId: TenantId): Resource[] {

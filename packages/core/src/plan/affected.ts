@@ -127,6 +127,11 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'user':
+      case 'roleAssignment':
+      case 'applicationCredential':
+      case 'tokenKey':
+      case 'tokenRevocation':
         break;
     }
   }
@@ -213,6 +218,13 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     }
     case 'firewallRule':
       collectFirewall(state, resource.tenantId, affected);
+      break;
+    // Who may ask says nothing of what nodes do.
+    case 'user':
+    case 'roleAssignment':
+    case 'applicationCredential':
+    case 'tokenKey':
+    case 'tokenRevocation':
       break;
     case 'instance': {
       if (resource.nodeId !== undefined) {
