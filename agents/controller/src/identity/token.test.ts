@@ -7,7 +7,7 @@ import type { Token } from './token.ts';
 
 const KEY = 'ab'.repeat(32);
 const OTHER = 'cd'.repeat(32);
-const id = <T extends Uuid>(): fc.Arbitrary<T> => fc.uuid() as fc.Arbitrary<string> as fc.Arbitrary<T>;
+const id = <T extends Uuid>(): fc.Arbitrary<T> => fc.uuid().map((text) => text as T);
 const time = fc.nat(2 ** 47);
 const token: fc.Arbitrary<Token> = fc.record({
   methods: fc.subarray([...TOKEN_METHODS]),
@@ -37,7 +37,7 @@ test('a token says what it was made to say, to whoever has its key', () => {
 test('a token with any character changed, added or taken away is none', () => {
   const text = encodeToken(fc.sample(token, 1)[0] as Token, KEY);
   fc.assert(
-    fc.property(fc.nat(text.length - 1), fc.constantFrom(...'ABab09-_=. '), (at, character) => {
+    fc.property(fc.nat(text.length - 1), fc.constantFrom('A', 'b', '0', '-', '_', '=', '.', ' '), (at, character) => {
       const changed = text.slice(0, at) + character + text.slice(at + 1);
       if (changed !== text) assert.equal(decodeToken(changed, [KEY]), undefined);
       assert.equal(decodeToken(text.slice(0, at) + text.slice(at + 1), [KEY]), undefined);
