@@ -1,7 +1,16 @@
-import type { SecurityGroup, SecurityGroupRule } from '@weft/core/resource';
+import { cidrClearingHostBits } from '@weft/core/cidr';
+import { cidr6ClearingHostBits } from '@weft/core/cidr6';
+import type { CreateSecurityGroup, CreateSecurityGroupRule, UpdateSecurityGroup } from '@weft/core/command/security-group';
+import { Refused } from '@weft/core/command/context';
+import type { Parse } from '@weft/core/fields';
+import { IP_PROTOCOL_NAMES, parseIpProtocol } from '@weft/core/ip-protocol';
+import type { IpProtocol } from '@weft/core/ip-protocol';
+import type { SecurityGroup, SecurityGroupRule } from '@weft/core/security-group';
+import type { SecurityGroupId, TenantId } from '@weft/core/uuid';
 import { show } from './attribute.ts';
-import type { AttributeTable, View } from './attribute.ts';
-import { identityAttributes, stampAttributes } from './standard-attributes.ts';
+import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { integer, nullOr, oneOf, printed, uuid } from './values.ts';
 
 export type SecurityGroupRuleSource = Readonly<{ record: SecurityGroupRule }>;
 export type SecurityGroupSource = Readonly<{ record: SecurityGroup; rules: readonly SecurityGroupRule[] }>;
@@ -13,36 +22,123 @@ export const SECURITY_GROUP_RULES = {
   singular: 'security_group_rule',
 } as const;
 
-const { id, tenant_id, project_id } = identityAttributes;
+const refused = (code: string, message: string): Refused => new Refused(`security_group_${code}`, message);
 
-/** Rules: neutron-api.md §7.1. Read-only for now. */
+const etherType: Parse<'IPv4' | 'IPv6'> = (value) => {
+  const family = (['IPv4', 'IPv6'] as const).find((one) => typeof value === 'string' && one.toLowerCase() === value.toLowerCase());
+  if (family === undefined) {
+    throw refused(
+      'invalid_ether_type',
+      `Security group rule for ethertype '${printed(value)}' not supported. Allowed values are ['IPv4', 'IPv6'].`,
+    );
+  }
+  return family;
+};
+
+const protocol: Parse<IpProtocol> = (value, what) => {
+  try {
+    return parseIpProtocol(value, what);
+  } catch {
+    const allowed = IP_PROTOCOL_NAMES.join(', ');
+    throw refused(
+      'invalid_protocol',
+      `Security group rule protocol ${printed(value)} not supported. Only protocol values [${allowed}] and integer representations [0 to 255] are supported.`,
+    );
+  }
+};
+
+const portNumber: Parse<number> = (value, what) => {
+  const number = integer(value, what);
+  if (number < 0 || number > 65_535) throw refused('invalid_port_value', `Invalid value for port ${number}`);
+  return number;
+};
+
+/** As it is written, for the answer, and as it is meant. */
+const remotePrefix: Parse<Readonly<{ text: string; cidr: NonNullable<SecurityGroupRule['remoteCidr']> }>> = (value, what) => {
+  const text = typeof value === 'string' ? value : '';
+  const isV6 = text.includes(':');
+  // An address alone is a prefix of one.
+  const withLength = text.includes('/') ? text : `${text}/${isV6 ? 128 : 32}`;
+  try {
+    return { text, cidr: isV6 ? cidr6ClearingHostBits(withLength, what) : cidrClearingHostBits(withLength, what) };
+  } catch {
+    throw new Refused('invalid_remote_prefix', `Invalid CIDR ${printed(value)} given as IP prefix.`);
+  }
+};
+
+/** Rules: neutron-api.md §7.1. They cannot be changed, only replaced. */
 export const securityGroupRuleAttributes = {
-  id,
-  tenant_id,
-  project_id: { show: project_id.show, filter: 'equal' },
-  security_group_id: { show: (source) => source.record.groupId, filter: 'equal' },
-  direction: { show: (source) => source.record.direction, filter: 'equal' },
-  ethertype: { show: (source) => source.record.ethertype, filter: 'equal' },
-  protocol: { show: (source) => source.record.protocol ?? null, filter: 'equal' },
-  port_range_min: { show: (source) => source.record.portMin ?? null, filter: 'equal' },
-  port_range_max: { show: (source) => source.record.portMax ?? null, filter: 'equal' },
-  remote_ip_prefix: { show: (source) => source.record.remoteCidr ?? null, filter: 'equal' },
+  ...identityAttributes,
+  security_group_id: {
+    show: (source) => source.record.groupId,
+    parse: uuid<SecurityGroupId>(),
+    create: 'required',
+    filter: 'equal',
+  },
+  direction: { show: (source) => source.record.direction, parse: oneOf('ingress', 'egress'), create: 'required', filter: 'equal' },
+  ethertype: { show: (source) => source.record.ethertype, parse: etherType, create: 'optional', default: 'IPv4', filter: 'equal' },
+  protocol: {
+    show: (source) => source.record.protocol ?? null,
+    parse: nullOr(protocol),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  port_range_min: {
+    show: (source) => source.record.portMin ?? null,
+    parse: nullOr(portNumber),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  port_range_max: {
+    show: (source) => source.record.portMax ?? null,
+    parse: nullOr(portNumber),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  remote_ip_prefix: {
+    show: (source) => source.record.remoteText ?? null,
+    parse: nullOr(remotePrefix),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
   normalized_cidr: { show: (source) => source.record.remoteCidr ?? null },
-  remote_group_id: { show: (source) => source.record.remoteGroupId ?? null, filter: 'equal' },
-  remote_address_group_id: { show: () => null },
-  description: { show: (source) => source.record.description, filter: 'equal' },
+  remote_group_id: {
+    show: (source) => source.record.remoteGroupId ?? null,
+    parse: nullOr(uuid<SecurityGroupId>()),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  // There are no address groups; clients send the null that they were shown.
+  remote_address_group_id: { show: () => null, parse: nullOr(uuid()), create: 'optional', default: null },
+  description: {
+    show: (source) => source.record.description,
+    parse: (value, what) => (value === null ? '' : nameText(value, what)),
+    create: 'optional',
+    default: '',
+    filter: 'equal',
+  },
   ...stampAttributes,
 } as const satisfies AttributeTable<SecurityGroupRuleSource>;
 
 export type SecurityGroupRuleView = View<typeof securityGroupRuleAttributes>;
 
-/** Groups: neutron-api.md §7.1. Read-only for now. */
+/** Groups: neutron-api.md §7.1. */
 export const securityGroupAttributes = {
-  id,
-  tenant_id,
-  project_id: { show: project_id.show, filter: 'equal' },
-  name: { show: (source) => source.record.name, filter: 'equal' },
-  description: { show: (source) => source.record.description, filter: 'equal' },
+  ...identityAttributes,
+  name: {
+    show: (source) => source.record.name,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  description: descriptionAttribute,
   stateful: { show: () => true, filter: 'equal' },
   shared: { show: () => false, filter: 'equal' },
   security_group_rules: {
@@ -54,3 +150,28 @@ export const securityGroupAttributes = {
 } as const satisfies AttributeTable<SecurityGroupSource>;
 
 export type SecurityGroupView = View<typeof securityGroupAttributes>;
+
+export function createSecurityGroupRequest(values: CreateValues<typeof securityGroupAttributes>, tenantId: TenantId): CreateSecurityGroup {
+  return { tenantId, name: values.name, description: values.description };
+}
+
+export function updateSecurityGroupRequest(values: UpdateValues<typeof securityGroupAttributes>): UpdateSecurityGroup {
+  const { name, description } = values;
+  return { ...(name === undefined ? {} : { name }), ...(description === undefined ? {} : { description }) };
+}
+
+export function createSecurityGroupRuleRequest(values: CreateValues<typeof securityGroupRuleAttributes>): CreateSecurityGroupRule {
+  if (values.remote_address_group_id !== null) throw refused('no_address_groups', 'There are no address groups.');
+  return {
+    groupId: values.security_group_id,
+    direction: values.direction,
+    ethertype: values.ethertype,
+    protocol: values.protocol ?? undefined,
+    portMin: values.port_range_min ?? undefined,
+    portMax: values.port_range_max ?? undefined,
+    remoteCidr: values.remote_ip_prefix?.cidr,
+    remoteText: values.remote_ip_prefix?.text,
+    remoteGroupId: values.remote_group_id ?? undefined,
+    description: values.description,
+  };
+}

@@ -19,12 +19,11 @@ import type {
   PortForwarding,
   Resource,
   ResourceOf,
-  SecurityGroup,
-  SecurityGroupRule,
   Subnet,
   Tenant,
 } from './resource.ts';
 import { resourceKey } from './resource.ts';
+import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NodeId, Uuid } from './uuid.ts';
 import { parseVni } from './vni.ts';
 import type { Vni } from './vni.ts';
@@ -137,6 +136,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         portMin: undefined,
         portMax: undefined,
         remoteCidr: undefined,
+        remoteText: undefined,
         remoteGroupId: v(3) % 3 === 0 ? undefined : id('securityGroup', v(5)),
         ...stamps,
       };

@@ -16,11 +16,10 @@ import type {
   Resource,
   ResourceKind,
   ResourceOf,
-  SecurityGroup,
-  SecurityGroupRule,
   Subnet,
   Tenant,
 } from './resource.ts';
+import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type {
   ConcentratorId,
   FirewallRuleId,

@@ -10,6 +10,8 @@ import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
+import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts';
+import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -22,7 +24,6 @@ import type {
   PortForwardingId,
   PortId,
   SecurityGroupId,
-  SecurityGroupRuleId,
   SubnetId,
   TenantId,
   Uuid,
@@ -107,27 +108,6 @@ export type Port = Stamps &
     portSecurityEnabled: boolean;
     deviceId: string;
     deviceOwner: string;
-  }>;
-
-export type SecurityGroup = Stamps &
-  Readonly<{ kind: 'securityGroup'; id: SecurityGroupId; tenantId: TenantId; name: string; description: string; isDefault: boolean }>;
-
-export type SecurityGroupRule = Stamps &
-  Readonly<{
-    kind: 'securityGroupRule';
-    id: SecurityGroupRuleId;
-    tenantId: TenantId;
-    groupId: SecurityGroupId;
-    description: string;
-    direction: 'ingress' | 'egress';
-    ethertype: 'IPv4' | 'IPv6';
-    /** `tcp`, `udp`, `icmp` or absent for any. */
-    protocol: 'tcp' | 'udp' | 'icmp' | undefined;
-    /** Ports for tcp and udp; type and code for icmp. */
-    portMin: number | undefined;
-    portMax: number | undefined;
-    remoteCidr: Cidr | undefined;
-    remoteGroupId: SecurityGroupId | undefined;
   }>;
 
 export type NodeRole = 'compute' | 'network';
@@ -301,30 +281,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     deviceOwner: f.required('deviceOwner', parseString),
     ...parseStamps(f),
   }),
-  securityGroup: (f) => ({
-    kind: 'securityGroup',
-    id: f.required('id', id<SecurityGroupId>),
-    tenantId: f.required('tenantId', id<TenantId>),
-    name: f.required('name', parseString),
-    description: f.required('description', parseString),
-    isDefault: f.required('isDefault', parseBoolean),
-    ...parseStamps(f),
-  }),
-  securityGroupRule: (f) => ({
-    kind: 'securityGroupRule',
-    id: f.required('id', id<SecurityGroupRuleId>),
-    tenantId: f.required('tenantId', id<TenantId>),
-    groupId: f.required('groupId', id<SecurityGroupId>),
-    description: f.required('description', parseString),
-    direction: f.required('direction', oneOf('ingress', 'egress')),
-    ethertype: f.required('ethertype', oneOf('IPv4', 'IPv6')),
-    protocol: f.optional('protocol', oneOf('tcp', 'udp', 'icmp')),
-    portMin: f.optional('portMin', bit16),
-    portMax: f.optional('portMax', bit16),
-    remoteCidr: f.optional('remoteCidr', parseCidr),
-    remoteGroupId: f.optional('remoteGroupId', id<SecurityGroupId>),
-    ...parseStamps(f),
-  }),
+  securityGroup: parseSecurityGroup,
+  securityGroupRule: parseSecurityGroupRule,
   node: (f) => ({
     kind: 'node',
     id: f.required('id', id<NodeId>),

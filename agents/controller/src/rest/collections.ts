@@ -11,7 +11,15 @@ import type { NetworkSource } from '@weft/api/networks';
 import { PORTS, createPortRequest, portAttributes, updatePortRequest } from '@weft/api/ports';
 import type { PortSource } from '@weft/api/ports';
 import { BadRequest, Forbidden } from '@weft/api/request-error';
-import { SECURITY_GROUPS, SECURITY_GROUP_RULES, securityGroupAttributes, securityGroupRuleAttributes } from '@weft/api/security-groups';
+import {
+  SECURITY_GROUPS,
+  SECURITY_GROUP_RULES,
+  createSecurityGroupRequest,
+  createSecurityGroupRuleRequest,
+  securityGroupAttributes,
+  securityGroupRuleAttributes,
+  updateSecurityGroupRequest,
+} from '@weft/api/security-groups';
 import type { SecurityGroupRuleSource, SecurityGroupSource } from '@weft/api/security-groups';
 import { SUBNETS, createSubnetRequest, subnetAttributes, updateSubnetRequest } from '@weft/api/subnets';
 import type { SubnetSource } from '@weft/api/subnets';
@@ -21,12 +29,19 @@ import type { CommandContext } from '@weft/core/command/context';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
+import {
+  createSecurityGroup,
+  createSecurityGroupRule,
+  deleteSecurityGroup,
+  deleteSecurityGroupRule,
+  updateSecurityGroup,
+} from '@weft/core/command/security-group';
 import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
 import { createTenant } from '@weft/core/command/tenant';
 import type { IdentityRecord } from '@weft/core/identity';
 import type { Changes, Network, Resource } from '@weft/core/resource';
-import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import type { FloatingIpId, NetworkId, PortId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
 import { floatingIpStatus, portStatus } from '../status.ts';
 
@@ -174,20 +189,46 @@ export function collections(controller: Controller): readonly Collection[] {
       },
       delete: (present, _context, id) => deleteFloatingIp(present, id as FloatingIpId),
     },
-    readable<'securityGroup', SecurityGroupSource>({
-      ...kinds,
-      kind: 'securityGroup',
-      names: SECURITY_GROUPS,
-      table: securityGroupAttributes,
-      source: groupSource,
-    }),
-    readable<'securityGroupRule', SecurityGroupRuleSource>({
-      ...kinds,
-      kind: 'securityGroupRule',
-      names: SECURITY_GROUP_RULES,
-      table: securityGroupRuleAttributes,
-      source: plain,
-    }),
+    {
+      ...readable<'securityGroup', SecurityGroupSource>({
+        ...kinds,
+        kind: 'securityGroup',
+        names: SECURITY_GROUPS,
+        table: securityGroupAttributes,
+        source: groupSource,
+      }),
+      create: (caller, body) => {
+        const values = parseCreate(securityGroupAttributes, SECURITY_GROUPS, body, caller);
+        const request = createSecurityGroupRequest(values, ownerOf(caller, values.project_id));
+        return (present, context) => {
+          const { group, ...changes } = createSecurityGroup(present, context, request);
+          return { ...changes, id: group.id };
+        };
+      },
+      update: (caller, body) => {
+        const request = updateSecurityGroupRequest(parseUpdate(securityGroupAttributes, SECURITY_GROUPS, body, caller));
+        return (present, context, id) => ({ ...updateSecurityGroup(present, context, id as SecurityGroupId, request), id });
+      },
+      delete: (present, _context, id) => deleteSecurityGroup(present, id as SecurityGroupId),
+    },
+    {
+      ...readable<'securityGroupRule', SecurityGroupRuleSource>({
+        ...kinds,
+        kind: 'securityGroupRule',
+        names: SECURITY_GROUP_RULES,
+        table: securityGroupRuleAttributes,
+        source: plain,
+      }),
+      create: (caller, body) => {
+        const request = createSecurityGroupRuleRequest(parseCreate(securityGroupRuleAttributes, SECURITY_GROUP_RULES, body, caller));
+        return (present, context) => {
+          visible(present, caller, 'securityGroup', request.groupId);
+          const { rule, ...changes } = createSecurityGroupRule(present, context, request);
+          return { ...changes, id: rule.id };
+        };
+      },
+      delete: (present, context, id) => deleteSecurityGroupRule(present, context, id as SecurityGroupRuleId),
+    },
   ];
 }
 
@@ -273,7 +314,7 @@ function asOperator<X extends Changes & Readonly<{ id: string }>>(
 
 /** Whose a new network is: the caller's, or whose the administrator says. */
 function ownerOf(caller: Caller, project: string | undefined): TenantId {
-  if (caller.kind === 'tenant') return caller.tenantId;
+  if (project === undefined && caller.tenantId !== undefined) return caller.tenantId;
   if (project === undefined) throw new BadRequest("Failed to parse request. Required attribute 'tenant_id' not specified");
   return project as TenantId;
 }

@@ -94,7 +94,7 @@ test('every tenant has a default group with four rules, which can be read', asyn
     'SecurityGroupNotFound',
     `Security group ${NOWHERE} does not exist`,
   );
-  assertNeutron(await call('POST', '/v2.0/security-groups', {}), 405, 'HTTPMethodNotAllowed', /POST/);
+  assertNeutron(await call('PUT', `/v2.0/security-group-rules/${String(rule?.['id'])}`, {}), 405, 'HTTPMethodNotAllowed', /PUT/);
 });
 
 test('what is updated and deleted is seen so', async () => {

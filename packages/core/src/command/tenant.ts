@@ -1,8 +1,10 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Changes, Resource, SecurityGroup, SecurityGroupRule, Tenant } from '../resource.ts';
-import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
+import type { Changes, Resource, Tenant } from '../resource.ts';
+import type { SecurityGroup, SecurityGroupRule } from '../security-group.ts';
+import type { SecurityGroupId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { EVERYTHING, ruleRecord } from './security-group.ts';
 
 export type CreateTenant = Readonly<{
   name: string;
@@ -90,21 +92,8 @@ function defaultGroup(context: CommandContext, tenantId: TenantId): Resource[] {
     isDefault: true,
     ...stamps(context),
   };
-  const rule = (direction: 'ingress' | 'egress', ethertype: 'IPv4' | 'IPv6'): SecurityGroupRule => ({
-    kind: 'securityGroupRule',
-    id: context.uuid() as SecurityGroupRuleId,
-    tenantId,
-    groupId: group.id,
-    description: '',
-    direction,
-    ethertype,
-    protocol: undefined,
-    portMin: undefined,
-    portMax: undefined,
-    remoteCidr: undefined,
-    remoteGroupId: direction === 'ingress' ? group.id : undefined,
-    ...stamps(context),
-  });
+  const rule = (direction: 'ingress' | 'egress', ethertype: 'IPv4' | 'IPv6'): SecurityGroupRule =>
+    ruleRecord(context, group, { ...EVERYTHING, direction, ethertype, remoteGroupId: direction === 'ingress' ? group.id : undefined });
   return [group, rule('egress', 'IPv4'), rule('egress', 'IPv6'), rule('ingress', 'IPv4'), rule('ingress', 'IPv6')];
 }
 

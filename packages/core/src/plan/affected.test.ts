@@ -14,12 +14,20 @@ import { deleteNode, reportNode } from '../command/node.ts';
 import { createPortForwarding, deletePortForwarding, updatePortForwarding } from '../command/port-forwarding.ts';
 import type { PortForwardingRequest } from '../command/port-forwarding.ts';
 import { createPort, deletePort, updatePort } from '../command/port.ts';
+import {
+  createSecurityGroup,
+  createSecurityGroupRule,
+  deleteSecurityGroup,
+  deleteSecurityGroupRule,
+  EVERYTHING,
+} from '../command/security-group.ts';
 import { createSubnet, deleteSubnet } from '../command/subnet.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
+import { parseIpProtocol } from '../ip-protocol.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import { parseResource } from '../resource.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
-import type { NodeId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
+import type { NodeId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
 import { compile } from './compile.ts';
@@ -60,7 +68,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(29), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(36), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -211,22 +219,29 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 28:
     case 29:
       return decideFirewall(state, ctx, { a, b, pick });
+    case 30: {
+      if (b % 3 > 0) return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '' });
+      return deleteSecurityGroup(state, pick(state.securityGroups.values(), a).id);
+    }
+    case 31: {
+      const port = pick(state.ports.values(), a);
+      return updatePort(state, ctx, port.id, { securityGroups: [...state.groupsOf(port.tenantId)].slice(b % 3).map(({ id }) => id) });
+    }
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
-      const rules = [...state.rulesOf(group.id)];
-      if (b % 2 === 0) return { put: [], remove: [pick(rules, b)] };
-      const template = pick(state.securityGroupRules.values(), 0);
-      const rule: Resource = {
-        ...template,
-        id: ctx.uuid() as SecurityGroupRuleId,
-        tenantId: group.tenantId,
+      if (b % 2 === 0) return deleteSecurityGroupRule(state, ctx, pick(state.rulesOf(group.id), b).id);
+      return createSecurityGroupRule(state, ctx, {
+        ...EVERYTHING,
         groupId: group.id,
-        protocol: 'tcp',
-        portMin: b,
-        portMax: b,
-      };
-      return { put: [rule], remove: [] };
+        description: '',
+        direction: b % 4 === 1 ? 'ingress' : 'egress',
+        ethertype: b % 5 === 0 ? 'IPv6' : 'IPv4',
+        protocol: parseIpProtocol('tcp', 'protocol'),
+        portMin: b + 1,
+        portMax: b + 1,
+        remoteGroupId: b % 3 === 0 ? pick(state.groupsOf(group.tenantId), b).id : undefined,
+      });
     }
   }
 }

@@ -1,14 +1,18 @@
 import { parseCidr } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import { Fields, integerIn, oneOf } from '../fields.ts';
+import type { Parse } from '../fields.ts';
+import { ipProtocolWord, parseIpProtocol } from '../ip-protocol.ts';
 import { parseUuid } from '../uuid.ts';
 import type { SecurityGroupId } from '../uuid.ts';
+import { InvalidValue } from '../weft-error.ts';
 
 /** One allowance of a group, compiled: IPv4 only, remote resolved to what the kernel matches. */
 export type GroupRule = Readonly<{
   direction: 'ingress' | 'egress';
-  protocol: 'tcp' | 'udp' | 'icmp' | undefined;
-  /** tcp, udp: first and last destination port. icmp: type and code. */
+  /** A word of `ipProtocolWord`. */
+  protocol: string | undefined;
+  /** Protocols with ports: first and last destination port. icmp: type and code. */
   portMin: number | undefined;
   portMax: number | undefined;
   remoteCidr: Cidr | undefined;
@@ -18,6 +22,13 @@ export type GroupRule = Readonly<{
 
 /** A security group that ports of this node are in. What no rule allows is refused. Key: the group's id. */
 export type GroupBody = Readonly<{ groupId: SecurityGroupId; rules: readonly GroupRule[] }>;
+
+/** It becomes part of a rule's text, so nothing else may be in it. */
+const parseWord: Parse<string> = (value, what) => {
+  if (typeof value !== 'string' || ipProtocolWord(parseIpProtocol(value, what)) !== value)
+    throw new InvalidValue(what, value, 'is not a protocol');
+  return value;
+};
 
 export const groupKey = (groupId: SecurityGroupId): string => groupId;
 
@@ -29,7 +40,7 @@ export function parseGroupBody(value: unknown): GroupBody {
       const r = new Fields(rule, what);
       return {
         direction: r.required('direction', oneOf('ingress', 'egress')),
-        protocol: r.optional('protocol', oneOf('tcp', 'udp', 'icmp')),
+        protocol: r.optional('protocol', parseWord),
         portMin: r.optional('portMin', integerIn(0, 65_535)),
         portMax: r.optional('portMax', integerIn(0, 65_535)),
         remoteCidr: r.optional('remoteCidr', parseCidr),

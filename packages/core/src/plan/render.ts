@@ -4,8 +4,10 @@ import type { ClusterState } from '../cluster-state.ts';
 import { compareFirewallRules } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
+import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Mac } from '../mac.ts';
-import type { Concentrator, Network, Node, PortForwarding, SecurityGroupRule } from '../resource.ts';
+import type { Concentrator, Network, Node, PortForwarding } from '../resource.ts';
+import type { SecurityGroupRule } from '../security-group.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
@@ -165,10 +167,10 @@ function renderGroup(state: ClusterState, nodeId: NodeId, key: string): GroupBod
 function compileRule(rule: SecurityGroupRule): GroupRule {
   return {
     direction: rule.direction,
-    protocol: rule.protocol,
+    protocol: rule.protocol === undefined ? undefined : ipProtocolWord(rule.protocol),
     portMin: rule.portMin,
     portMax: rule.portMax,
-    remoteCidr: rule.remoteCidr,
+    remoteCidr: rule.remoteCidr as Cidr | undefined,
     remoteGroup: rule.remoteGroupId,
   };
 }

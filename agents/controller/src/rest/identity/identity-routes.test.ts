@@ -278,7 +278,7 @@ test('projects, users and roles are an administrator’s to manage and their own
   ]);
   assertKeystone(await rig.call(rig.admin, 'POST', '/v3/projects', { project: { name: 'red' } }), 409, /named red/);
   assertKeystone(await rig.call(rig.admin, 'POST', '/v3/projects', { project: { name: 'x', domain_id: 'other' } }), 400, /no domain other/);
-  assertKeystone(await rig.call(rig.admin, 'GET', '/v3/projects/red'), 404, /project: red/);
+  assertKeystone(await rig.call(rig.admin, 'GET', '/v3/projects/red'), 404, /Project red/);
   assertKeystone(await rig.call(rig.admin, 'GET', '/v3/roles/wizard'), 404, /role: wizard/);
   assertKeystone(await rig.call(rig.admin, 'DELETE', '/v3/users/nope'), 404, /user: nope/);
   assert.equal((await rig.call(rig.admin, 'DELETE', `/v3/users/${rig.ids['member']}`)).status, 204);
