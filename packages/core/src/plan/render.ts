@@ -20,7 +20,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
-import type { SegmentBody } from './segment.ts';
+import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
 import type { VtepFilterBody } from './vtepfilter.ts';
 
@@ -91,7 +91,18 @@ function renderSegment(state: ClusterState, nodeId: NodeId, key: string): Segmen
   const network = segmentOn(state, nodeId, Number(key));
   if (network === undefined) return undefined;
   const hub = network.topology === 'concentrator' && gatewayNodeOf(state, network)?.id === nodeId;
-  return { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+  const gateway = renderRemoteGateway(state, nodeId, network);
+  const body: SegmentBody = { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+  return gateway === undefined ? body : { ...body, gateway };
+}
+
+function renderRemoteGateway(state: ClusterState, nodeId: NodeId, network: Network): RemoteGateway | undefined {
+  const concentrator = state.gatewayOf(network);
+  const home = gatewayNodeOf(state, network);
+  if (concentrator === undefined || home?.vtep === undefined || home.id === nodeId) return undefined;
+  const [subnet] = [...state.subnetsOf(network.id)].flatMap(({ cidr, gatewayIp }) => (gatewayIp === undefined ? [] : cidr)).toSorted();
+  if (subnet === undefined) return undefined;
+  return { concentratorId: concentrator.id, tenantId: concentrator.tenantId, vtep: home.vtep, subnet };
 }
 
 function renderPort(state: ClusterState, nodeId: NodeId, key: string): PortBody | undefined {
