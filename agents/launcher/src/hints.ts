@@ -84,8 +84,8 @@ export class Hints {
       this.#kept.delete(oldest);
     }
     const changed = this.#lay();
-    const { agent_uuid: agent, vni, concentrator_uuid: concentrator, weft_ports: ports } = event;
-    if (changed.length > 0) this.#deps.log.info({ agent, vni, concentrator, ports: ports.length }, 'a node joined a segment by its hint');
+    const { agent_uuid: node, vni, concentrator_uuid: concentrator, weft_ports: ports } = event;
+    if (changed.length > 0) this.#deps.log.info({ node, vni, concentrator, count: ports.length }, 'a node joined a segment by its hint');
     return changed;
   }
 
@@ -110,8 +110,8 @@ export class Hints {
     if (address === this.#deps.vtep()) throw new InvalidValue('tenant_added.agent_ip', address, 'is this node’s own');
   }
 
-  #ignored({ agent_uuid: agent, vni, weft_revision: revision }: TenantEvent): readonly PlanRef[] {
-    this.#deps.log.debug({ agent, vni, revision }, 'a hint does not concern this node, or is old');
+  #ignored({ agent_uuid: node, vni, weft_revision: revision }: TenantEvent): readonly PlanRef[] {
+    this.#deps.log.debug({ node, vni, revision }, 'a hint does not concern this node, or is old');
     return [];
   }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
@@ -29,7 +30,8 @@ type Way = Readonly<{ tenant: LabTenant; newcomer: Workload; to: string; address
 /**
  * The gateways' hosts are cut off while each tenant's second network comes to compute1, and when they are back there is no controller any
  * more. What compute1's launcher said to them through the scheduler is enough: the newcomers reach their gateway, their neighbour on
- * compute2 and the world outside. And when the controller is back, its plan takes over without a packet lost.
+ * compute2 and the world outside. Then the hosts' launchers are killed, and hear it again; and when the controller is back, its plan takes
+ * over: all that without a packet lost.
  */
 export const TENANT_ADDED: LabCheck = {
   id: 'tenant-added',
@@ -61,12 +63,13 @@ export const TENANT_ADDED: LabCheck = {
       expect(lost.length === 0, `every echo of the newcomers to be answered`, `not by ${lost.join(', ')}`, hostLogs(context));
       expect(!control.controller.running, 'no controller to have had a part in it', `pid ${control.controller.pid}`);
       const detail = await undisturbed(context, newcomers.flatMap(flowsOf), async () => {
+        await hostsStartAnew(context, tenants);
         control.controller.start();
         await nodesInSync(lab);
         // Up at its gateway, by the plan.
         for (const [tenant, newcomer] of newcomers) await workloadActive(lab, tenant.client, newcomer);
       });
-      return `joined ${(joinedMs / 1000).toFixed(1)} s after the link was back, without a controller; while its plan took over ${detail}`;
+      return `joined ${(joinedMs / 1000).toFixed(1)} s after the link was back, without a controller; while the hosts’ launchers were killed and its plan took over ${detail}`;
     } finally {
       plug(context, true);
       if (!control.controller.running) control.controller.start();
@@ -138,6 +141,25 @@ async function unanswered(context: CheckContext, ways: readonly Way[], count: nu
   const options = { count, intervalMs: 20, timeoutMs: count === 1 ? 300 : 2000, signal: context.signal };
   const results = await Promise.all(ways.map(({ newcomer, address }) => ping(context.place(newcomer), address, options)));
   return ways.filter((_, index) => results[index]!.received < count).map(({ tenant, to }) => `${to} to ${tenant.name}’s newcomer`);
+}
+
+/** Kills the launchers of the tenants' gateways, and waits until each one that takes its place was told the hints again. */
+async function hostsStartAnew(context: CheckContext, tenants: readonly LabTenant[]): Promise<void> {
+  const hosts = new Set(tenants.map((tenant) => context.gatewayNode(tenant)));
+  for (const host of hosts) {
+    const launcher = context.lab.daemon(host);
+    const before = joins(launcher.logPath);
+    await launcher.kill();
+    launcher.start();
+    const watch = { where: launcher.logPath, withinMs: JOINED_MS, signal: context.signal };
+    await waitFor({ ...watch, expected: `a new launcher on ${host} to be told the hints` }, () =>
+      joins(launcher.logPath) > before ? { done: undefined } : { seen: 'it has heard none' },
+    );
+  }
+}
+
+function joins(logPath: string): number {
+  return readFileSync(logPath, 'utf8').split('a node joined a segment by its hint').length;
 }
 
 function hostLogs(context: CheckContext): string {
