@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseCidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
+import { dhcpHostKey } from '@weft/core/plan/dhcphost';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { peerKey } from '@weft/core/plan/peer';
 import { Plan, planRefText } from '@weft/core/plan/plan';
@@ -18,7 +19,7 @@ import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import * as fc from 'fast-check';
 import { HINT_LIFE_MS } from './hint-sender.ts';
 import { Hints, overlay } from './hints.ts';
-import { gatewayBody, portBody, recordingLog, testId, testMac, VNI } from './test-support.ts';
+import { dhcpHost, gatewayBody, portBody, recordingLog, testId, testMac, VNI } from './test-support.ts';
 
 const GATEWAY = testId<ConcentratorId>(9);
 const AGENT = testId<NodeId>(0xa1);
@@ -50,6 +51,8 @@ function joined(plan: Plan, number = 7, vtep = VTEP): Plan {
   plan.set('vtep', vtepKey(VNI, vtep), { vni: VNI, address: vtep });
   plan.set('vtepfilter', vtepFilterKey(vtep), { address: vtep });
   plan.set('peer', peerKey(VNI, testMac(number)), { vni: VNI, mac: testMac(number), ips: [`10.0.0.${number}` as Ipv4], vtep });
+  const lease = dhcpHost(9, `10.0.0.${number}`, testMac(number));
+  plan.set('dhcphost', dhcpHostKey(VNI, lease.address), lease);
   return plan;
 }
 
@@ -101,7 +104,11 @@ test('a hint that comes again changes nothing and is not news; one with other po
   assert.deepEqual(bench.hints.added(hint()), []);
   assert.equal(bench.log.lines.length, 1);
   const other = hint({ weft_revision: 6, weft_ports: [{ mac: testMac(8), ips: [] }] });
-  assert.deepEqual(text(bench.hints.added(other)), [`peer ${peerKey(VNI, testMac(7))}`, `peer ${peerKey(VNI, testMac(8))}`]);
+  assert.deepEqual(text(bench.hints.added(other)), [
+    `dhcphost ${VNI}/10.0.0.7`,
+    `peer ${peerKey(VNI, testMac(7))}`,
+    `peer ${peerKey(VNI, testMac(8))}`,
+  ]);
   assert.deepEqual(bench.hints.added(hint()), [], 'the older one is late');
   assert.ok(bench.added().includes(`peer ${peerKey(VNI, testMac(8))}`));
 });
@@ -154,6 +161,17 @@ test('what the plan says of a MAC or an address stands: a workload’s, an endpo
   assert.deepEqual(whole.get('peer', peerKey(VNI, testMac(33)))?.ips, ips(33));
   assert.deepEqual(whole.get('peer', peerKey(VNI, testMac(34)))?.ips, ips(34));
   assert.deepEqual(whole.get('peer', peerKey(VNI, testMac(20))), bench.plan!.get('peer', peerKey(VNI, testMac(20))));
+});
+
+test('a lease that the plan has for an address is the address’s owner: the hinted port gets it only if it is that', () => {
+  const bench = new Bench();
+  const ips = ['10.0.0.7', '10.0.0.8', '10.9.0.7'] as Ipv4[];
+  bench.plan!.set('dhcphost', `${VNI}/10.0.0.7`, dhcpHost(9, '10.0.0.7', testMac(7)));
+  bench.plan!.set('dhcphost', `${VNI}/10.0.0.8`, dhcpHost(9, '10.0.0.8', testMac(8)));
+  bench.hints.added(hint({ weft_ports: [{ mac: testMac(7), ips }] }));
+  assert.deepEqual(bench.hints.over(bench.plan!).get('peer', peerKey(VNI, testMac(7)))?.ips, ['10.0.0.7', '10.9.0.7']);
+  const leases = bench.added().filter((ref) => ref.startsWith('dhcphost'));
+  assert.deepEqual(leases, [], 'one is there, one is another’s, and one is in no subnet of the gateway');
 });
 
 test('a plan as new as the hint ends it, whatever it says; an older one only where it names the same', () => {

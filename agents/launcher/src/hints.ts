@@ -2,7 +2,7 @@
  * What other launchers said to this one as the host of a concentrator (design §4), laid over the plan: who has come to a segment that the
  * controller has not told of yet.
  *
- *     TenantAdded ──▶ a segment and gateway of ours? newer than the plan? ──▶ kept ──▶ overlay: vtep, vtepfilter, peer
+ *     TenantAdded ──▶ a segment and gateway of ours? newer than the plan? ──▶ kept ──▶ overlay: vtep, vtepfilter, peer, dhcphost
  *                                                                              └─ dropped: the plan is as new, names it all, or is of
  *                                                                                 another epoch; TenantRemoved; too old
  *
@@ -16,6 +16,8 @@
 import { cidrContains } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import { dhcpHostKey, dhcpHostName } from '@weft/core/plan/dhcphost';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import type { GatewaySegment } from '@weft/core/plan/gateway';
 import { peerKey } from '@weft/core/plan/peer';
@@ -133,34 +135,51 @@ export class Hints {
 export function overlay(plan: Plan, hints: readonly TenantEvent[]): Plan {
   const added = new Plan();
   if (hints.length === 0) return added;
-  const taken = takenIn(plan, new Set(hints.map(({ vni }) => vni)));
+  const { macs, owners } = takenIn(plan, new Set(hints.map(({ vni }) => vni)));
   for (const hint of hints) {
-    const { vni, agent_ip: vtep } = hint;
-    if (segmentOf(plan, hint) === undefined) continue;
+    const { vni, agent_ip: vtep, concentrator_uuid: concentratorId } = hint;
+    const segment = segmentOf(plan, hint);
+    if (segment === undefined) continue;
     if (plan.get('vtep', vtepKey(vni, vtep)) === undefined) added.set('vtep', vtepKey(vni, vtep), { vni, address: vtep });
     if (plan.get('vtepfilter', vtepFilterKey(vtep)) === undefined) added.set('vtepfilter', vtepFilterKey(vtep), { address: vtep });
     for (const { mac, ips } of hint.weft_ports) {
-      if (taken.has(`${vni}/${mac}`)) continue;
-      taken.add(`${vni}/${mac}`);
-      const free = ips.filter((ip) => !taken.has(`${vni}/${ip}`));
-      for (const ip of free) taken.add(`${vni}/${ip}`);
-      added.set('peer', peerKey(vni, mac), { vni, mac, ips: free, vtep });
+      if (macs.has(`${vni}/${mac}`)) continue;
+      macs.add(`${vni}/${mac}`);
+      const own = ips.filter((ip) => (owners.get(`${vni}/${ip}`) ?? mac) === mac);
+      for (const ip of own) owners.set(`${vni}/${ip}`, mac);
+      added.set('peer', peerKey(vni, mac), { vni, mac, ips: own, vtep });
+      for (const address of own) {
+        const key = dhcpHostKey(vni, address);
+        const leased = segment.subnets.some(({ cidr, dhcp }) => dhcp && cidrContains(cidr, address));
+        if (!leased || plan.get('dhcphost', key) !== undefined) continue;
+        added.set('dhcphost', key, { concentratorId, vni, address, mac, hostname: dhcpHostName(address) });
+      }
     }
   }
   return added;
 }
 
-/** MACs and addresses that the plan gives to somebody on these segments, each after its `<vni>/`. Costs in proportion to the plan. */
-function takenIn(plan: Plan, vnis: ReadonlySet<Vni>): Set<string> {
-  const taken = new Set<string>();
-  const take = (vni: Vni, ...names: readonly string[]): void => {
-    if (vnis.has(vni)) for (const name of names) taken.add(`${vni}/${name}`);
+/** MACs that the plan knows on these segments, and whose its addresses are, each after its `<vni>/`. Costs in proportion to the plan. */
+function takenIn(plan: Plan, vnis: ReadonlySet<Vni>): Readonly<{ macs: Set<string>; owners: Map<string, Mac> }> {
+  const macs = new Set<string>();
+  const owners = new Map<string, Mac>();
+  const take = (vni: Vni, mac: Mac, ips: readonly Ipv4[]): void => {
+    if (!vnis.has(vni)) return;
+    macs.add(`${vni}/${mac}`);
+    for (const ip of ips) owners.set(`${vni}/${ip}`, mac);
   };
-  for (const kind of ['peer', 'port'] as const) for (const { vni, mac, ips } of plan.of(kind).values()) take(vni, mac, ...ips);
+  // Ports that are nowhere yet have their lease already: the address is theirs, and the MAC may be what the hint tells of.
+  for (const { vni, mac, address } of plan.of('dhcphost').values()) if (vnis.has(vni)) owners.set(`${vni}/${address}`, mac);
+  for (const kind of ['peer', 'port'] as const) for (const { vni, mac, ips } of plan.of(kind).values()) take(vni, mac, ips);
   for (const { segments } of plan.of('gateway').values()) {
-    for (const { vni, mac, subnets } of segments) take(vni, mac, ...subnets.map(({ gatewayIp }) => gatewayIp));
+    for (const { vni, mac, subnets } of segments)
+      take(
+        vni,
+        mac,
+        subnets.map(({ gatewayIp }) => gatewayIp),
+      );
   }
-  return taken;
+  return { macs, owners };
 }
 
 /** The segment as the plan's gateway of that id serves it here. */

@@ -7,11 +7,13 @@ import type { NetworkId, SubnetId } from '@weft/core/uuid';
 import { expect } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { nodesInSync } from '../nodes.ts';
+import { dhcpClient } from '../probe/dhcp-client.ts';
 import { ping } from '../probe/ping.ts';
 import { BACK_CIDR, BACK_NAMES, createWorkload, deleteWorkload, workloadActive, workloadSpec } from '../scenario.ts';
 import type { LabTenant, Workload } from '../scenario.ts';
 import { SeparateControl } from '../separate-control.ts';
 import { waitFor } from '../wait.ts';
+import { leaseText } from './dhcp-lease.ts';
 import type { LabCheck } from './lab-check.ts';
 import { undisturbed } from './traffic.ts';
 
@@ -21,6 +23,7 @@ const MISSED_MS = 15_000;
 const ACTIVE_MS = 15_000;
 /** A launcher tries again after 5 s at the most. */
 const JOINED_MS = 15_000;
+const LEASE_MS = 5000;
 /** Nothing may be answered for so long before the hint: it is sent a tenth of a second after the port. */
 const SILENT_MS = 500;
 const COUNT = 5;
@@ -30,7 +33,7 @@ type Way = Readonly<{ tenant: LabTenant; newcomer: Workload; to: string; address
 /**
  * The gateways' hosts are cut off while each tenant's second network comes to compute1, and when they are back there is no controller any
  * more. What compute1's launcher said to them through the scheduler is enough: the newcomers reach their gateway, their neighbour on
- * compute2 and the world outside. Then the hosts' launchers are killed, and hear it again; and when the controller is back, its plan takes
+ * compute2 and the world outside, and get their lease. Then the hosts' launchers are killed, and hear it again; and when the controller is back, its plan takes
  * over: all that without a packet lost.
  */
 export const TENANT_ADDED: LabCheck = {
@@ -61,6 +64,7 @@ export const TENANT_ADDED: LabCheck = {
       const joinedMs = performance.now() - startMs;
       const lost = await unanswered(context, ways, COUNT);
       expect(lost.length === 0, `every echo of the newcomers to be answered`, `not by ${lost.join(', ')}`, hostLogs(context));
+      for (const [tenant, newcomer] of newcomers) await leases(context, tenant, newcomer);
       expect(!control.controller.running, 'no controller to have had a part in it', `pid ${control.controller.pid}`);
       const detail = await undisturbed(context, newcomers.flatMap(flowsOf), async () => {
         await hostsStartAnew(context, tenants);
@@ -141,6 +145,14 @@ async function unanswered(context: CheckContext, ways: readonly Way[], count: nu
   const options = { count, intervalMs: 20, timeoutMs: count === 1 ? 300 : 2000, signal: context.signal };
   const results = await Promise.all(ways.map(({ newcomer, address }) => ping(context.place(newcomer), address, options)));
   return ways.filter((_, index) => results[index]!.received < count).map(({ tenant, to }) => `${to} to ${tenant.name}’s newcomer`);
+}
+
+/** A machine that asks for its address gets it. */
+async function leases(context: CheckContext, tenant: LabTenant, newcomer: Workload): Promise<void> {
+  const { ip, ...place } = context.place(newcomer);
+  const outcome = await dhcpClient(place, { broadcastFlag: true, timeoutMs: LEASE_MS, signal: context.signal });
+  const right = outcome.kind === 'bound' && outcome.address === ip && outcome.router === BACK_GATEWAY;
+  expect(right, `a lease of ${ip} for ${tenant.name}’s newcomer, answered by broadcast`, leaseText(outcome), hostLogs(context));
 }
 
 /** Kills the launchers of the tenants' gateways, and waits until each one that takes its place was told the hints again. */

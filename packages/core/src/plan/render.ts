@@ -8,6 +8,7 @@ import type { Mac } from '../mac.ts';
 import type { Concentrator, Network, Node, PortForwarding, SecurityGroupRule } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
+import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
 import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
@@ -253,7 +254,7 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
     if (port === undefined || !subnet.enableDhcp || subnet.gatewayIp === undefined) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: `host-${address.replaceAll('.', '-')}` };
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
   }
   return undefined;
 }
@@ -275,7 +276,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
 /** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
 function hostName(name: string | undefined, address: Ipv4): string {
   const lower = name?.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : `host-${address.replaceAll('.', '-')}`;
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
 /** The concentrator of this node that answers for one of a tenant's ports; undefined where the port is behind none. */
