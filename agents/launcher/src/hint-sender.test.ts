@@ -160,9 +160,9 @@ test('each new connection hears what is open, with the revision that brought it'
   assert.deepEqual(bench.take(), []);
   bench.revision = 9;
   bench.connected = true;
-  bench.sender.connected();
+  bench.sender.again();
   assert.deepEqual(bench.take(), ['+0 r3 [1]', '+1 r3 [2]']);
-  bench.sender.connected();
+  bench.sender.again();
   assert.deepEqual(bench.take(), ['+0 r3 [1]', '+1 r3 [2]']);
 });
 
@@ -171,11 +171,11 @@ test('a hint is open until the controller changes the plan when it is five minut
   bench.delta(bench.port(1));
   bench.take();
   bench.clock.advance(10 * HINT_LIFE_MS);
-  bench.sender.connected();
+  bench.sender.again();
   assert.deepEqual(bench.take(), ['+0 r2 [1]'], 'nobody has said anything better');
   bench.delta(bench.port(2));
   bench.delta(bench.gone(1), bench.gone(2));
-  bench.sender.connected();
+  bench.sender.again();
   assert.deepEqual(bench.take(), []);
   bench.delta(bench.port(3));
   assert.deepEqual(bench.take(), ['+0 r5 [3]'], 'the first port of the segment again');
@@ -211,7 +211,7 @@ test('after any changes what was said last about a segment is what is there', ()
       const bench = new Bench();
       for (const { number, vni, verb } of steps) {
         if (verb === 0) bench.sender.changed('all');
-        else if (verb === 1) bench.sender.connected();
+        else if (verb === 1) bench.sender.again();
         else if (verb === 2) bench.clock.advance(100);
         else bench.delta(verb === 3 ? bench.gone(number) : bench.port(number, { vni }));
       }

@@ -69,8 +69,8 @@ export class HintSender {
     }
   }
 
-  /** Another connection: whoever is at its other end may have heard nothing. */
-  connected(): void {
+  /** On a new connection, whose other end may have heard nothing; and when the VTEP is known at last. */
+  again(): void {
     for (const [vni, hint] of this.#open) {
       hint.sent = false;
       this.#touch(vni);

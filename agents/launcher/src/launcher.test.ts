@@ -38,6 +38,12 @@ const GATEWAY: SyncItem = {
   body: { ...gatewayBody(9), segments: gatewayBody(9).segments.map((segment) => ({ ...segment, subnets: [] })) },
 };
 
+const segmentItem = (more: object): SyncItem => {
+  const body = { vni: VNI, tunnel: 'vxlan', topology: 'concentrator', hub: false, mtu: 1450, ...more };
+  return { kind: 'segment', key: String(VNI), v: 1, body };
+};
+const ELSEWHERE = { concentratorId: testId(9), tenantId: testId(8), vtep: '10.88.0.2', subnet: '10.0.0.0/24' };
+
 /** A node whose launcher can be killed and started again: directories, a data path that only takes notes, and a connection. */
 class Bench implements AsyncDisposable {
   readonly #directory = temporaryDirectory();
@@ -344,16 +350,18 @@ test('a gateway is announced once it is applied, with the VTEP address, and agai
   assert.equal(bench.taken('EVENT ConcentratorInstanceAdded').length, 1);
 });
 
-test('a data path that cannot be set up is tried again, and then has the plan that came meanwhile', async () => {
+test('a data path that cannot be set up is tried again, and then has the plan that came meanwhile, and says so', async () => {
   await using bench = await Bench.started();
   bench.broken = new Error('no VTEP address yet');
   bench.connect();
-  bench.full('e1', 3, [portItem(1)]);
-  assert.deepEqual(bench.applied, []);
+  bench.full('e1', 3, [portItem(1), segmentItem({ gateway: ELSEWHERE })]);
+  bench.clock.advance(400);
+  assert.deepEqual([bench.applied, bench.taken('EVENT TenantAdded')], [[], []]);
   bench.broken = undefined;
   bench.clock.advance(1000);
-  assert.deepEqual(bench.applied, ['all of port']);
+  assert.deepEqual(bench.applied, ['all of port segment']);
   assert.equal(bench.configurations, 2);
+  assert.equal(bench.taken('EVENT TenantAdded').length, 1);
 });
 
 test('a frame that cannot be read is answered, logged once an origin, and changes nothing', async () => {
@@ -390,11 +398,6 @@ test('a request is answered, commands of old controllers are only wake-ups', asy
   bench.receive(plainFrame(FrameType.COMMAND, Command.DELETE, encodePayload({ delete: {} })));
   assert.equal(bench.applied.length, 2, 'what failed is tried at once');
 });
-
-const segmentItem = (more: object): SyncItem => {
-  const body = { vni: VNI, tunnel: 'vxlan', topology: 'concentrator', hub: false, mtu: 1450, ...more };
-  return { kind: 'segment', key: String(VNI), v: 1, body };
-};
 
 function hint(more: object = {}): object {
   const fields = { agent_uuid: testId(0xa1), agent_ip: '10.88.0.7', tenant_subnet: '10.0.0.0/24', concentrator_uuid: testId(9), vni: VNI };
@@ -454,9 +457,8 @@ test('the first port of a segment is told to its gateway’s host, and again on 
       assert.deepEqual([agent, vtep], [NODE, '10.88.0.103']);
       return [revision, ports.length];
     });
-  const gateway = { concentratorId: testId(9), tenantId: testId(8), vtep: '10.88.0.2', subnet: '10.0.0.0/24' };
   bench.connect();
-  bench.full('e1', 3, [segmentItem({ gateway })]);
+  bench.full('e1', 3, [segmentItem({ gateway: ELSEWHERE })]);
   await bench.settle(200);
   assert.deepEqual(said(), []);
   bench.sync({ op: 'delta', epoch: 'e1', from: 3, revision: 4, upsert: [portItem(1)], remove: [] });

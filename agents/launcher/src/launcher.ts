@@ -184,7 +184,7 @@ export class Launcher {
     this.#announcer.resume();
     this.#workloads?.runner.announceDeleted();
     this.#announceGateways();
-    this.#hintSender.connected();
+    this.#hintSender.again();
   }
 
   #takeConfiguration(configuration: unknown): void {
@@ -228,6 +228,7 @@ export class Launcher {
     if (this.#bootMark.id !== undefined || this.#confirmed) this.#releaseWorkloads();
     this.#reconciler.start();
     if (this.#sync.own !== undefined) this.#reconciler.changed('all');
+    this.#hintSender.again();
   }
 
   /** From now on instances and gateways are part of what is reconciled. */
