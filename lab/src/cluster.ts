@@ -35,6 +35,8 @@ export type LabOptions = Readonly<{
   signal: AbortSignal;
 }>;
 
+export type LabDaemon = 'server' | 'scheduler' | 'controller' | 'launcher';
+
 export type LabDeps = Readonly<{ progress: (text: string) => void }>;
 
 /** The API on the machine's side. */
@@ -95,6 +97,20 @@ export class Lab implements AsyncDisposable {
 
   daemons(): IterableIterator<[LabNodeName, LabProcess]> {
     return this.#daemons.entries();
+  }
+
+  /** A process of that daemon on a node, with the configuration that lies there; not started. Who made it ends it. */
+  newProcess(node: LabNodeName, daemon: LabDaemon): LabProcess {
+    const { paths, weft } = this.#options;
+    const { etc, log, root } = paths.node(node);
+    return new LabProcess({
+      name: `${node} ${daemon}`,
+      command: [...weft, daemon, '--config', join(etc, `${daemon}.yaml`)],
+      netns: this.network.netns(node),
+      logPath: join(log, `${daemon}.log`),
+      cwd: root,
+      labId: this.id,
+    });
   }
 
   nodeId(name: LabNodeName): NodeId {
@@ -180,19 +196,11 @@ export class Lab implements AsyncDisposable {
   }
 
   #startDaemons(): void {
-    const { paths, topology, weft } = this.#options;
+    const { topology } = this.#options;
     this.#stack.defer(() => this.#stopDaemons());
     for (const node of topology.nodes) {
       if (node.daemon === undefined) continue;
-      const { etc, log, root } = paths.node(node.name);
-      const daemon = new LabProcess({
-        name: `${node.name} ${node.daemon}`,
-        command: [...weft, node.daemon, '--config', join(etc, `${node.daemon}.yaml`)],
-        netns: this.network.netns(node.name),
-        logPath: join(log, `${node.daemon}.log`),
-        cwd: root,
-        labId: this.id,
-      });
+      const daemon = this.newProcess(node.name, node.daemon);
       this.#daemons.set(node.name, daemon);
       daemon.start();
       this.#deps.progress(`started ${node.daemon} on ${node.name}`);

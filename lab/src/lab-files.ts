@@ -20,7 +20,10 @@ export const CONCENTRATOR_IDLE_SECONDS = 5;
 /** A node's id is the UUID in its certificate. */
 export type NodeIds = ReadonlyMap<LabNodeName, NodeId>;
 
-/** Makes the authority, and directories, certificate and configuration of every node that runs a daemon. */
+/**
+ * Makes the authority, and directories, certificate and configuration of every node that runs a daemon. The control node can run its server
+ * as one process, or scheduler and controller as two.
+ */
 export async function writeLabFiles(options: Readonly<{ paths: LabPaths; topology: Topology }>): Promise<NodeIds> {
   const { paths, topology } = options;
   const authority = await createAuthority({ name: 'Weft lab', days: CERTIFICATE_DAYS });
@@ -57,7 +60,14 @@ async function writeNode(
   await writeFile(files.key, leaf.keyPem, { mode: 0o600 });
   const common = { ...files, stateDir: directories.state, runDir: directories.run };
   const config = server ? serverConfig(topology) : launcherConfig(topology, node);
-  await writeFile(join(directories.etc, `${node.daemon}.yaml`), `${JSON.stringify({ ...common, ...config }, undefined, 2)}\n`);
+  const write = (daemon: string, content: object): Promise<void> =>
+    writeFile(join(directories.etc, `${daemon}.yaml`), `${JSON.stringify(content, undefined, 2)}\n`);
+  await write(node.daemon ?? '', { ...common, ...config });
+  if (server) {
+    const { ssntp, https, cluster } = serverConfig(topology);
+    await write('scheduler', { ...files, ssntp, cluster });
+    await write('controller', { ...common, servers: [schedulerAt(topology)], https, cluster });
+  }
   return [node.name, id];
 }
 
@@ -66,7 +76,7 @@ function rolesOf(node: LabNodeSpec): number {
   return node.roles.reduce((mask, role) => mask | (role === 'compute' ? Role.CNAgent : Role.NetworkingAgent), 0);
 }
 
-function serverConfig(topology: Topology): object {
+function serverConfig(topology: Topology) {
   return {
     ssntp: { host: topology.controlHost, port: topology.ssntpPort },
     https: { host: topology.controlHost, port: topology.httpsPort },
@@ -82,5 +92,9 @@ function serverConfig(topology: Topology): object {
 
 function launcherConfig(topology: Topology, node: LabNodeSpec): object {
   const uplink = node.legs.some((leg) => leg.wire === 'uplink') ? { uplink: UPLINK_IFNAME } : {};
-  return { hostname: node.name, servers: [`${topology.controlHost}:${topology.ssntpPort}`], roles: node.roles, ...uplink };
+  return { hostname: node.name, servers: [schedulerAt(topology)], roles: node.roles, ...uplink };
+}
+
+function schedulerAt(topology: Topology): string {
+  return `${topology.controlHost}:${topology.ssntpPort}`;
 }

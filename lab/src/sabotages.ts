@@ -20,6 +20,8 @@ const VXLAN_PORT = 14_789;
 const CUT_MS = 300;
 /** Longer than a gateway may take to come back, and a little more. */
 const FROZEN_MS = 6500;
+/** Between two looks at all processes. */
+const LOOK_MS = 50;
 /** Longer than an idle gateway may be kept, and a little more. */
 const IDLE_FROZEN_MS = 12_000;
 
@@ -160,6 +162,25 @@ export const SABOTAGES: readonly Sabotage[] = [
     run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'control', 1),
   },
   {
+    check: 'tenant-added',
+    what: 'the hosts of gateways do not find the scheduler while there is no controller',
+    run: (context, saboteur) => {
+      const known = new Set(workloadPins(context));
+      // What comes while the controller is a process of its own is the check's; the hosts are cut off already.
+      const come = (): true | undefined => (controllerRuns(context) && workloadPins(context).some((pin) => !known.has(pin))) || undefined;
+      once(saboteur, come, async (_, signal) => {
+        const hosts = context.networkNodes().map((node) => context.lab.network.netns(node));
+        const rule = `tcp dport ${context.lab.topology.ssntpPort} drop`;
+        const lift = await Promise.all(hosts.map((netns) => saboteur.addFilter(netns, 'output', rule)));
+        for (const wanted of [false, true]) {
+          do await delay(LOOK_MS, undefined, { signal });
+          while (controllerRuns(context) !== wanted);
+        }
+        for (const each of lift) await each();
+      });
+    },
+  },
+  {
     check: 'launcher-kill',
     what: "tunnels stand still for a moment when compute1's launcher is replaced",
     run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'compute1', 1),
@@ -278,6 +299,15 @@ async function freezeFor({ lab }: CheckContext, saboteur: Saboteur, node: LabNod
 
 function gatewayPins({ lab }: CheckContext): string[] {
   return pinnedBelow(lab.paths.root).filter((pin) => basename(pin).startsWith('gw-'));
+}
+
+function workloadPins({ lab }: CheckContext): string[] {
+  return pinnedBelow(lab.paths.root).filter((pin) => basename(pin).startsWith('wl-'));
+}
+
+/** As a process of its own. */
+function controllerRuns({ lab }: CheckContext): boolean {
+  return markedProcesses().some(({ labId, command }) => labId === lab.id && command.includes(' controller --config '));
 }
 
 /** Watches in the background until something is seen, and then acts; mending ends it, and throws what went wrong in it. */

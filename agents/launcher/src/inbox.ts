@@ -6,13 +6,17 @@ import { errorInfo, WeftError } from '@weft/core/weft-error';
 import { framePayload } from '@weft/ssntp/frame';
 import type { Frame } from '@weft/ssntp/frame';
 import type { Logger } from '@weft/ssntp/logger';
-import { Command, ErrorOperand, FrameType, frameName } from '@weft/ssntp/operands';
+import { Command, ErrorOperand, EventOperand, FrameType, frameName } from '@weft/ssntp/operands';
 import { decodePayload } from '@weft/ssntp/payload';
 import { invalidPayloadFrame, parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseRequest, replyFrame } from '@weft/ssntp/payloads/request';
+import { parseTenantAdded, parseTenantRemoved } from '@weft/ssntp/payloads/tenant-event';
+import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 
 export type InboxDeps = Readonly<{
   sync: (sync: Sync) => void;
+  /** TenantAdded or, unless `added`, TenantRemoved. */
+  hint: (event: TenantEvent, added: boolean) => void;
   /** Something happened that the plan tells more of: DELETE, EVACUATE and the like are wake-ups here (design §4). */
   wake: () => void;
   send: (frame: Frame) => boolean;
@@ -42,12 +46,24 @@ export class Inbox {
 
   #dispatch(frame: Frame): void {
     if (frame.type === FrameType.ERROR) return this.#error(frame);
+    if (frame.type === FrameType.EVENT) return this.#event(frame);
     if (frame.type !== FrameType.COMMAND) return this.#deps.wake();
     switch (frame.operand) {
       case Command.Sync:
         return this.#deps.sync(parseSync(decodePayload(framePayload(frame))));
       case Command.Request:
         return this.#request(frame);
+      default:
+        return this.#deps.wake();
+    }
+  }
+
+  #event(frame: Frame): void {
+    switch (frame.operand) {
+      case EventOperand.TenantAdded:
+        return this.#deps.hint(parseTenantAdded(decodePayload(framePayload(frame))), true);
+      case EventOperand.TenantRemoved:
+        return this.#deps.hint(parseTenantRemoved(decodePayload(framePayload(frame))), false);
       default:
         return this.#deps.wake();
     }

@@ -13,16 +13,17 @@ import type { SsntpClientHandler } from '@weft/ssntp/client';
 import { FakeClock } from '@weft/ssntp/fake-clock';
 import { framePayload, plainFrame, routedFrame } from '@weft/ssntp/frame';
 import type { Frame } from '@weft/ssntp/frame';
-import { Command, frameName, FrameType } from '@weft/ssntp/operands';
+import { Command, EventOperand, frameName, FrameType } from '@weft/ssntp/operands';
 import { decodePayload, encodePayload } from '@weft/ssntp/payload';
 import { parseConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
 import { parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseReady } from '@weft/ssntp/payloads/ready';
 import { parseReply } from '@weft/ssntp/payloads/request';
 import { parseStats } from '@weft/ssntp/payloads/stats';
+import { parseTenantAdded } from '@weft/ssntp/payloads/tenant-event';
 import { LauncherRunning } from './launcher-running.ts';
 import { Launcher } from './launcher.ts';
-import { gatewayBody, instanceBody, portItem, recordingLog, temporaryDirectory, testId, testMac } from './test-support.ts';
+import { gatewayBody, instanceBody, portItem, recordingLog, temporaryDirectory, testId, testMac, VNI } from './test-support.ts';
 
 const NODE = testId<NodeId>(0xa0);
 const CONTROLLER = testId<Uuid>(0xc0);
@@ -36,6 +37,12 @@ const GATEWAY: SyncItem = {
   v: 1,
   body: { ...gatewayBody(9), segments: gatewayBody(9).segments.map((segment) => ({ ...segment, subnets: [] })) },
 };
+
+const segmentItem = (more: object): SyncItem => {
+  const body = { vni: VNI, tunnel: 'vxlan', topology: 'concentrator', hub: false, mtu: 1450, ...more };
+  return { kind: 'segment', key: String(VNI), v: 1, body };
+};
+const ELSEWHERE = { concentratorId: testId(9), tenantId: testId(8), vtep: '10.88.0.2', subnet: '10.0.0.0/24' };
 
 /** A node whose launcher can be killed and started again: directories, a data path that only takes notes, and a connection. */
 class Bench implements AsyncDisposable {
@@ -343,16 +350,18 @@ test('a gateway is announced once it is applied, with the VTEP address, and agai
   assert.equal(bench.taken('EVENT ConcentratorInstanceAdded').length, 1);
 });
 
-test('a data path that cannot be set up is tried again, and then has the plan that came meanwhile', async () => {
+test('a data path that cannot be set up is tried again, and then has the plan that came meanwhile, and says so', async () => {
   await using bench = await Bench.started();
   bench.broken = new Error('no VTEP address yet');
   bench.connect();
-  bench.full('e1', 3, [portItem(1)]);
-  assert.deepEqual(bench.applied, []);
+  bench.full('e1', 3, [portItem(1), segmentItem({ gateway: ELSEWHERE })]);
+  bench.clock.advance(400);
+  assert.deepEqual([bench.applied, bench.taken('EVENT TenantAdded')], [[], []]);
   bench.broken = undefined;
   bench.clock.advance(1000);
-  assert.deepEqual(bench.applied, ['all of port']);
+  assert.deepEqual(bench.applied, ['all of port segment']);
   assert.equal(bench.configurations, 2);
+  assert.equal(bench.taken('EVENT TenantAdded').length, 1);
 });
 
 test('a frame that cannot be read is answered, logged once an origin, and changes nothing', async () => {
@@ -388,6 +397,84 @@ test('a request is answered, commands of old controllers are only wake-ups', asy
   await bench.settle();
   bench.receive(plainFrame(FrameType.COMMAND, Command.DELETE, encodePayload({ delete: {} })));
   assert.equal(bench.applied.length, 2, 'what failed is tried at once');
+});
+
+function hint(more: object = {}): object {
+  const fields = { agent_uuid: testId(0xa1), agent_ip: '10.88.0.7', tenant_subnet: '10.0.0.0/24', concentrator_uuid: testId(9), vni: VNI };
+  const weft = { weft_epoch: 'e1', weft_revision: 5, weft_ports: [{ mac: testMac(7), ips: ['10.0.0.7'] }] };
+  return { ...fields, ...weft, ...more };
+}
+
+test('a gateway’s host takes a hint over its plan at once, and the plan takes over from it; a restart removes nothing', async () => {
+  await using bench = await Bench.started();
+  const tell = (name: 'added' | 'removed', more?: object): void => {
+    const operand = name === 'added' ? EventOperand.TenantAdded : EventOperand.TenantRemoved;
+    bench.receive(plainFrame(FrameType.EVENT, operand, encodePayload({ [`tenant_${name}`]: hint(more) })));
+  };
+  bench.connect();
+  bench.full('e1', 4, [segmentItem({ hub: true }), GATEWAY]);
+  await bench.settle();
+  bench.applied.length = 0;
+  tell('added');
+  tell('added');
+  assert.deepEqual(bench.applied, ['peer vtep vtepfilter of gateway peer segment vtep vtepfilter']);
+  assert.deepEqual([bench.synced().at(-1)?.revision, bench.synced()], [4, []], 'the revision is the plan’s');
+  await bench.settle();
+  bench.sync({ op: 'ask' });
+  assert.match(bench.synced()[0]?.digests?.['peer'] ?? '', /^0+$/, 'what is reported is the plan');
+  tell('added', { agent_ip: '192.168.0.7' });
+  assert.deepEqual(
+    bench.taken('ERROR InvalidPayload').map((payload) => parseInvalidPayload(payload).error.code),
+    ['invalid_value'],
+  );
+  await bench.settle();
+  assert.equal(bench.applied.length, 1);
+  const peer = {
+    kind: 'peer',
+    key: `${VNI}/${testMac(7)}`,
+    v: 1,
+    body: { vni: VNI, mac: testMac(7), ips: ['10.0.0.7'], vtep: '10.88.0.7' },
+  };
+  bench.sync({ op: 'delta', epoch: 'e1', from: 4, revision: 5, upsert: [peer], remove: [] });
+  assert.deepEqual(bench.applied.slice(1), ['peer vtep vtepfilter of gateway peer segment']);
+  await bench.settle();
+  tell('added', { weft_revision: 6, weft_ports: [] });
+  await bench.settle();
+  assert.deepEqual(bench.applied.slice(2), ['vtep vtepfilter of gateway peer segment vtep vtepfilter']);
+  tell('removed');
+  assert.deepEqual(bench.applied.slice(3), ['vtep vtepfilter of gateway peer segment']);
+  await bench.settle();
+  tell('added', { weft_revision: 7 });
+  await bench.restart(false);
+  assert.deepEqual(bench.applied, ['gateway peer segment of gateway peer segment'], 'only what is known is touched');
+});
+
+test('the first port of a segment is told to its gateway’s host, and again on a new connection and by a new process', async () => {
+  await using bench = await Bench.started();
+  const said = (): (readonly [number, number])[] =>
+    bench.taken('EVENT TenantAdded').map((payload) => {
+      const { weft_ports: ports, weft_revision: revision, agent_uuid: agent, agent_ip: vtep } = parseTenantAdded(payload);
+      assert.deepEqual([agent, vtep], [NODE, '10.88.0.103']);
+      return [revision, ports.length];
+    });
+  bench.connect();
+  bench.full('e1', 3, [segmentItem({ gateway: ELSEWHERE })]);
+  await bench.settle(200);
+  assert.deepEqual(said(), []);
+  bench.sync({ op: 'delta', epoch: 'e1', from: 3, revision: 4, upsert: [portItem(1)], remove: [] });
+  await bench.settle(200);
+  assert.deepEqual(said(), [[4, 1]]);
+  bench.disconnect();
+  bench.connect();
+  await bench.settle(200);
+  assert.deepEqual(said(), [[4, 1]]);
+  await bench.restart(false);
+  bench.connect();
+  await bench.settle(200);
+  assert.deepEqual(said(), [[4, 1]]);
+  bench.sync({ op: 'delta', epoch: 'e1', from: 4, revision: 5, upsert: [], remove: [{ kind: 'port', key: testId(1) }] });
+  await bench.settle(200);
+  assert.deepEqual([said(), bench.taken('EVENT TenantRemoved').length], [[], 1]);
 });
 
 test('a second launcher is refused, and the first goes on', async () => {

@@ -3,7 +3,9 @@
  *
  *     SSNTP ──▶ PlanSync ──▶ Reconciler ──▶ data path, Runner, DhcpService
  *                  │             └─────────▶ Synced
- *                  └──▶ PlanStore ──(next start)──▶ PlanSync
+ *           │      ├──▶ PlanStore ──(next start)──▶ PlanSync
+ *           │      └──▶ HintSender ──TenantAdded──▶ the host of a segment's gateway
+ *           └──TenantAdded──▶ Hints ──▶ Reconciler
  *
  * It starts without a connection: what was saved is applied first, so that whatever runs keeps running. After a boot the saved plan brings
  * back the plumbing only; instances and gateways wait until the controller has confirmed the plan, for they may be elsewhere by now.
@@ -11,6 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { Cidr } from '@weft/core/cidr';
 import { canonicalJson } from '@weft/core/canonical-json';
 import { Plan, PLAN_KINDS } from '@weft/core/plan/plan';
 import type { PlanKind } from '@weft/core/plan/plan';
@@ -23,12 +26,15 @@ import type { Frame } from '@weft/ssntp/frame';
 import type { Logger } from '@weft/ssntp/logger';
 import { parseConfigure } from '@weft/ssntp/payloads/configure';
 import type { Configure } from '@weft/ssntp/payloads/configure';
+import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import { FileLock } from '@weft/sys/flock';
 import { Announcer } from './announcer.ts';
 import { BootMark } from './boot-mark.ts';
 import type { DataplanePort } from './dataplane-port.ts';
 import { DhcpService } from './dhcp/dhcp-service.ts';
 import { dnsDomainOf } from './dhcp/dns-domain.ts';
+import { HintSender } from './hint-sender.ts';
+import { Hints } from './hints.ts';
 import { Inbox } from './inbox.ts';
 import { LauncherRunning } from './launcher-running.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -86,6 +92,8 @@ export class Launcher {
   readonly #bootMark: BootMark;
   readonly #inbox: Inbox;
   readonly #announcer: Announcer;
+  readonly #hintSender: HintSender;
+  readonly #hints: Hints;
   #lock: FileLock | undefined;
   #sync: PlanSync;
   /** CONNECTED's payload as it came, now or in an earlier life. */
@@ -93,6 +101,8 @@ export class Launcher {
   #dataplane: DataplanePort | undefined;
   /** What names of tenants end with, once the configuration is there. */
   #domain = '';
+  /** Where VTEPs are, likewise. */
+  #computeNetworks: readonly Cidr[] = [];
   #reconciler: Reconciler | undefined;
   /** Undefined while they are withheld. */
   #workloads: Workloads | undefined;
@@ -111,8 +121,12 @@ export class Launcher {
     this.#bootMark = new BootMark({ runDir: options.runDir });
     this.#sync = newPlanSync(undefined);
     const send = (frame: Frame): boolean => this.#client?.send(frame) ?? false;
-    this.#inbox = new Inbox({ sync: (sync) => this.#onSync(sync), wake: () => this.#reconciler?.retryNow(), send, log });
+    const hint = (event: TenantEvent, added: boolean): void => this.#onHint(event, added);
+    this.#inbox = new Inbox({ sync: (sync) => this.#onSync(sync), hint, wake: () => this.#reconciler?.retryNow(), send, log });
     this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
+    const known = { plan: () => this.#sync.own, vtep: () => this.#announcer.vtep(), clock, log };
+    this.#hintSender = new HintSender(options, { ...known, send });
+    this.#hints = new Hints({ ...known, computeNetworks: () => this.#computeNetworks });
   }
 
   /** Applies what was saved and begins to connect. Throws LauncherRunning, and what the file system says; then nothing is left running. */
@@ -127,6 +141,7 @@ export class Launcher {
       const saved = await this.#store.load();
       this.#configuration = saved.configuration;
       this.#sync = newPlanSync(saved.plan);
+      this.#hintSender.begin();
       if (this.#bootMark.id === undefined) this.#deps.log.info({}, 'node has booted: instances and gateways wait for the controller');
       if (this.#configuration !== undefined) this.#open();
       this.#client = this.#deps.client({
@@ -149,6 +164,7 @@ export class Launcher {
     this.#stopped = true;
     this.#deps.clock.clearTimeout(this.#openTimer);
     this.#announcer.pause();
+    this.#hintSender.stop();
     await this.#client?.close();
     const reconciled = this.#reconciler?.stop();
     // A pass may be waiting for one of their processes.
@@ -168,6 +184,7 @@ export class Launcher {
     this.#announcer.resume();
     this.#workloads?.runner.announceDeleted();
     this.#announceGateways();
+    this.#hintSender.again();
   }
 
   #takeConfiguration(configuration: unknown): void {
@@ -190,6 +207,7 @@ export class Launcher {
     try {
       const configure = parseConfigure(this.#configuration);
       this.#domain = dnsDomainOf(configure.weft);
+      this.#computeNetworks = configure.launcher.compute_net;
       const dataplane = this.#deps.dataplane(configure);
       this.#dataplane = dataplane;
       this.#reconciler = new Reconciler({
@@ -210,6 +228,7 @@ export class Launcher {
     if (this.#bootMark.id !== undefined || this.#confirmed) this.#releaseWorkloads();
     this.#reconciler.start();
     if (this.#sync.own !== undefined) this.#reconciler.changed('all');
+    this.#hintSender.again();
   }
 
   /** From now on instances and gateways are part of what is reconciled. */
@@ -231,7 +250,7 @@ export class Launcher {
     const { own } = this.#sync;
     if (own === undefined) return undefined;
     const plan = this.#workloads === undefined ? withoutWorkloads(own.plan) : own.plan;
-    return { plan, epoch: own.epoch, revision: own.revision, confirmed: this.#confirmed };
+    return { plan: this.#hints.over(plan), epoch: own.epoch, revision: own.revision, confirmed: this.#confirmed };
   }
 
   #onSync(sync: Sync): void {
@@ -253,10 +272,18 @@ export class Launcher {
         this.#confirmed = true;
         if (outcome.changed === 'all') log.info({ epoch: this.#sync.own?.epoch, revision: this.#sync.own?.revision }, 'plan taken over');
         this.#releaseWorkloads();
-        this.#reconciler?.changed(first ? 'all' : outcome.changed);
+        this.#hintSender.changed(outcome.changed);
+        const hinted = this.#hints.planChanged();
+        this.#reconciler?.changed(first || outcome.changed === 'all' ? 'all' : [...outcome.changed, ...hinted]);
         return this.#store.save();
       }
     }
+  }
+
+  #onHint(event: TenantEvent, added: boolean): void {
+    if (this.#stopped) return;
+    const changed = added ? this.#hints.added(event) : this.#hints.removed(event);
+    if (changed.length > 0) this.#reconciler?.changed(changed);
   }
 
   #reportAgain(): void {

@@ -13,6 +13,7 @@ import type { ConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrato
 import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
 import type { Ready } from '@weft/ssntp/payloads/ready';
 import type { Stats } from '@weft/ssntp/payloads/stats';
+import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import type { NodeFacts } from './node-facts.ts';
 import type { Applied } from './reconciler.ts';
 import type { InstanceState } from './runner.ts';
@@ -79,6 +80,16 @@ export function gatewayAddedFrame({ concentratorId, tenantId, segments }: Gatewa
     concentrator_mac: mac,
   };
   return plainFrame(FrameType.EVENT, EventOperand.ConcentratorInstanceAdded, encodePayload({ concentrator_instance_added: event }));
+}
+
+/** A segment whose gateway is elsewhere has come to this node, with these ports. */
+export function tenantAddedFrame(event: TenantEvent): Frame {
+  return plainFrame(FrameType.EVENT, EventOperand.TenantAdded, encodePayload({ tenant_added: event }));
+}
+
+/** Takes back what was said last. */
+export function tenantRemovedFrame(said: TenantEvent): Frame {
+  return plainFrame(FrameType.EVENT, EventOperand.TenantRemoved, encodePayload({ tenant_removed: { ...said, weft_ports: [] } }));
 }
 
 /** Nothing of an instance is left here. */

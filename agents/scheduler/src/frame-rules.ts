@@ -20,6 +20,7 @@ import {
 import { parseRefreshCnci } from '@weft/ssntp/payloads/refresh-cnci';
 import { parseStats } from '@weft/ssntp/payloads/stats';
 import { parseTenantAdded, parseTenantRemoved } from '@weft/ssntp/payloads/tenant-event';
+import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import { Role } from '@weft/ssntp/role';
 import type { NodeStatus } from './placement.ts';
 
@@ -39,6 +40,8 @@ export type FrameRule = Readonly<{ from: number }> &
   (
     | Readonly<{ kind: 'start' | 'configure' | 'ready' | 'attach-volume' | 'routed' }>
     | Readonly<{ kind: 'status'; status: Exclude<NodeStatus, 'connected' | 'ready'> }>
+    /** To the host of the concentrator that it names, kept for it or, unless `added`, no longer. */
+    | Readonly<{ kind: 'hint'; parse: (payload: unknown) => TenantEvent; added: boolean }>
     | Readonly<{ kind: 'to-controllers' | 'to-agent' | 'to-concentrator'; claims: (payload: unknown) => Claims }>
     /** To all controllers, with the sender's node written into the event under `key`: these say what happened but not where. */
     | Readonly<{ kind: 'vouched'; key: string; parse: (payload: unknown) => object; concentratorOf?: (payload: unknown) => Uuid }>
@@ -82,8 +85,8 @@ const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
   [frameKey(ERROR, ErrorOperand.InvalidPayload), { from: EVERYBODY, kind: 'routed' }],
   [frameKey(ERROR, ErrorOperand.InvalidFrameType), { from: EVERYBODY, kind: 'complaint' }],
 
-  [frameKey(EVENT, EventOperand.TenantAdded), hint((value) => parseTenantAdded(value))],
-  [frameKey(EVENT, EventOperand.TenantRemoved), hint((value) => parseTenantRemoved(value))],
+  [frameKey(EVENT, EventOperand.TenantAdded), { from: LAUNCHERS, kind: 'hint', parse: parseTenantAdded, added: true }],
+  [frameKey(EVENT, EventOperand.TenantRemoved), { from: LAUNCHERS, kind: 'hint', parse: parseTenantRemoved, added: false }],
   [
     frameKey(EVENT, EventOperand.ConcentratorInstanceAdded),
     {
@@ -130,12 +133,4 @@ function toAgent(agentOf: (payload: unknown) => Uuid): FrameRule {
 
 function toConcentrator(concentratorOf: (payload: unknown) => Uuid): FrameRule {
   return { from: Role.Controller, kind: 'to-concentrator', claims: (payload) => ({ concentrator: concentratorOf(payload) }) };
-}
-
-function hint(parse: (payload: unknown) => Readonly<{ agent_uuid: Uuid; concentrator_uuid: Uuid }>): FrameRule {
-  const claims = (payload: unknown): Claims => {
-    const { agent_uuid, concentrator_uuid } = parse(payload);
-    return { sender: agent_uuid, concentrator: concentrator_uuid };
-  };
-  return { from: LAUNCHERS, kind: 'to-concentrator', claims };
 }

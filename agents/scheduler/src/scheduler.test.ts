@@ -116,9 +116,12 @@ function added(instance_uuid: Uuid, node_uuid: Uuid = testUuid(9)): object {
   return { concentrator_instance_added: event };
 }
 
-function tenantAdded(agent_uuid: Uuid): object {
-  const hint = { agent_uuid, agent_ip: '10.88.0.3', tenant_subnet: '10.0.0.0/24', concentrator_uuid: concentrator, vni: 10_001 };
-  return { tenant_added: hint };
+function hintBody(agent_uuid: Uuid): object {
+  return { agent_uuid, agent_ip: '10.88.0.3', tenant_subnet: '10.0.0.0/24', concentrator_uuid: concentrator, vni: 10_001 };
+}
+
+function tenantAdded(agent_uuid: Uuid, more: object = {}): object {
+  return { tenant_added: { ...hintBody(agent_uuid), ...more } };
 }
 
 function nodeEvent(key: string, n: number, node_type: string): object {
@@ -364,14 +367,13 @@ test("a concentrator's frames find its host, which is the one that announced it 
   const first = await cluster.joinReady(2, Role.NetworkingAgent, 1);
   const second = await cluster.joinReady(3, Role.NetworkingAgent, 1);
   const compute = await cluster.joinReady(4, Role.CNAgent, 1, [controller]);
-  compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
-  await until(() => cluster.scheduler.status().counters.dropped === 1, 'a hint without a host is dropped');
   first.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
   assert.deepEqual(await controller.takePayload('EVENT ConcentratorInstanceAdded'), added(concentrator, first.uuid));
   compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
   assert.deepEqual(await first.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid));
   second.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
   await controller.take('EVENT ConcentratorInstanceAdded');
+  await second.take('EVENT TenantAdded');
   const command = { concentrator_uuid: concentrator, instance_uuid: instance, public_ip: '203.0.113.9', private_ip: '10.0.0.5' };
   controller.send(COMMAND, Command.AssignPublicIP, { assign_public_ip: command });
   controller.send(COMMAND, Command.RefreshCNCI, { cnci_refresh: { cnci_uuid: concentrator, cncis: [] } });
@@ -383,6 +385,51 @@ test("a concentrator's frames find its host, which is the one that announced it 
   second.close();
   await controller.take('EVENT NodeDisconnected');
   assert.equal(cluster.scheduler.status().concentrators.size, 0);
+});
+
+test('a hint finds its host, and is told again to a host that comes back, or takes over, until it is taken back', async () => {
+  const cluster = new Cluster();
+  const compute = await cluster.joinReady(4, Role.CNAgent, 1);
+  compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
+  await until(() => cluster.scheduler.status().hints === 1, 'kept for a host that is not there');
+  const first = await cluster.join(2, Role.NetworkingAgent);
+  first.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  assert.deepEqual(await first.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid));
+  compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid, { weft_revision: 2 }));
+  assert.deepEqual(await first.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid, { weft_revision: 2 }));
+  const second = await cluster.join(3, Role.NetworkingAgent);
+  second.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  assert.deepEqual(await second.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid, { weft_revision: 2 }), 'only the latest');
+  compute.send(EVENT, EventOperand.TenantRemoved, { tenant_removed: hintBody(compute.uuid) });
+  await second.take('EVENT TenantRemoved');
+  assert.equal(cluster.scheduler.status().hints, 0);
+  first.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  await settle();
+  assert.deepEqual([first.frames, second.frames], [[], []]);
+});
+
+test('a hint in another agent’s name, without sense or too long is refused, and what was hinted before stays', async () => {
+  const cluster = new Cluster();
+  const host = await cluster.join(2, Role.NetworkingAgent);
+  host.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  const [compute, rogue] = [await cluster.join(3, Role.CNAgent), await cluster.join(4, Role.CNAgent)];
+  compute.send(EVENT, EventOperand.TenantAdded, tenantAdded(compute.uuid));
+  await host.take('EVENT TenantAdded');
+  const cases: [number, unknown, RegExp][] = [
+    [EventOperand.TenantAdded, tenantAdded(compute.uuid), /which sent it/],
+    [EventOperand.TenantRemoved, { tenant_removed: hintBody(compute.uuid) }, /which sent it/],
+    [EventOperand.TenantAdded, tenantAdded(rogue.uuid, { weft_ports: [{ mac: 'ff:ff:ff:ff:ff:ff' }] }), /group address/],
+    [EventOperand.TenantAdded, tenantAdded(rogue.uuid, { padding: 'x'.repeat(200_000) }), /more than 131072 bytes/],
+  ];
+  for (const [operand, payload, message] of cases) {
+    rogue.send(EVENT, operand, payload);
+    const answer = (await rogue.takePayload('ERROR InvalidPayload')) as { error: { message: string } };
+    assert.match(answer.error.message, message);
+  }
+  host.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  assert.deepEqual(await host.takePayload('EVENT TenantAdded'), tenantAdded(compute.uuid));
+  await settle();
+  assert.deepEqual(host.frames, []);
 });
 
 test('public IP events count only from the host of their concentrator', async () => {

@@ -5,7 +5,7 @@
  *     controller ──START──►  placement  ──Reply / StartFailure──► controller
  *     controller ──Sync, Request, DELETE …──►  by destination  ──► node
  *     node ──Synced, Reply, Request, STATS, events──►  ──► the leading controller, or all
- *     launcher ──TenantAdded──►  by concentrator  ──► its host
+ *     launcher ──TenantAdded──►  by concentrator  ──► its host, and again when it comes back
  */
 import type { NodeId, Uuid } from '@weft/core/uuid';
 import { NIL_UUID } from '@weft/core/uuid';
@@ -25,11 +25,13 @@ import type { NodeEvent, NodeType } from '@weft/ssntp/payloads/node-event';
 import type { Placement } from '@weft/ssntp/payloads/placement';
 import { parseReady } from '@weft/ssntp/payloads/ready';
 import { parseStartDocuments } from '@weft/ssntp/payloads/start';
+import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import { Role, hasAnyRole, roleName } from '@weft/ssntp/role';
 import { SsntpServer } from '@weft/ssntp/server';
 import type { CloseReason, Session } from '@weft/ssntp/session';
 import type { Claims, FrameRule } from './frame-rules.ts';
 import { NODES, ruleOf } from './frame-rules.ts';
+import { KeptHints } from './kept-hints.ts';
 import type { NodeRecord } from './node-table.ts';
 import { NodeTable } from './node-table.ts';
 import { requirementsOf } from './placement.ts';
@@ -53,8 +55,15 @@ export type SchedulerStatus = Readonly<{
   nodes: readonly Readonly<NodeRecord>[];
   /** Host of each announced concentrator. */
   concentrators: ReadonlyMap<Uuid, Uuid>;
+  /** How many hints are kept. */
+  hints: number;
   counters: SchedulerCounters;
 }>;
+
+const MIB = 1024 * 1024;
+const KEPT_HINTS = { lifeMs: 300_000, maxBytes: 4 * MIB, maxBytesPerAgent: MIB / 2 };
+/** Room for all that a hint may say; the rest of what a frame can carry would only be kept. */
+const MAX_HINT_BYTES = 128 * 1024;
 
 const NODE_TYPES: ReadonlyArray<readonly [role: number, type: NodeType]> = [
   [Role.CNAgent, 'compute_node'],
@@ -72,6 +81,7 @@ export class Scheduler {
   /** In order of connection; the newest leads. */
   #controllers: Uuid[] = [];
   readonly #concentratorHosts = new Map<Uuid, Uuid>();
+  readonly #hints: KeptHints;
   readonly #counters = { forwarded: 0, dropped: 0, refused: 0, placed: 0, notPlaced: 0 };
   /** Kinds of frame of which a session's first refusal was logged. */
   readonly #complained = new WeakMap<Session, Set<number>>();
@@ -81,6 +91,7 @@ export class Scheduler {
     this.#uuid = options.uuid;
     this.#configuration = configuration;
     this.#log = deps.log;
+    this.#hints = new KeptHints(KEPT_HINTS, { clock: deps.clock, isLed: () => this.#leader() !== undefined });
     this.#server = new SsntpServer(
       { ...rest, role: Role.Scheduler, configuration: () => this.#configuration },
       {
@@ -111,6 +122,7 @@ export class Scheduler {
       controllers: [...this.#controllers],
       nodes: Array.from(this.#nodes.values(), (node) => ({ ...node })),
       concentrators: new Map(this.#concentratorHosts),
+      hints: this.#hints.size,
       counters: { ...this.#counters },
     };
   }
@@ -187,8 +199,13 @@ export class Scheduler {
       case 'vouched': {
         const payload = decodePayload(framePayload(frame));
         const event = { ...rule.parse(payload), node_uuid: session.peerUuid };
-        if (rule.concentratorOf !== undefined) this.#concentratorHosts.set(rule.concentratorOf(payload), session.peerUuid);
+        if (rule.concentratorOf !== undefined) this.#announced(rule.concentratorOf(payload), session.peerUuid);
         return this.#toControllers(plainFrame(frame.type, frame.operand, encodePayload({ [rule.key]: event })));
+      }
+      case 'hint': {
+        const payload = framePayload(frame);
+        if (payload.length > MAX_HINT_BYTES) throw new InvalidValue('hint', payload.length, `has more than ${MAX_HINT_BYTES} bytes`);
+        return this.#hint(session, frame, rule.parse(decodePayload(payload)), rule.added);
       }
       case 'ready': {
         const ready = parseReady(decodePayload(framePayload(frame)));
@@ -239,6 +256,20 @@ export class Scheduler {
       return this.#refuse(session, frame, 'not for a node to send to another');
     }
     this.#forward(receiver?.peerUuid, routedFrame(frame.type, frame.operand, destination, payload, session.peerUuid));
+  }
+
+  #announced(concentrator: Uuid, host: Uuid): void {
+    this.#concentratorHosts.set(concentrator, host);
+    for (const payload of this.#hints.for(concentrator)) {
+      this.#forward(host, plainFrame(FrameType.EVENT, EventOperand.TenantAdded, payload));
+    }
+  }
+
+  #hint(session: Session, frame: Frame, event: TenantEvent, added: boolean): void {
+    this.#checkedClaims(session, { sender: event.agent_uuid });
+    if (added) this.#hints.keep(event, framePayload(frame));
+    else this.#hints.forget(event);
+    this.#forward(this.#concentratorHosts.get(event.concentrator_uuid), frame);
   }
 
   #checkedClaims(session: Session, claims: Claims): Claims {

@@ -19,6 +19,7 @@ import { PUBLIC_IP } from './public-ip.ts';
 import { RETIRE } from './retire.ts';
 import { ROUTING } from './routing.ts';
 import { SSH_REACH } from './ssh-reach.ts';
+import { TENANT_ADDED } from './tenant-added.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
 import { VNI_INJECTION } from './vni-injection.ts';
 
@@ -40,6 +41,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   SSH_REACH,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
+  TENANT_ADDED,
   LAUNCHER_KILL,
   OLD_BACKUP,
   CONCENTRATOR_KILL,

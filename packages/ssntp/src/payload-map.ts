@@ -97,6 +97,13 @@ export class PayloadMap {
     if (!Array.isArray(value)) throw new InvalidValue(this.pathOf(key), kindOf(value), 'is not a list');
     return value.map((item: unknown, index) => parse(item, `${this.pathOf(key)}[${index}]`));
   }
+
+  /** As {@link list}, of at most `max` items. */
+  boundedList<T>(key: string, max: number, parse: (value: unknown, path: string) => T): T[] {
+    const value = this.raw(key);
+    if (Array.isArray(value) && value.length > max) throw new InvalidValue(this.pathOf(key), value.length, `are more than ${max}`);
+    return this.list(key, parse);
+  }
 }
 
 /** A scalar itself; of anything else only what it is, for it may be long. */

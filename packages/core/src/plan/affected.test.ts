@@ -360,6 +360,28 @@ test('every body that is rendered parses back to itself, and digests do not depe
   assert.deepEqual([...kinds].toSorted(), Object.keys(PLAN_VERSIONS).toSorted(), 'the example has every kind');
 });
 
+test('a segment says where its gateway is, on every node but the gateway’s own', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of START) state.apply(decide(state, ctx, next));
+  const told = [0, 0];
+  for (const nodeId of NODES) {
+    for (const body of compile(state, FACTS, nodeId).of('segment').values()) {
+      const network = state.networkByVni.get(body.vni);
+      const gateway = network === undefined ? undefined : state.gatewayOf(network);
+      assert.ok(gateway !== undefined);
+      const home = gateway.nodeId === undefined ? undefined : state.nodes.get(gateway.nodeId);
+      const expected =
+        home === undefined || home.id === nodeId
+          ? undefined
+          : { concentratorId: gateway.id, tenantId: gateway.tenantId, vtep: home.vtep, subnet: '10.0.1.0/28' };
+      assert.deepEqual(body.gateway, expected, `${body.vni} on ${nodeId}`);
+      told[expected === undefined ? 0 : 1]! += 1;
+    }
+  }
+  assert.ok(Math.min(...told) > 0, `the example has both: ${told.join(' without, ')} with`);
+});
+
 test('one port of a large segment changes a handful of resources per node, not the segment', () => {
   const state = new ClusterState();
   const ctx = context();

@@ -14,6 +14,7 @@ import { planRefText } from './plan.ts';
 import type { PlanRef } from './plan.ts';
 import { portKey } from './port.ts';
 import { publicIpKey } from './publicip.ts';
+import { segmentKey } from './segment.ts';
 import { vtepKey } from './vtep.ts';
 import { vtepFilterKey } from './vtepfilter.ts';
 
@@ -72,7 +73,8 @@ export function applyAffected(state: ClusterState, changes: Changes): Affected {
   return affected;
 }
 
-type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gatewayNode: NodeId | undefined }>;
+/** `gateway`: which one, and on which node. */
+type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gateway: string }>;
 type GroupPresence = Readonly<{ nodeId: NodeId; groups: ReadonlySet<SecurityGroupId>; remotes: ReadonlySet<SecurityGroupId> }>;
 
 type Presence = Readonly<{ networks: readonly NetworkPresence[]; groups: readonly GroupPresence[] }>;
@@ -139,7 +141,8 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
   const networks = [...networkIds].flatMap((networkId) => {
     const network = state.networks.get(networkId);
     if (network === undefined) return [];
-    return [{ networkId, nodes: new Set(state.nodesOf(networkId)), gatewayNode: state.gatewayOf(network)?.nodeId }];
+    const gateway = state.gatewayOf(network);
+    return [{ networkId, nodes: new Set(state.nodesOf(networkId)), gateway: `${gateway?.id} ${gateway?.nodeId}` }];
   });
   const groups = [...nodeIds].map((nodeId) => {
     const used = new Set(state.groupsOn(nodeId));
@@ -161,7 +164,7 @@ function comparePresence(state: ClusterState, now: NetworkPresence, was: Network
   const network = state.networks.get(now.networkId);
   if (network === undefined) return;
   const all = new Set([...now.nodes, ...(was?.nodes ?? [])]);
-  const moved = now.gatewayNode !== was?.gatewayNode ? all : symmetricDifference(now.nodes, was?.nodes);
+  const moved = now.gateway !== was?.gateway ? all : symmetricDifference(now.nodes, was?.nodes);
   for (const nodeId of moved) {
     for (const ref of refsOfSegment(state, network)) affected.add(nodeId, ref);
     // The others see its VTEP come or go.
@@ -294,11 +297,14 @@ function gatewayNodes(state: ClusterState, tenantId: TenantId): readonly NodeId[
   return nodeId === undefined ? [] : [nodeId];
 }
 
-/** A subnet decides gateway addresses, prefix lengths and leases of its network. */
+/** A subnet decides where the segment's gateway is said to be, gateway addresses, prefix lengths and leases of its network. */
 function collectSubnet(state: ClusterState, networkId: NetworkId, affected: Affected): void {
   const network = state.networks.get(networkId);
   if (network === undefined) return;
-  for (const nodeId of state.nodesOf(networkId)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) });
+  for (const nodeId of state.nodesOf(networkId)) {
+    affected.add(nodeId, { kind: 'segment', key: segmentKey(network.vni) });
+    affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) });
+  }
   const gateway = state.gatewayOf(network);
   if (gateway?.nodeId !== undefined) affected.add(gateway.nodeId, { kind: 'gateway', key: gatewayKey(gateway.id) });
   for (const port of state.portsOf(networkId)) collectPort(state, port, affected);

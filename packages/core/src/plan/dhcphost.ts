@@ -13,6 +13,9 @@ export type DhcpHostBody = Readonly<{ concentratorId: ConcentratorId; vni: Vni; 
 
 export const dhcpHostKey = (vni: Vni, address: Ipv4): string => `${vni}/${address}`;
 
+/** What a leaseholder is called by DHCP; names of workloads are the DNS server's affair. */
+export const dhcpHostName = (address: Ipv4): string => `host-${address.replaceAll('.', '-')}`;
+
 export function parseDhcpHostBody(value: unknown): DhcpHostBody {
   const f = new Fields(value, 'dhcphost');
   return {

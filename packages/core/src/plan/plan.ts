@@ -137,6 +137,13 @@ export class Plan {
     return this.#bodies.get(kind)?.size ?? 0;
   }
 
+  /** Another plan with the same bodies. */
+  copy(): Plan {
+    const copy = new Plan();
+    for (const [kind, keys] of this.#bodies) copy.#bodies.set(kind, new Map(keys));
+    return copy;
+  }
+
   *refs(): Generator<PlanRef> {
     for (const kind of PLAN_KINDS) for (const key of this.of(kind).keys()) yield { kind, key };
   }

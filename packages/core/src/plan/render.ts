@@ -10,6 +10,7 @@ import type { Concentrator, Network, Node, PortForwarding } from '../resource.ts
 import type { SecurityGroupRule } from '../security-group.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
+import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
 import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
@@ -22,7 +23,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
-import type { SegmentBody } from './segment.ts';
+import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
 import type { VtepFilterBody } from './vtepfilter.ts';
 
@@ -93,7 +94,18 @@ function renderSegment(state: ClusterState, nodeId: NodeId, key: string): Segmen
   const network = segmentOn(state, nodeId, Number(key));
   if (network === undefined) return undefined;
   const hub = network.topology === 'concentrator' && gatewayNodeOf(state, network)?.id === nodeId;
-  return { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+  const gateway = renderRemoteGateway(state, nodeId, network);
+  const body: SegmentBody = { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+  return gateway === undefined ? body : { ...body, gateway };
+}
+
+function renderRemoteGateway(state: ClusterState, nodeId: NodeId, network: Network): RemoteGateway | undefined {
+  const concentrator = state.gatewayOf(network);
+  const home = gatewayNodeOf(state, network);
+  if (concentrator === undefined || home?.vtep === undefined || home.id === nodeId) return undefined;
+  const [subnet] = [...state.subnetsOf(network.id)].flatMap(({ cidr, gatewayIp }) => (gatewayIp === undefined ? [] : cidr)).toSorted();
+  if (subnet === undefined) return undefined;
+  return { concentratorId: concentrator.id, tenantId: concentrator.tenantId, vtep: home.vtep, subnet };
 }
 
 function renderPort(state: ClusterState, nodeId: NodeId, key: string): PortBody | undefined {
@@ -244,7 +256,7 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
     if (port === undefined || !subnet.enableDhcp || subnet.gatewayIp === undefined) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: `host-${address.replaceAll('.', '-')}` };
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
   }
   return undefined;
 }
@@ -266,7 +278,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
 /** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
 function hostName(name: string | undefined, address: Ipv4): string {
   const lower = name?.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : `host-${address.replaceAll('.', '-')}`;
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
 /** The concentrator of this node that answers for one of a tenant's ports; undefined where the port is behind none. */

@@ -24,7 +24,7 @@ import { parseRefreshCnci } from './refresh-cnci.ts';
 import { parseReply, parseRequest } from './request.ts';
 import { parseStart, parseStartDocuments } from './start.ts';
 import { parseStats } from './stats.ts';
-import { parseTenantAdded, parseTenantRemoved } from './tenant-event.ts';
+import { MAX_HINT_PORTS, parseTenantAdded, parseTenantRemoved } from './tenant-event.ts';
 
 const node = '4cb19522-1e18-439a-883a-f9b2a3a95f5e';
 const instance = '0b7d3a0e-6a53-4f0e-9d3f-2f1d0a6f3c01';
@@ -32,6 +32,8 @@ const cnci = '8f6b8cf9-0f0b-4f0e-b1be-0b5b1f1c7a03';
 const tenant = '5a0e9c0c-3f4e-4a7e-9b43-3f6a4f5e2d11';
 const publicIp = `concentrator_uuid: ${cnci}, tenant_uuid: ${tenant}, instance_uuid: ${instance}, public_ip: 203.0.113.9, private_ip: 172.16.0.2`;
 const tenantEvent = `agent_uuid: ${node}, agent_ip: 10.20.0.11, tenant_uuid: ${tenant}, tenant_subnet: 172.16.0.0/24, concentrator_uuid: ${cnci}, concentrator_ip: 10.20.0.57, subnet_key: 4268, vni: 10001`;
+const weftHint =
+  'weft_epoch: e1, weft_revision: 7, weft_ports: [{mac: "02:00:ac:10:00:02", ips: [172.16.0.2]}, {mac: "02:00:ac:10:00:03", ips: []}]';
 const ready = `node_uuid: ${node}, mem_total_mb: 7900, mem_available_mb: 6100, disk_total_mb: -1, disk_available_mb: 70000, load: 0, cpus_online: 4, networks: [{ip: 10.20.0.11, mac: "52:54:00:00:00:0B"}], hostname: cn1`;
 const startMap = `start:
   tenant_uuid: ${tenant}
@@ -72,7 +74,8 @@ const examples: [string, (value: unknown) => unknown, string][] = [
     parseConcentratorInstanceAdded,
     `concentrator_instance_added: {instance_uuid: ${cnci}, tenant_uuid: "", concentrator_ip: 10.20.0.57, concentrator_mac: "02:5e:10:00:00:01"}`,
   ],
-  ['TenantAdded', parseTenantAdded, `tenant_added: {${tenantEvent}}`],
+  ['TenantAdded', parseTenantAdded, `tenant_added: {${tenantEvent}, ${weftHint}}`],
+  ['TenantAdded of an original agent', parseTenantAdded, `tenant_added: {${tenantEvent}}`],
   ['TenantRemoved', parseTenantRemoved, `tenant_removed: {${tenantEvent}}`],
   ['AssignPublicIP', parseAssignPublicIp, `assign_public_ip: {${publicIp}, vnic_mac: "02:5e:10:00:00:01"}`],
   ['ReleasePublicIP', parseReleasePublicIp, `release_public_ip: {${publicIp}}`],
@@ -94,6 +97,13 @@ const examples: [string, (value: unknown) => unknown, string][] = [
   ['Reply with an error', parseReply, '{id: "1", error: {code: gone, message: it is gone, details: {a: 1}, retryable: false}}'],
   ['InvalidPayload', parseInvalidPayload, '{frame: EVENT TenantAdded, error: {code: invalid_value, message: bad, retryable: false}}'],
 ];
+
+const mac = '02:00:ac:10:00:02';
+
+function hintWith(fields: object): unknown {
+  const hint = decodePayload(Buffer.from(`tenant_added: {${tenantEvent}}`)) as { tenant_added: object };
+  return { tenant_added: { ...hint.tenant_added, ...fields } };
+}
 
 function withoutWrapper(name: string, value: unknown): unknown {
   const keys = Object.keys(value as object);
@@ -123,6 +133,21 @@ test('a required key that is missing or of the wrong type is named by its path',
     [parseStart, { start: { instance_uuid: instance, requirements: { mem_mb: '1' } } }, /^payload\.start\.requirements\.mem_mb "1"/],
     [parseStart, { start: { instance_uuid: instance, vm_type: 'xen' } }, /^payload\.start\.vm_type "xen": is none of "qemu", "docker", ""/],
     [parseTenantAdded, { tenant_added: { agent_uuid: node } }, /^payload\.tenant_added\.agent_ip undefined/],
+    [parseTenantAdded, hintWith({ weft_revision: -1 }), /^payload\.tenant_added\.weft_revision -1: is less than 0/],
+    [parseTenantAdded, hintWith({ weft_epoch: 'e'.repeat(65) }), /weft_epoch 65: has more than 64 characters/],
+    [parseTenantAdded, hintWith({ weft_ports: [{ mac: 'ff:ff:ff:ff:ff:ff' }] }), /weft_ports\[0\]\.mac .* is a group address/],
+    [parseTenantAdded, hintWith({ weft_ports: [{ mac, ips: ['10.0.0.300'] }] }), /weft_ports\[0\]\.ips\[0\] "10\.0\.0\.300"/],
+    [parseTenantAdded, hintWith({ weft_ports: [{ mac }, { mac }] }), /weft_ports "02:00:ac:10:00:02": is there twice/],
+    [
+      parseTenantAdded,
+      hintWith({ weft_ports: Array.from({ length: MAX_HINT_PORTS + 1 }, () => ({ mac })) }),
+      /weft_ports 257: are more than 256/,
+    ],
+    [
+      parseTenantAdded,
+      hintWith({ weft_ports: [{ mac, ips: Array.from({ length: 17 }, () => '10.0.0.1') }] }),
+      /weft_ports\[0\]\.ips 17: are more than 16/,
+    ],
     [parseDelete, { delete: [] }, /^payload\.delete "list": is not a map/],
     [parseRequest, { id: '1' }, /^request\.op "": is required/],
     [parseReply, { id: '1' }, /has neither ok nor error/],
@@ -173,6 +198,26 @@ test('every parser answers arbitrary JSON with a value or a WeftError', () => {
         assert.equal(typeof parse(value), 'object', name);
       } catch (error) {
         assert.ok(error instanceof WeftError, `${name}: ${String(error)}`);
+      }
+    }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
+  );
+});
+
+test('a hint with one arbitrary field is refused by a WeftError, or read as bounded ports that are read the same again', () => {
+  const port = fc.record({ mac: fc.constantFrom(mac, '02:00:ac:10:00:03', 'x'), ips: fc.array(fc.ipV4(), { maxLength: 20 }) });
+  const fields = fc.oneof(
+    fc.tuple(fc.constantFrom('agent_uuid', 'agent_ip', 'vni', 'weft_epoch', 'weft_revision', 'weft_ports'), fc.jsonValue()),
+    fc.tuple(fc.constant('weft_ports'), fc.array(fc.oneof(port, fc.jsonValue()), { maxLength: 300 })),
+  );
+  fc.assert(
+    fc.property(fields, ([key, value]) => {
+      try {
+        const hint = parseTenantAdded(hintWith({ [key]: value }));
+        assert.ok(hint.weft_ports.length <= MAX_HINT_PORTS);
+        assert.deepEqual(parseTenantAdded({ tenant_added: JSON.parse(JSON.stringify(hint)) }), hint);
+      } catch (error) {
+        assert.ok(error instanceof WeftError, String(error));
       }
     }),
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 500) },
