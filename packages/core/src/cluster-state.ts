@@ -3,6 +3,8 @@ import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
+import { placedBy } from './placement.ts';
+import { PublicIndex } from './public-index.ts';
 import type {
   Changes,
   Concentrator,
@@ -20,6 +22,7 @@ import type {
   Subnet,
   Tenant,
 } from './resource.ts';
+import { setOrDelete } from './set-or-delete.ts';
 import type {
   ConcentratorId,
   FirewallRuleId,
@@ -59,6 +62,21 @@ export class ClusterState {
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
 
+  readonly #tables: { readonly [K in ResourceKind]: Map<string, Resource> } = {
+    tenant: this.tenants,
+    network: this.networks,
+    subnet: this.subnets,
+    securityGroup: this.securityGroups,
+    securityGroupRule: this.securityGroupRules,
+    port: this.ports,
+    node: this.nodes,
+    concentrator: this.concentrators,
+    instance: this.instances,
+    floatingIp: this.floatingIps,
+    portForwarding: this.portForwardings,
+    firewallRule: this.firewallRules,
+  };
+
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
   readonly tenantByTokenHash = new Map<string, Tenant>();
@@ -78,15 +96,7 @@ export class ClusterState {
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
-  readonly #instancesBySshPort = new Map<string, InstanceId>();
-  readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIpId>();
-  readonly #floatingIpsBySubnet = new MultiMap<SubnetId, FloatingIpId>();
-  readonly #floatingIpsByPort = new MultiMap<PortId, FloatingIpId>();
-  readonly #floatingIpByAddress = new Map<Ipv4, FloatingIpId>();
-  readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwardingId>();
-  readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
-  readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRuleId>();
-  readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRuleId>();
+  readonly #publicSide = new PublicIndex();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
@@ -105,36 +115,26 @@ export class ClusterState {
     // Derived placement counts depend on several records at once, so they are taken out under the old state and put back under the new.
     const touched = new Set<PortId>();
     const gateways = new Set<TenantId>();
-    for (const list of [removed, replaced, changes.put]) for (const resource of list) this.#derived(resource, touched, gateways);
+    for (const { port, gatewaysOf } of [...removed, ...replaced, ...changes.put].map(placedBy)) {
+      if (port !== undefined) touched.add(port);
+      if (gatewaysOf !== undefined) gateways.add(gatewaysOf);
+    }
     for (const portId of touched) this.#countPort(portId, 'remove');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'remove');
     for (const resource of removed) this.#remove(resource);
     // Written in place: listings keep their order. All old ones leave the indexes first, for records may swap what they are found by.
-    for (const old of replaced) if (this.#table(old.kind).has(old.id)) this.#index(old, 'remove');
+    for (const old of replaced) if (this.#tables[old.kind].has(old.id)) this.#index(old, 'remove');
     for (const resource of changes.put) this.#insert(resource);
     for (const portId of touched) this.#countPort(portId, 'add');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'add');
   }
 
   get<K extends ResourceKind>(kind: K, id: string): ResourceOf<K> | undefined {
-    return this.#table(kind).get(id) as ResourceOf<K> | undefined;
+    return this.#tables[kind].get(id) as ResourceOf<K> | undefined;
   }
 
   all(): Iterable<Resource> {
-    return [
-      this.tenants,
-      this.networks,
-      this.subnets,
-      this.securityGroups,
-      this.securityGroupRules,
-      this.ports,
-      this.nodes,
-      this.concentrators,
-      this.instances,
-      this.floatingIps,
-      this.portForwardings,
-      this.firewallRules,
-    ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
+    return Object.values(this.#tables).flatMap((table) => [...table.values()]);
   }
 
   *networksOf(tenantId: TenantId): Generator<Network> {
@@ -205,41 +205,39 @@ export class ClusterState {
 
   /** The workload that listens on this port of its tenant's gateway. */
   instanceBySshPort(tenantId: TenantId, sshPort: number): Instance | undefined {
-    const id = this.#instancesBySshPort.get(`${tenantId} ${sshPort}`);
-    return id === undefined ? undefined : this.instances.get(id);
+    return this.#publicSide.instanceBySshPort(tenantId, sshPort);
   }
 
-  *floatingIpsOf(tenantId: TenantId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsByTenant.of(tenantId)) yield must(this.floatingIps.get(id));
+  floatingIpsOf(tenantId: TenantId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsOf(tenantId);
   }
 
-  *floatingIpsOfPort(portId: PortId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsByPort.of(portId)) yield must(this.floatingIps.get(id));
+  floatingIpsOfPort(portId: PortId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsOfPort(portId);
   }
 
-  *floatingIpsIn(subnetId: SubnetId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsBySubnet.of(subnetId)) yield must(this.floatingIps.get(id));
+  floatingIpsIn(subnetId: SubnetId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsIn(subnetId);
   }
 
   floatingIpByAddress(address: Ipv4): FloatingIp | undefined {
-    const id = this.#floatingIpByAddress.get(address);
-    return id === undefined ? undefined : this.floatingIps.get(id);
+    return this.#publicSide.floatingIpByAddress(address);
   }
 
-  *forwardingsOf(floatingIpId: FloatingIpId): Generator<PortForwarding> {
-    for (const id of this.#forwardingsByFloatingIp.of(floatingIpId)) yield must(this.portForwardings.get(id));
+  forwardingsOf(floatingIpId: FloatingIpId): Iterable<PortForwarding> {
+    return this.#publicSide.forwardingsOf(floatingIpId);
   }
 
-  *forwardingsTo(portId: PortId): Generator<PortForwarding> {
-    for (const id of this.#forwardingsByPort.of(portId)) yield must(this.portForwardings.get(id));
+  forwardingsTo(portId: PortId): Iterable<PortForwarding> {
+    return this.#publicSide.forwardingsTo(portId);
   }
 
-  *firewallRulesOf(tenantId: TenantId): Generator<FirewallRule> {
-    for (const id of this.#firewallRulesByTenant.of(tenantId)) yield must(this.firewallRules.get(id));
+  firewallRulesOf(tenantId: TenantId): Iterable<FirewallRule> {
+    return this.#publicSide.firewallRulesOf(tenantId);
   }
 
-  *firewallRulesOfPort(portId: PortId): Generator<FirewallRule> {
-    for (const id of this.#firewallRulesByPort.of(portId)) yield must(this.firewallRules.get(id));
+  firewallRulesOfPort(portId: PortId): Iterable<FirewallRule> {
+    return this.#publicSide.firewallRulesOfPort(portId);
   }
 
   /** Where a port is plugged in: the node of the instance that it belongs to. */
@@ -298,56 +296,10 @@ export class ClusterState {
     return this.#members.has(groupId, address);
   }
 
-  #table(kind: ResourceKind): Map<string, Resource> {
-    const tables = {
-      tenant: this.tenants,
-      network: this.networks,
-      subnet: this.subnets,
-      port: this.ports,
-      securityGroup: this.securityGroups,
-      securityGroupRule: this.securityGroupRules,
-      node: this.nodes,
-      concentrator: this.concentrators,
-      instance: this.instances,
-      floatingIp: this.floatingIps,
-      portForwarding: this.portForwardings,
-      firewallRule: this.firewallRules,
-    };
-    return tables[kind];
-  }
-
   #present(resource: Resource): Resource {
     const present = this.get(resource.kind, resource.id);
     if (present === undefined) throw new Error(`${resource.kind} ${resource.id} is not in the state`);
     return present;
-  }
-
-  /** Which placement counts a record takes part in. */
-  #derived(resource: Resource, ports: Set<PortId>, gateways: Set<TenantId>): void {
-    switch (resource.kind) {
-      case 'port':
-        ports.add(resource.id);
-        break;
-      case 'instance':
-        ports.add(resource.portId);
-        break;
-      case 'tenant':
-        gateways.add(resource.id);
-        break;
-      case 'network':
-      case 'subnet':
-      case 'concentrator':
-        gateways.add(resource.tenantId);
-        // A subnet's tenant is its network's, so one entry covers it.
-        break;
-      case 'securityGroup':
-      case 'securityGroupRule':
-      case 'node':
-      case 'floatingIp':
-      case 'portForwarding':
-      case 'firewallRule':
-        break;
-    }
   }
 
   #countPort(portId: PortId, verb: 'add' | 'remove'): void {
@@ -373,13 +325,13 @@ export class ClusterState {
   }
 
   #insert(resource: Resource): void {
-    this.#table(resource.kind).set(resource.id, resource);
+    this.#tables[resource.kind].set(resource.id, resource);
     this.#index(resource, 'add');
   }
 
   #remove(resource: Resource): void {
     this.#index(resource, 'remove');
-    this.#table(resource.kind).delete(resource.id);
+    this.#tables[resource.kind].delete(resource.id);
   }
 
   #index(resource: Resource, verb: 'add' | 'remove'): void {
@@ -417,23 +369,12 @@ export class ClusterState {
       case 'instance':
         setOrDelete(this.#instanceByPort, resource.portId, resource.id, verb);
         if (resource.nodeId !== undefined) this.#instancesByNode[verb](resource.nodeId, resource.id);
-        if (resource.sshPort !== undefined) {
-          setOrDelete(this.#instancesBySshPort, `${resource.tenantId} ${resource.sshPort}`, resource.id, verb);
-        }
+        this.#publicSide.indexInstance(resource, verb);
         break;
       case 'floatingIp':
-        this.#floatingIpsByTenant[verb](resource.tenantId, resource.id);
-        this.#floatingIpsBySubnet[verb](resource.subnetId, resource.id);
-        setOrDelete(this.#floatingIpByAddress, resource.address, resource.id, verb);
-        if (resource.portId !== undefined) this.#floatingIpsByPort[verb](resource.portId, resource.id);
-        break;
       case 'portForwarding':
-        this.#forwardingsByFloatingIp[verb](resource.floatingIpId, resource.id);
-        this.#forwardingsByPort[verb](resource.internalPortId, resource.id);
-        break;
       case 'firewallRule':
-        this.#firewallRulesByTenant[verb](resource.tenantId, resource.id);
-        if (resource.portId !== undefined) this.#firewallRulesByPort[verb](resource.portId, resource.id);
+        this.#publicSide.index(resource, verb);
         break;
     }
   }
@@ -452,11 +393,6 @@ export class ClusterState {
       for (const fixed of port.fixedIps) this.#members[verb](groupId, fixed.address);
     }
   }
-}
-
-function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V, verb: 'add' | 'remove'): void {
-  if (verb === 'add') map.set(key, value);
-  else if (map.get(key) === value) map.delete(key);
 }
 
 /** For an id that an index just gave: absent would be a bug of this file. */
