@@ -39,6 +39,7 @@ export class Retirement {
         case 'instance':
         case 'floatingIp':
         case 'portForwarding':
+        case 'natRule':
         case 'concentrator':
         case 'network':
           tenants.add(record.tenantId);

@@ -3,6 +3,7 @@ import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
+import type { NatRule } from './nat-rule.ts';
 import { placedBy } from './placement.ts';
 import { PublicIndex } from './public-index.ts';
 import type {
@@ -28,6 +29,7 @@ import type {
   FirewallRuleId,
   FloatingIpId,
   InstanceId,
+  NatRuleId,
   NetworkId,
   NodeId,
   PortForwardingId,
@@ -61,6 +63,7 @@ export class ClusterState {
   readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
+  readonly natRules = new Map<NatRuleId, NatRule>();
 
   readonly #tables: { readonly [K in ResourceKind]: Map<string, Resource> } = {
     tenant: this.tenants,
@@ -75,6 +78,7 @@ export class ClusterState {
     floatingIp: this.floatingIps,
     portForwarding: this.portForwardings,
     firewallRule: this.firewallRules,
+    natRule: this.natRules,
   };
 
   readonly networkByVni = new Map<Vni, Network>();
@@ -240,6 +244,18 @@ export class ClusterState {
     return this.#publicSide.firewallRulesOfPort(portId);
   }
 
+  natRulesOf(tenantId: TenantId): Iterable<NatRule> {
+    return this.#publicSide.natRulesOf(tenantId);
+  }
+
+  natRulesOfPort(portId: PortId): Iterable<NatRule> {
+    return this.#publicSide.natRulesOfPort(portId);
+  }
+
+  natRulesUsing(floatingIpId: FloatingIpId): Iterable<NatRule> {
+    return this.#publicSide.natRulesUsing(floatingIpId);
+  }
+
   /** Where a port is plugged in: the node of the instance that it belongs to. */
   nodeOfPort(portId: PortId): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
@@ -374,6 +390,7 @@ export class ClusterState {
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'natRule':
         this.#publicSide.index(resource, verb);
         break;
     }

@@ -22,6 +22,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'floatingIp':
     case 'portForwarding':
     case 'firewallRule':
+    case 'natRule':
       return {};
   }
 }

@@ -1,12 +1,13 @@
 import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { MultiMap } from './multi-map.ts';
+import type { NatRule } from './nat-rule.ts';
 import type { FloatingIp, Instance, PortForwarding } from './resource.ts';
 import { setOrDelete } from './set-or-delete.ts';
 import type { FloatingIpId, PortId, SubnetId, TenantId } from './uuid.ts';
 
 /** What is between tenants and the outside. */
-export type PublicRecord = FloatingIp | PortForwarding | FirewallRule;
+export type PublicRecord = FloatingIp | PortForwarding | FirewallRule | NatRule;
 
 /**
  * How the records of the public side are found: by whose they are, by the public address that they are about, and by the port that they lead
@@ -21,6 +22,9 @@ export class PublicIndex {
   readonly #forwardingsByPort = new MultiMap<PortId, PortForwarding>();
   readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRule>();
   readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRule>();
+  readonly #natRulesByTenant = new MultiMap<TenantId, NatRule>();
+  readonly #natRulesByPort = new MultiMap<PortId, NatRule>();
+  readonly #natRulesByFloatingIp = new MultiMap<FloatingIpId, NatRule>();
   readonly #instancesBySshPort = new Map<string, Instance>();
 
   floatingIpsOf(tenantId: TenantId): Iterable<FloatingIp> {
@@ -55,6 +59,18 @@ export class PublicIndex {
     return this.#firewallRulesByPort.of(portId);
   }
 
+  natRulesOf(tenantId: TenantId): Iterable<NatRule> {
+    return this.#natRulesByTenant.of(tenantId);
+  }
+
+  natRulesOfPort(portId: PortId): Iterable<NatRule> {
+    return this.#natRulesByPort.of(portId);
+  }
+
+  natRulesUsing(floatingIpId: FloatingIpId): Iterable<NatRule> {
+    return this.#natRulesByFloatingIp.of(floatingIpId);
+  }
+
   instanceBySshPort(tenantId: TenantId, sshPort: number): Instance | undefined {
     return this.#instancesBySshPort.get(`${tenantId} ${sshPort}`);
   }
@@ -74,6 +90,11 @@ export class PublicIndex {
       case 'firewallRule':
         this.#firewallRulesByTenant[verb](record.tenantId, record);
         if (record.portId !== undefined) this.#firewallRulesByPort[verb](record.portId, record);
+        break;
+      case 'natRule':
+        this.#natRulesByTenant[verb](record.tenantId, record);
+        if (record.portId !== undefined) this.#natRulesByPort[verb](record.portId, record);
+        if (record.floatingIpId !== undefined) this.#natRulesByFloatingIp[verb](record.floatingIpId, record);
         break;
     }
   }

@@ -8,6 +8,8 @@ import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
+import { parseNatRule } from './nat-rule.ts';
+import type { NatRule } from './nat-rule.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -213,7 +215,8 @@ export type Resource =
   | Instance
   | FloatingIp
   | PortForwarding
-  | FirewallRule;
+  | FirewallRule
+  | NatRule;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
 
@@ -375,6 +378,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     ...parseStamps(f),
   }),
   firewallRule: parseFirewallRule,
+  natRule: parseNatRule,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -131,6 +131,11 @@ export class LinuxKernel implements Kernel, Disposable {
     this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
   }
 
+  forgetMarked(place: Place, zone: number, mark: number): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => conntrack.deleteByMark(zone, mark));
+  }
+
   losses(where: 'everywhere' | 'links'): Losses | undefined {
     if (this.#linkLosses === undefined && this.#namespaces.isPinned('fabric')) this.#listen(this.#namespaces.open('fabric').netns);
     const links = this.#linkLosses === undefined ? [] : this.#linkLosses.take();

@@ -30,6 +30,7 @@ const HEADER_BYTES = 4;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
 const CTA_TIMEOUT = 7;
+const CTA_MARK = 8;
 const CTA_ID = 12;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
@@ -53,6 +54,8 @@ export type ConntrackEntry = Readonly<{
   destination: Ipv4;
   sourcePort: number | undefined;
   destinationPort: number | undefined;
+  /** 0: none. */
+  mark: number;
 }>;
 
 const deletesAreFiltered = once(conntrackDeletesAreFiltered);
@@ -103,9 +106,14 @@ export class Conntrack implements Disposable {
     }
   }
 
+  /** Deletes the entries of a zone with that mark; none is success. Reads the whole table. Throws NetlinkError. */
+  deleteByMark(zone: number, mark: number): void {
+    this.#deleteMatching((entry) => entry.zone === zone && entry.mark === mark);
+  }
+
   /** Adds a UDP entry, as if such a packet had passed. For trying things out. Throws NetlinkError, EEXIST. */
-  addUdp(entry: Omit<ConntrackEntry, 'protocol'>, timeoutSeconds: number): void {
-    const { zone, source, destination, sourcePort = 0, destinationPort = 0 } = entry;
+  addUdp(entry: Omit<ConntrackEntry, 'protocol' | 'mark'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
+    const { zone, source, destination, sourcePort = 0, destinationPort = 0, mark = 0 } = entry;
     const body = (m: MessageWriter): void => {
       m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
       writeZone(m, zone);
@@ -117,6 +125,7 @@ export class Conntrack implements Disposable {
         destinationPort: sourcePort,
       });
       m.u32be(CTA_TIMEOUT, timeoutSeconds);
+      m.u32be(CTA_MARK, mark);
     };
     this.#socket.request({ type: CT_NEW, flags: NLM_F_CREATE | NLM_F_EXCL, body });
   }
@@ -217,6 +226,7 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
     destination: ipv4FromBytes(destination),
     sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
     destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
+    mark: attributes.u32be(CTA_MARK) ?? 0,
   };
   return [{ entry, tuple, id }];
 }

@@ -5,8 +5,8 @@ import { cidrClearingHostBits } from '@weft/core/cidr';
 import type { ClusterState } from '@weft/core/cluster-state';
 import { createFirewallRule, deleteFirewallRule, updateFirewallRule } from '@weft/core/command/firewall-rule';
 import type { UpdateFirewallRule } from '@weft/core/command/firewall-rule';
-import { compareFirewallRules } from '@weft/core/firewall-rule';
 import type { FirewallRule } from '@weft/core/firewall-rule';
+import { compareRules } from '@weft/core/rule-order';
 import type { PortId, TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { visible } from './collections.ts';
@@ -28,7 +28,7 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
     handler: async (request) => {
       const who = caller(request);
       const all = who.kind === 'admin' ? cluster.state.firewallRules.values() : cluster.state.firewallRulesOf(who.tenantId);
-      const views = [...all].toSorted(compareFirewallRules).map(firewallRuleView);
+      const views = [...all].toSorted(compareRules).map(firewallRuleView);
       await cluster.settled();
       return { firewall_rules: filtered(views, request.query as Readonly<Record<string, unknown>>, FirewallRuleView) };
     },

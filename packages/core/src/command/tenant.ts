@@ -54,7 +54,7 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       remedy: 'Delete its floating IPs first.',
     });
   }
-  const remove: Resource[] = [tenant, ...state.firewallRulesOf(id)];
+  const remove: Resource[] = [tenant, ...state.firewallRulesOf(id), ...state.natRulesOf(id)];
   for (const group of state.groupsOf(id)) remove.push(group, ...state.rulesOf(group.id));
   const concentrator = state.concentratorOf(id);
   if (concentrator !== undefined) remove.push(concentrator);

@@ -24,6 +24,7 @@ import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
 import { compile } from './compile.ts';
 import { decideFirewall } from './firewall-wish.testing.ts';
+import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests } from './plan.ts';
 import { render } from './render.ts';
 
@@ -60,7 +61,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(29), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(32), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -211,6 +212,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 28:
     case 29:
       return decideFirewall(state, ctx, { a, b, pick });
+    case 30:
+    case 31:
+    case 32:
+      return decideNat(state, ctx, { a, b, pick });
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -272,6 +277,8 @@ const START: readonly Wish[] = [
   { verb: 24, a: 1, b: 1 },
   { verb: 27, a: 0, b: 1 },
   { verb: 27, a: 1, b: 4 },
+  { verb: 30, a: 0, b: 1 },
+  { verb: 30, a: 0, b: 4 },
 ];
 
 const dump = (plan: Plan): string[] =>
