@@ -56,11 +56,21 @@ test('deleting the connections of a mark leaves other marks and zones alone', ()
   assert.deepEqual([marked.toSorted(), setup.left().length], [['101 8', '102 7'], 8]);
 });
 
+test('connections get another mark, and others keep theirs', () => {
+  using setup = connections(undefined);
+  setup.conntrack.remark(({ zone, source }) => zone === 101 && source === a, 9);
+  const marks = setup.conntrack.list().map(({ zone, source, mark }) => `${zone} ${source} ${mark}`);
+  assert.deepEqual(
+    marks.filter((line) => !line.endsWith(' 0')),
+    [`101 ${a} 9`],
+  );
+});
+
 test('a listed connection has its zone, protocol, addresses and ports', () => {
   using setup = connections(false);
   setup.conntrack.deleteByZone(102);
   setup.conntrack.deleteByAddress(101, c);
   assert.deepEqual(setup.conntrack.list(), [
-    { zone: 101, protocol: 17, source: a, destination: b, sourcePort: 1000, destinationPort: 53, mark: 0 },
+    { zone: 101, protocol: 17, source: a, destination: b, sourcePort: 1000, destinationPort: 53, mark: 0, isLed: false },
   ]);
 });

@@ -78,9 +78,9 @@ function translation(conditions: readonly string[], verdict: string, arrivesAt: 
   return { mark: markOf(canonicalJson([conditions, verdict])), conditions, verdict, arrivesAt };
 }
 
-/** FNV-1a of 32 bits, and never 0, which is no mark. Two translations of one tenant that share a number would merely end together. */
+/** FNV-1a of 31 bits, and never 0, which is no mark. Two translations of one tenant that share a number would merely end together. */
 function markOf(text: string): number {
   let hash = 0x81_1c_9d_c5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01_00_01_93) >>> 0;
-  return hash === 0 ? 1 : hash;
+  return (hash >>> 1) + 1;
 }

@@ -2,6 +2,9 @@ import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
 
+/** Of connections that are over, whatever still comes of them. No NAT rule's. */
+export const ENDED_MARK = 0xff_ff_ff_ff;
+
 /**
  * A gateway's rules (datapath.md §5). One packet's walk:
  *
@@ -87,6 +90,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
           `tcp flags syn tcp option maxseg size set ${smallestMtu - 40}`,
           ...(uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`]),
           'ct state invalid drop',
+          `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
           'iifname vmap @from_uplink',
           'oifname vmap @to_uplink',
