@@ -73,7 +73,7 @@ async function judged(context: CheckContext, tenant: LabTenant): Promise<string>
   const tcp = (port: number) => ({ protocol: 'tcp', port_min: port, port_max: port }) as const;
   const portId = context.workload(tenant, 'alpha').portId;
   await using noMail = await rule({ direction: 'outbound', action: 'deny', ...tcp(mail.port), port_id: portId });
-  await using _noWeb = await rule({ direction: 'outbound', action: 'deny', ...tcp(web.port), priority: 200 });
+  await using noWeb = await rule({ direction: 'outbound', action: 'deny', ...tcp(web.port), priority: 200 });
   await using noEntry = await rule({ direction: 'inbound', action: 'deny', ...tcp(DENIED_PORT), remote_cidr: `${outsideHost}/32` });
   await Promise.all([denied(alphaMail, alphaWeb, bravoWeb, inward), ends(context, stream, inward.to)]);
   await pass(bravoMail);
@@ -81,6 +81,9 @@ async function judged(context: CheckContext, tenant: LabTenant): Promise<string>
   await using _web = await rule({ direction: 'outbound', action: 'allow', ...tcp(web.port), priority: 100 });
   await Promise.all([noMail.remove(), noEntry.remove()]);
   await pass(alphaMail, alphaWeb, bravoWeb, inward);
+  // What denies goes before what is excepted from it, or it would deny once more and end what the next check has begun.
+  await noWeb.remove();
+  await pass(alphaWeb);
   return `${tenant.name}: alpha denied what bravo may, all of them until a rule before allows it, ${own.address} closed and open again`;
 }
 
