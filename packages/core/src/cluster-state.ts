@@ -5,6 +5,7 @@ import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
 import type { NatRule } from './nat-rule.ts';
 import { placedBy } from './placement.ts';
+import { PortIndex } from './port-index.ts';
 import { PublicIndex } from './public-index.ts';
 import type {
   Changes,
@@ -86,10 +87,7 @@ export class ClusterState {
   readonly tenantByTokenHash = new Map<string, Tenant>();
   readonly #networksByTenant = new MultiMap<TenantId, NetworkId>();
   readonly #subnetsByNetwork = new MultiMap<NetworkId, SubnetId>();
-  readonly #portsByNetwork = new MultiMap<NetworkId, PortId>();
-  readonly #portsByMac = new Map<string, PortId>();
-  readonly #portsByAddress = new Map<SubnetId, Map<Ipv4, PortId>>();
-  readonly #portsByGroup = new MultiMap<SecurityGroupId, PortId>();
+  readonly #portIndex = new PortIndex();
   readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
   readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
   /** Groups whose rules name this group as remote. */
@@ -106,8 +104,6 @@ export class ClusterState {
   readonly #segments = new CountMap<NodeId, NetworkId>();
   readonly #groupUse = new CountMap<SecurityGroupId, NodeId>();
   readonly #groupsOnNode = new CountMap<NodeId, SecurityGroupId>();
-  /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
-  readonly #members = new CountMap<SecurityGroupId, Ipv4>();
 
   /**
    * Applies a command's decision; each record at most once in either list. All removals come before all writes. A record to remove must
@@ -149,12 +145,12 @@ export class ClusterState {
     for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
   }
 
-  *portsOf(networkId: NetworkId): Generator<Port> {
-    for (const id of this.#portsByNetwork.of(networkId)) yield must(this.ports.get(id));
+  portsOf(networkId: NetworkId): Iterable<Port> {
+    return this.#portIndex.portsOf(networkId);
   }
 
   portCount(networkId: NetworkId): number {
-    return this.#portsByNetwork.size(networkId);
+    return this.#portIndex.portCount(networkId);
   }
 
   *groupsOf(tenantId: TenantId): Generator<SecurityGroup> {
@@ -165,8 +161,8 @@ export class ClusterState {
     for (const id of this.#rulesByGroup.of(groupId)) yield must(this.securityGroupRules.get(id));
   }
 
-  *portsIn(groupId: SecurityGroupId): Generator<Port> {
-    for (const id of this.#portsByGroup.of(groupId)) yield must(this.ports.get(id));
+  portsIn(groupId: SecurityGroupId): Iterable<Port> {
+    return this.#portIndex.portsIn(groupId);
   }
 
   *instancesOn(nodeId: NodeId): Generator<Instance> {
@@ -178,18 +174,16 @@ export class ClusterState {
   }
 
   portByMac(networkId: NetworkId, mac: Mac): Port | undefined {
-    const id = this.#portsByMac.get(`${networkId} ${mac}`);
-    return id === undefined ? undefined : this.ports.get(id);
+    return this.#portIndex.portByMac(networkId, mac);
   }
 
   portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
-    const id = this.#portsByAddress.get(subnetId)?.get(address);
-    return id === undefined ? undefined : this.ports.get(id);
+    return this.#portIndex.portByAddress(subnetId, address);
   }
 
   /** How many addresses of the subnet are held by ports. */
   addressCount(subnetId: SubnetId): number {
-    return this.#portsByAddress.get(subnetId)?.size ?? 0;
+    return this.#portIndex.addressCount(subnetId);
   }
 
   instanceOfPort(portId: PortId): Instance | undefined {
@@ -305,11 +299,11 @@ export class ClusterState {
   }
 
   membersOf(groupId: SecurityGroupId): Iterable<Ipv4> {
-    return this.#members.of(groupId);
+    return this.#portIndex.membersOf(groupId);
   }
 
   isMember(groupId: SecurityGroupId, address: Ipv4): boolean {
-    return this.#members.has(groupId, address);
+    return this.#portIndex.isMember(groupId, address);
   }
 
   #present(resource: Resource): Resource {
@@ -363,7 +357,7 @@ export class ClusterState {
         this.#subnetsByNetwork[verb](resource.networkId, resource.id);
         break;
       case 'port':
-        this.#indexPort(resource, verb);
+        this.#portIndex.index(resource, verb);
         break;
       case 'securityGroup':
         this.#groupsByTenant[verb](resource.tenantId, resource.id);
@@ -393,21 +387,6 @@ export class ClusterState {
       case 'natRule':
         this.#publicSide.index(resource, verb);
         break;
-    }
-  }
-
-  #indexPort(port: Port, verb: 'add' | 'remove'): void {
-    this.#portsByNetwork[verb](port.networkId, port.id);
-    setOrDelete(this.#portsByMac, `${port.networkId} ${port.mac}`, port.id, verb);
-    for (const fixed of port.fixedIps) {
-      let addresses = this.#portsByAddress.get(fixed.subnetId);
-      if (addresses === undefined) this.#portsByAddress.set(fixed.subnetId, (addresses = new Map()));
-      setOrDelete(addresses, fixed.address, port.id, verb);
-      if (addresses.size === 0) this.#portsByAddress.delete(fixed.subnetId);
-    }
-    for (const groupId of port.securityGroups) {
-      this.#portsByGroup[verb](groupId, port.id);
-      for (const fixed of port.fixedIps) this.#members[verb](groupId, fixed.address);
     }
   }
 }
