@@ -61,7 +61,12 @@ test('a NAT rule that cannot be is refused with the reason, and nobody uses anot
   const made = await rest.admin('POST', RULES, rule);
   assert.equal(made.body['tenant_id'], await rest.tenantId('red'), made.raw);
   assertProblem(await red('POST', RULES, { ...rule, to_port: 81 }), 409, 'nat_rule_exists', /already translates that at priority 32768/);
-  assertProblem(await red('PUT', `${RULES}/${String(made.body['id'])}`, { direction: 'outbound' }), 400, 'bad_request', /additional properties/);
+  assertProblem(
+    await red('PUT', `${RULES}/${String(made.body['id'])}`, { direction: 'outbound' }),
+    400,
+    'bad_request',
+    /additional properties/,
+  );
 });
 
 test('a public address that a NAT rule uses stays until the rule goes', async () => {
