@@ -4,8 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { portName, tunnelName } from '@weft/dataplane/names';
 import { netnsIsPinned, netnsOpen } from '@weft/sys/netns';
 import type { CheckContext } from './check-context.ts';
-import { IDLE_TENANT } from './checks/retire.ts';
+import { DENIED_PORT } from './checks/firewall-rule.ts';
+import { NAT_PORT } from './checks/nat-rule.ts';
 import { UDP_FORWARD } from './checks/port-forward.ts';
+import { IDLE_TENANT } from './checks/retire.ts';
 import { markedProcesses } from './marked-processes.ts';
 import { DNS_PORT } from './packet/dns.ts';
 import { pinnedBelow } from './remains.ts';
@@ -145,6 +147,22 @@ export const SABOTAGES: readonly Sabotage[] = [
       const { netns } = context.gatewayPlace(context.scenario.red);
       const { first, last } = context.lab.topology.sshPorts;
       await saboteur.insertRule(netns, 'ip weft nat_in', `tcp dport ${first}-${last} accept`);
+    },
+  },
+  {
+    check: 'firewall-rule',
+    what: "red's gateway lets in what its tenant denies",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      await saboteur.insertRule(netns, 'ip weft forward', `tcp dport ${DENIED_PORT} accept`);
+    },
+  },
+  {
+    check: 'nat-rule',
+    what: "red's gateway does not lead the port of its tenant's rule inside",
+    run: async (context, saboteur) => {
+      const { netns } = context.gatewayPlace(context.scenario.red);
+      await saboteur.insertRule(netns, 'ip weft nat_in', `tcp dport ${NAT_PORT} accept`);
     },
   },
   {

@@ -77,8 +77,8 @@ export class Retirement {
   }
 }
 
-type Use = ResourceOf<'instance' | 'floatingIp' | 'portForwarding' | 'concentrator' | 'network'>;
-const USES: ReadonlySet<ResourceKind> = new Set<Use['kind']>(['instance', 'floatingIp', 'portForwarding', 'concentrator', 'network']);
+type Use = ResourceOf<'instance' | 'floatingIp' | 'portForwarding' | 'natRule' | 'concentrator' | 'network'>;
+const USES: ReadonlySet<ResourceKind> = new Set<Use['kind']>(['instance', 'floatingIp', 'portForwarding', 'natRule', 'concentrator', 'network']);
 
 function isUse(record: Resource): record is Use {
   return USES.has(record.kind);

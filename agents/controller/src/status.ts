@@ -69,12 +69,17 @@ export function concentratorStatus(sources: StatusSources, concentrator: Concent
   return { status: active ? 'active' : 'building', error: undefined };
 }
 
-/** ACTIVE when it leads somewhere, and the node of the gateway that answers for it has applied that. */
+/** ACTIVE when it leads somewhere or a NAT rule uses it, and the node of the gateway that answers for it has applied that. */
 export function floatingIpStatus(sources: StatusSources, floating: FloatingIp): FloatingIpStatus {
   const { state } = sources;
   for (const portId of [floating.portId, ...[...state.forwardingsOf(floating.id)].map((forwarding) => forwarding.internalPortId)]) {
     const nodeId = portId === undefined ? undefined : gatewayOfPort(sources, portId)?.nodeId;
     if (nodeId !== undefined) return isApplied(sources, nodeId, 'publicip', publicIpKey(floating.address)) ? 'ACTIVE' : 'DOWN';
+  }
+  const gateway = state.concentratorOf(floating.tenantId);
+  for (const _ of gateway?.uplink === undefined ? [] : state.natRulesUsing(floating.id)) {
+    const applied = gateway?.nodeId !== undefined && isApplied(sources, gateway.nodeId, 'publicip', publicIpKey(floating.address));
+    return applied ? 'ACTIVE' : 'DOWN';
   }
   return 'DOWN';
 }

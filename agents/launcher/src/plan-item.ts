@@ -6,6 +6,7 @@ import { gatewayKey } from '@weft/core/plan/gateway';
 import { groupKey } from '@weft/core/plan/group';
 import { instanceKey } from '@weft/core/plan/instance';
 import { memberKey } from '@weft/core/plan/member';
+import { natKey } from '@weft/core/plan/nat';
 import { peerKey } from '@weft/core/plan/peer';
 import { isPlanKind, parsePlanBody, PLAN_VERSIONS, UnknownPlanKind } from '@weft/core/plan/plan';
 import type { Plan, PlanBodies, PlanKind } from '@weft/core/plan/plan';
@@ -32,6 +33,7 @@ const keys: { readonly [K in PlanKind]: (body: PlanBodies[K]) => string } = {
   publicip: (body) => publicIpKey(body.address),
   forward: (body) => forwardKey(body.address, body.protocol, body.port),
   firewall: (body) => firewallKey(body.concentratorId),
+  nat: (body) => natKey(body.concentratorId),
 };
 
 /**

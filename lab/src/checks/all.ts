@@ -6,9 +6,11 @@ import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
 import { DHCP_LEASE } from './dhcp-lease.ts';
 import { DHCP_REUSE } from './dhcp-reuse.ts';
 import { DNS_NAME } from './dns-name.ts';
+import { FIREWALL_RULE } from './firewall-rule.ts';
 import type { LabCheck } from './lab-check.ts';
 import { LAUNCHER_KILL } from './launcher-kill.ts';
 import { LEFTOVERS } from './leftovers.ts';
+import { NAT_RULE } from './nat-rule.ts';
 import { NODES_JOINED } from './nodes-joined.ts';
 import { OLD_BACKUP } from './old-backup.ts';
 import { OUTBOUND_NAT } from './outbound-nat.ts';
@@ -39,6 +41,8 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   PUBLIC_IP,
   PORT_FORWARD,
   SSH_REACH,
+  FIREWALL_RULE,
+  NAT_RULE,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
   TENANT_ADDED,

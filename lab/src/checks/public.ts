@@ -36,6 +36,24 @@ export async function publicAddress(context: CheckContext, tenant: LabTenant, wo
   };
 }
 
+/** A rule that goes when it is removed, or disposed of. */
+export type Removable = AsyncDisposable & Readonly<{ id: string; remove: () => Promise<void> }>;
+
+/** Makes a rule. Throws ApiError. */
+export async function removable<B>(
+  rules: Readonly<{ create: (body: B) => Promise<Readonly<{ id: string }>>; delete: (id: string) => Promise<void> }>,
+  body: B,
+): Promise<Removable> {
+  const { id } = await rules.create(body);
+  let there = true;
+  const remove = async (): Promise<void> => {
+    if (!there) return;
+    await rules.delete(id);
+    there = false;
+  };
+  return { id, remove, [Symbol.asyncDispose]: remove };
+}
+
 /** Waits until the tenant's gateway answers for the address, or no more. Throws DeadlinePassed. */
 export async function addressIs(context: CheckContext, tenant: LabTenant, { id, address }: PublicAddress, status: 'ACTIVE' | 'DOWN') {
   const where = context.gatewayLog(tenant);
@@ -70,6 +88,20 @@ export async function reaches(
   const outcome = await attempt(CONNECT_MS);
   expect(outcome.kind === 'connected' && outcome.seenAs === seenAs, expected, outcomeText(outcome), to.where);
   return outcome.tookMs;
+}
+
+/** Waits until the server sees another source than before. */
+export async function comesToBeSeenAs(
+  context: CheckContext,
+  from: Readonly<{ name: string; place: Place }>,
+  to: Service,
+  seenAs: Ipv4,
+): Promise<void> {
+  const expected = `${from.name} to reach ${to.what} at ${to.address}:${to.port} and be seen there as ${seenAs}`;
+  await waitFor({ expected, withinMs: CONNECT_MS, where: to.where, signal: context.signal }, async () => {
+    const outcome = await tcpConnect(from.place, to.address, to.port, { timeoutMs: LOOK_MS, signal: context.signal });
+    return outcome.kind === 'connected' && outcome.seenAs === seenAs ? { done: undefined } : { seen: outcomeText(outcome) };
+  });
 }
 
 /** Waits until a way is gone on which connections were just made, and sees that it stays so for as long as a lost SYN would need. */

@@ -16,7 +16,7 @@ type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 type Held = { object: Plain; drifted: boolean };
 
 export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4; mac: Mac }>;
-export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service: Service | undefined }>;
+export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service: Service | undefined; mark?: number }>;
 
 /** Thrown by every call from the one on at which the process was told to die. */
 export class ProcessDied extends Error {}
@@ -137,6 +137,13 @@ export class FakeKernel implements Kernel {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address, service });
+    });
+  }
+
+  forgetMarked(place: Place, zone: number, mark: number): void {
+    this.#call('IPCTNL_MSG_CT_DELETE', () => {
+      if (place === 'fabric') this.#requirePlace(place);
+      this.forgotten.push({ place, zone, address: undefined, service: undefined, mark });
     });
   }
 

@@ -13,16 +13,19 @@ import type {
   ConcentratorView,
   CreateFirewallRuleBody,
   CreateInstanceBody,
+  CreateNatRuleBody,
   CreateTenantBody,
   FirewallRuleView,
   HealthView,
   InstanceView,
   NewTenantView,
   MoveConcentratorBody,
+  NatRuleView,
   NodeView,
   PoolView,
   TenantView,
   UpdateFirewallRuleBody,
+  UpdateNatRuleBody,
   UpdateTenantBody,
 } from './v1.ts';
 
@@ -130,6 +133,15 @@ export class WeftClient {
     update: (id: string, body: UpdateFirewallRuleBody, options?: CallOptions): Promise<FirewallRuleView> =>
       this.call('PUT', `/v1/firewall-rules/${path(id)}`, body, options),
     delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/firewall-rules/${path(id)}`, undefined, options),
+  };
+  readonly natRules = {
+    list: async (filters?: Filters, options?: CallOptions): Promise<readonly NatRuleView[]> =>
+      (await this.call<{ nat_rules: readonly NatRuleView[] }>('GET', `/v1/nat-rules${queryText(filters)}`, undefined, options)).nat_rules,
+    show: (id: string, options?: CallOptions): Promise<NatRuleView> => this.call('GET', `/v1/nat-rules/${path(id)}`, undefined, options),
+    create: (body: CreateNatRuleBody, options?: CallOptions): Promise<NatRuleView> => this.call('POST', '/v1/nat-rules', body, options),
+    update: (id: string, body: UpdateNatRuleBody, options?: CallOptions): Promise<NatRuleView> =>
+      this.call('PUT', `/v1/nat-rules/${path(id)}`, body, options),
+    delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/nat-rules/${path(id)}`, undefined, options),
   };
   readonly pools: Reader<PoolView> = this.#v1<PoolView>('pools');
 

@@ -98,6 +98,9 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   // Weft's own.
   invalid_firewall_rule: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable firewall rule'] },
   firewall_rule_exists: { neutron: [409, 'Conflict'], v1: [409, 'Firewall rule exists'] },
+  invalid_nat_rule: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable NAT rule'] },
+  nat_rule_exists: { neutron: [409, 'Conflict'], v1: [409, 'NAT rule exists'] },
+  fip_in_use_by_nat_rule: { neutron: [409, 'Conflict'], v1: [409, 'Floating IP has NAT rules'] },
   no_ssh_ports: { neutron: [409, 'Conflict'], v1: [409, 'No ports for SSH'] },
   same_node: { neutron: [409, 'Conflict'], v1: [409, 'There already'] },
   no_network_node: { neutron: [409, 'Conflict'], v1: [409, 'No network node'] },

@@ -171,6 +171,52 @@ export const FirewallRuleView = Type.Object({
 });
 export type FirewallRuleView = Static<typeof FirewallRuleView>;
 
+const portNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+const Translation = {
+  /** Null: any; inbound rules say tcp or udp. */
+  protocol: FirewallCondition.protocol,
+  /** Outside: where it goes to, or comes from; null: anywhere. */
+  remote_cidr: FirewallCondition.remote_cidr,
+  /** Of the destination, before translation; both or neither. Null: any; inbound rules name them. */
+  port_min: nullable(portNumber),
+  port_max: nullable(portNumber),
+  /** Outbound: the source that the outside sees. Inbound: where it arrives. Null: the gateway's own address. */
+  floating_ip_id: nullable(Id),
+  /** Inbound: the workload's port that `port_min` leads to, and so on by ones. Null: the same numbers. */
+  to_port: nullable(portNumber),
+  priority: FirewallCondition.priority,
+  description: FirewallCondition.description,
+};
+
+/** What is left out stays; so do direction and port. */
+export const UpdateNatRuleBody = Type.Partial(Type.Object(Translation), strict);
+export type UpdateNatRuleBody = Static<typeof UpdateNatRuleBody>;
+
+/** Administrators say whose it is by `tenant_id`, or by the port. */
+export const CreateNatRuleBody = Type.Object(
+  {
+    ...Type.Partial(Type.Object(Translation)).properties,
+    direction: FirewallCondition.direction,
+    port_id: Type.Optional(nullable(Id)),
+    tenant_id: Type.Optional(Id),
+  },
+  strict,
+);
+export type CreateNatRuleBody = Static<typeof CreateNatRuleBody>;
+
+/** A translation between a tenant and the outside. `port_id`: outbound, whose traffic it is about (null: all); inbound, where it leads. */
+export const NatRuleView = Type.Object({
+  id: Id,
+  tenant_id: Id,
+  port_id: nullable(Id),
+  direction: FirewallCondition.direction,
+  ...Translation,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+export type NatRuleView = Static<typeof NatRuleView>;
+
 /** `scheduler`: whether new work can be placed; existing traffic does not need it. */
 export const HealthView = Type.Object({
   status: Type.Literal('ok'),

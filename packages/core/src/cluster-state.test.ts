@@ -8,6 +8,7 @@ import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
+import type { NatRule } from './nat-rule.ts';
 import type {
   Changes,
   Concentrator,
@@ -46,6 +47,7 @@ const COUNT = {
   floatingIp: 4,
   portForwarding: 4,
   firewallRule: 4,
+  natRule: 4,
 };
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
@@ -214,6 +216,23 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'natRule':
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: id('tenant', variant),
+        portId: v(3) % 2 === 0 ? undefined : id('port', v(2)),
+        direction: 'outbound',
+        protocol: undefined,
+        remoteCidr: undefined,
+        portMin: undefined,
+        portMax: undefined,
+        floatingIpId: v(3) % 3 === 0 ? undefined : id('floatingIp', v(2)),
+        toPort: undefined,
+        priority: variant,
+        description: '',
+        ...stamps,
+      };
   }
 }
 
@@ -277,6 +296,9 @@ function answers(state: Questions): string[] {
     say(`forwardings to ${n}`, ids(state.forwardingsTo(portId)));
     say(`firewall rules of ${n}`, ids(state.firewallRulesOf(tenantId)));
     say(`firewall rules of port ${n}`, ids(state.firewallRulesOfPort(portId)));
+    say(`NAT rules of ${n}`, ids(state.natRulesOf(tenantId)));
+    say(`NAT rules of port ${n}`, ids(state.natRulesOfPort(portId)));
+    say(`NAT rules using ${n}`, ids(state.natRulesUsing(id<FloatingIp['id']>('floatingIp', n))));
     say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
     const network = state.networks.get(networkId);
     say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
@@ -384,6 +406,15 @@ class Scan implements Questions {
   }
   *firewallRulesOfPort(portId: Uuid): Generator<FirewallRule> {
     yield* this.#all('firewallRule').filter((rule) => rule.portId === portId);
+  }
+  *natRulesOf(tenantId: Uuid): Generator<NatRule> {
+    yield* this.#all('natRule').filter((rule) => rule.tenantId === tenantId);
+  }
+  *natRulesOfPort(portId: Uuid): Generator<NatRule> {
+    yield* this.#all('natRule').filter((rule) => rule.portId === portId);
+  }
+  *natRulesUsing(floatingIpId: Uuid): Generator<NatRule> {
+    yield* this.#all('natRule').filter((rule) => rule.floatingIpId === floatingIpId);
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);

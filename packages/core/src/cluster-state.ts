@@ -4,6 +4,10 @@ import { IdentityIndex } from './identity-index.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
+import type { NatRule } from './nat-rule.ts';
+import { placedBy } from './placement.ts';
+import { PortIndex } from './port-index.ts';
+import { PublicIndex } from './public-index.ts';
 import type {
   Changes,
   Concentrator,
@@ -20,11 +24,13 @@ import type {
   Tenant,
 } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
+import { setOrDelete } from './set-or-delete.ts';
 import type {
   ConcentratorId,
   FirewallRuleId,
   FloatingIpId,
   InstanceId,
+  NatRuleId,
   NetworkId,
   NodeId,
   PortForwardingId,
@@ -58,18 +64,37 @@ export class ClusterState {
   readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
+  readonly natRules = new Map<NatRuleId, NatRule>();
   /** Who may use the API. */
   readonly identity = new IdentityIndex();
+
+  readonly #tables: { readonly [K in ResourceKind]: Map<string, Resource> } = {
+    tenant: this.tenants,
+    network: this.networks,
+    subnet: this.subnets,
+    securityGroup: this.securityGroups,
+    securityGroupRule: this.securityGroupRules,
+    port: this.ports,
+    node: this.nodes,
+    concentrator: this.concentrators,
+    instance: this.instances,
+    floatingIp: this.floatingIps,
+    portForwarding: this.portForwardings,
+    firewallRule: this.firewallRules,
+    natRule: this.natRules,
+    user: this.identity.users,
+    roleAssignment: this.identity.roleAssignments,
+    applicationCredential: this.identity.applicationCredentials,
+    tokenKey: this.identity.tokenKeys,
+    tokenRevocation: this.identity.tokenRevocations,
+  };
 
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
   readonly tenantByTokenHash = new Map<string, Tenant>();
   readonly #networksByTenant = new MultiMap<TenantId, NetworkId>();
   readonly #subnetsByNetwork = new MultiMap<NetworkId, SubnetId>();
-  readonly #portsByNetwork = new MultiMap<NetworkId, PortId>();
-  readonly #portsByMac = new Map<string, PortId>();
-  readonly #portsByAddress = new Map<SubnetId, Map<Ipv4, PortId>>();
-  readonly #portsByGroup = new MultiMap<SecurityGroupId, PortId>();
+  readonly #portIndex = new PortIndex();
   readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
   readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
   /** Groups whose rules name this group as remote. */
@@ -80,22 +105,12 @@ export class ClusterState {
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
-  readonly #instancesBySshPort = new Map<string, InstanceId>();
-  readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIpId>();
-  readonly #floatingIpsBySubnet = new MultiMap<SubnetId, FloatingIpId>();
-  readonly #floatingIpsByPort = new MultiMap<PortId, FloatingIpId>();
-  readonly #floatingIpByAddress = new Map<Ipv4, FloatingIpId>();
-  readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwardingId>();
-  readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
-  readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRuleId>();
-  readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRuleId>();
+  readonly #publicSide = new PublicIndex();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
   readonly #groupUse = new CountMap<SecurityGroupId, NodeId>();
   readonly #groupsOnNode = new CountMap<NodeId, SecurityGroupId>();
-  /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
-  readonly #members = new CountMap<SecurityGroupId, Ipv4>();
 
   /**
    * Applies a command's decision; each record at most once in either list. All removals come before all writes. A record to remove must
@@ -107,41 +122,26 @@ export class ClusterState {
     // Derived placement counts depend on several records at once, so they are taken out under the old state and put back under the new.
     const touched = new Set<PortId>();
     const gateways = new Set<TenantId>();
-    for (const list of [removed, replaced, changes.put]) for (const resource of list) this.#derived(resource, touched, gateways);
+    for (const { port, gatewaysOf } of [...removed, ...replaced, ...changes.put].map(placedBy)) {
+      if (port !== undefined) touched.add(port);
+      if (gatewaysOf !== undefined) gateways.add(gatewaysOf);
+    }
     for (const portId of touched) this.#countPort(portId, 'remove');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'remove');
     for (const resource of removed) this.#remove(resource);
     // Written in place: listings keep their order. All old ones leave the indexes first, for records may swap what they are found by.
-    for (const old of replaced) if (this.#table(old.kind).has(old.id)) this.#index(old, 'remove');
+    for (const old of replaced) if (this.#tables[old.kind].has(old.id)) this.#index(old, 'remove');
     for (const resource of changes.put) this.#insert(resource);
     for (const portId of touched) this.#countPort(portId, 'add');
     for (const tenantId of gateways) this.#countGateway(tenantId, 'add');
   }
 
   get<K extends ResourceKind>(kind: K, id: string): ResourceOf<K> | undefined {
-    return this.#table(kind).get(id) as ResourceOf<K> | undefined;
+    return this.#tables[kind].get(id) as ResourceOf<K> | undefined;
   }
 
   all(): Iterable<Resource> {
-    return [
-      this.tenants,
-      this.networks,
-      this.subnets,
-      this.securityGroups,
-      this.securityGroupRules,
-      this.ports,
-      this.nodes,
-      this.concentrators,
-      this.instances,
-      this.floatingIps,
-      this.portForwardings,
-      this.firewallRules,
-      this.identity.users,
-      this.identity.roleAssignments,
-      this.identity.applicationCredentials,
-      this.identity.tokenKeys,
-      this.identity.tokenRevocations,
-    ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
+    return Object.values(this.#tables).flatMap((table) => [...table.values()]);
   }
 
   *networksOf(tenantId: TenantId): Generator<Network> {
@@ -152,12 +152,12 @@ export class ClusterState {
     for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
   }
 
-  *portsOf(networkId: NetworkId): Generator<Port> {
-    for (const id of this.#portsByNetwork.of(networkId)) yield must(this.ports.get(id));
+  portsOf(networkId: NetworkId): Iterable<Port> {
+    return this.#portIndex.portsOf(networkId);
   }
 
   portCount(networkId: NetworkId): number {
-    return this.#portsByNetwork.size(networkId);
+    return this.#portIndex.portCount(networkId);
   }
 
   *groupsOf(tenantId: TenantId): Generator<SecurityGroup> {
@@ -168,8 +168,8 @@ export class ClusterState {
     for (const id of this.#rulesByGroup.of(groupId)) yield must(this.securityGroupRules.get(id));
   }
 
-  *portsIn(groupId: SecurityGroupId): Generator<Port> {
-    for (const id of this.#portsByGroup.of(groupId)) yield must(this.ports.get(id));
+  portsIn(groupId: SecurityGroupId): Iterable<Port> {
+    return this.#portIndex.portsIn(groupId);
   }
 
   *instancesOn(nodeId: NodeId): Generator<Instance> {
@@ -181,18 +181,16 @@ export class ClusterState {
   }
 
   portByMac(networkId: NetworkId, mac: Mac): Port | undefined {
-    const id = this.#portsByMac.get(`${networkId} ${mac}`);
-    return id === undefined ? undefined : this.ports.get(id);
+    return this.#portIndex.portByMac(networkId, mac);
   }
 
   portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
-    const id = this.#portsByAddress.get(subnetId)?.get(address);
-    return id === undefined ? undefined : this.ports.get(id);
+    return this.#portIndex.portByAddress(subnetId, address);
   }
 
   /** How many addresses of the subnet are held by ports. */
   addressCount(subnetId: SubnetId): number {
-    return this.#portsByAddress.get(subnetId)?.size ?? 0;
+    return this.#portIndex.addressCount(subnetId);
   }
 
   instanceOfPort(portId: PortId): Instance | undefined {
@@ -212,41 +210,51 @@ export class ClusterState {
 
   /** The workload that listens on this port of its tenant's gateway. */
   instanceBySshPort(tenantId: TenantId, sshPort: number): Instance | undefined {
-    const id = this.#instancesBySshPort.get(`${tenantId} ${sshPort}`);
-    return id === undefined ? undefined : this.instances.get(id);
+    return this.#publicSide.instanceBySshPort(tenantId, sshPort);
   }
 
-  *floatingIpsOf(tenantId: TenantId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsByTenant.of(tenantId)) yield must(this.floatingIps.get(id));
+  floatingIpsOf(tenantId: TenantId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsOf(tenantId);
   }
 
-  *floatingIpsOfPort(portId: PortId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsByPort.of(portId)) yield must(this.floatingIps.get(id));
+  floatingIpsOfPort(portId: PortId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsOfPort(portId);
   }
 
-  *floatingIpsIn(subnetId: SubnetId): Generator<FloatingIp> {
-    for (const id of this.#floatingIpsBySubnet.of(subnetId)) yield must(this.floatingIps.get(id));
+  floatingIpsIn(subnetId: SubnetId): Iterable<FloatingIp> {
+    return this.#publicSide.floatingIpsIn(subnetId);
   }
 
   floatingIpByAddress(address: Ipv4): FloatingIp | undefined {
-    const id = this.#floatingIpByAddress.get(address);
-    return id === undefined ? undefined : this.floatingIps.get(id);
+    return this.#publicSide.floatingIpByAddress(address);
   }
 
-  *forwardingsOf(floatingIpId: FloatingIpId): Generator<PortForwarding> {
-    for (const id of this.#forwardingsByFloatingIp.of(floatingIpId)) yield must(this.portForwardings.get(id));
+  forwardingsOf(floatingIpId: FloatingIpId): Iterable<PortForwarding> {
+    return this.#publicSide.forwardingsOf(floatingIpId);
   }
 
-  *forwardingsTo(portId: PortId): Generator<PortForwarding> {
-    for (const id of this.#forwardingsByPort.of(portId)) yield must(this.portForwardings.get(id));
+  forwardingsTo(portId: PortId): Iterable<PortForwarding> {
+    return this.#publicSide.forwardingsTo(portId);
   }
 
-  *firewallRulesOf(tenantId: TenantId): Generator<FirewallRule> {
-    for (const id of this.#firewallRulesByTenant.of(tenantId)) yield must(this.firewallRules.get(id));
+  firewallRulesOf(tenantId: TenantId): Iterable<FirewallRule> {
+    return this.#publicSide.firewallRulesOf(tenantId);
   }
 
-  *firewallRulesOfPort(portId: PortId): Generator<FirewallRule> {
-    for (const id of this.#firewallRulesByPort.of(portId)) yield must(this.firewallRules.get(id));
+  firewallRulesOfPort(portId: PortId): Iterable<FirewallRule> {
+    return this.#publicSide.firewallRulesOfPort(portId);
+  }
+
+  natRulesOf(tenantId: TenantId): Iterable<NatRule> {
+    return this.#publicSide.natRulesOf(tenantId);
+  }
+
+  natRulesOfPort(portId: PortId): Iterable<NatRule> {
+    return this.#publicSide.natRulesOfPort(portId);
+  }
+
+  natRulesUsing(floatingIpId: FloatingIpId): Iterable<NatRule> {
+    return this.#publicSide.natRulesUsing(floatingIpId);
   }
 
   /** Where a port is plugged in: the node of the instance that it belongs to. */
@@ -298,73 +306,17 @@ export class ClusterState {
   }
 
   membersOf(groupId: SecurityGroupId): Iterable<Ipv4> {
-    return this.#members.of(groupId);
+    return this.#portIndex.membersOf(groupId);
   }
 
   isMember(groupId: SecurityGroupId, address: Ipv4): boolean {
-    return this.#members.has(groupId, address);
-  }
-
-  #table(kind: ResourceKind): Map<string, Resource> {
-    const tables = {
-      tenant: this.tenants,
-      network: this.networks,
-      subnet: this.subnets,
-      port: this.ports,
-      securityGroup: this.securityGroups,
-      securityGroupRule: this.securityGroupRules,
-      node: this.nodes,
-      concentrator: this.concentrators,
-      instance: this.instances,
-      floatingIp: this.floatingIps,
-      portForwarding: this.portForwardings,
-      firewallRule: this.firewallRules,
-      user: this.identity.users,
-      roleAssignment: this.identity.roleAssignments,
-      applicationCredential: this.identity.applicationCredentials,
-      tokenKey: this.identity.tokenKeys,
-      tokenRevocation: this.identity.tokenRevocations,
-    };
-    return tables[kind];
+    return this.#portIndex.isMember(groupId, address);
   }
 
   #present(resource: Resource): Resource {
     const present = this.get(resource.kind, resource.id);
     if (present === undefined) throw new Error(`${resource.kind} ${resource.id} is not in the state`);
     return present;
-  }
-
-  /** Which placement counts a record takes part in. */
-  #derived(resource: Resource, ports: Set<PortId>, gateways: Set<TenantId>): void {
-    switch (resource.kind) {
-      case 'port':
-        ports.add(resource.id);
-        break;
-      case 'instance':
-        ports.add(resource.portId);
-        break;
-      case 'tenant':
-        gateways.add(resource.id);
-        break;
-      case 'network':
-      case 'subnet':
-      case 'concentrator':
-        gateways.add(resource.tenantId);
-        // A subnet's tenant is its network's, so one entry covers it.
-        break;
-      case 'securityGroup':
-      case 'securityGroupRule':
-      case 'node':
-      case 'floatingIp':
-      case 'portForwarding':
-      case 'firewallRule':
-      case 'user':
-      case 'roleAssignment':
-      case 'applicationCredential':
-      case 'tokenKey':
-      case 'tokenRevocation':
-        break;
-    }
   }
 
   #countPort(portId: PortId, verb: 'add' | 'remove'): void {
@@ -390,13 +342,13 @@ export class ClusterState {
   }
 
   #insert(resource: Resource): void {
-    this.#table(resource.kind).set(resource.id, resource);
+    this.#tables[resource.kind].set(resource.id, resource);
     this.#index(resource, 'add');
   }
 
   #remove(resource: Resource): void {
     this.#index(resource, 'remove');
-    this.#table(resource.kind).delete(resource.id);
+    this.#tables[resource.kind].delete(resource.id);
   }
 
   #index(resource: Resource, verb: 'add' | 'remove'): void {
@@ -412,7 +364,7 @@ export class ClusterState {
         this.#subnetsByNetwork[verb](resource.networkId, resource.id);
         break;
       case 'port':
-        this.#indexPort(resource, verb);
+        this.#portIndex.index(resource, verb);
         break;
       case 'securityGroup':
         this.#groupsByTenant[verb](resource.tenantId, resource.id);
@@ -434,23 +386,13 @@ export class ClusterState {
       case 'instance':
         setOrDelete(this.#instanceByPort, resource.portId, resource.id, verb);
         if (resource.nodeId !== undefined) this.#instancesByNode[verb](resource.nodeId, resource.id);
-        if (resource.sshPort !== undefined) {
-          setOrDelete(this.#instancesBySshPort, `${resource.tenantId} ${resource.sshPort}`, resource.id, verb);
-        }
+        this.#publicSide.indexInstance(resource, verb);
         break;
       case 'floatingIp':
-        this.#floatingIpsByTenant[verb](resource.tenantId, resource.id);
-        this.#floatingIpsBySubnet[verb](resource.subnetId, resource.id);
-        setOrDelete(this.#floatingIpByAddress, resource.address, resource.id, verb);
-        if (resource.portId !== undefined) this.#floatingIpsByPort[verb](resource.portId, resource.id);
-        break;
       case 'portForwarding':
-        this.#forwardingsByFloatingIp[verb](resource.floatingIpId, resource.id);
-        this.#forwardingsByPort[verb](resource.internalPortId, resource.id);
-        break;
       case 'firewallRule':
-        this.#firewallRulesByTenant[verb](resource.tenantId, resource.id);
-        if (resource.portId !== undefined) this.#firewallRulesByPort[verb](resource.portId, resource.id);
+      case 'natRule':
+        this.#publicSide.index(resource, verb);
         break;
       case 'user':
       case 'roleAssignment':
@@ -461,26 +403,6 @@ export class ClusterState {
         break;
     }
   }
-
-  #indexPort(port: Port, verb: 'add' | 'remove'): void {
-    this.#portsByNetwork[verb](port.networkId, port.id);
-    setOrDelete(this.#portsByMac, `${port.networkId} ${port.mac}`, port.id, verb);
-    for (const fixed of port.fixedIps) {
-      let addresses = this.#portsByAddress.get(fixed.subnetId);
-      if (addresses === undefined) this.#portsByAddress.set(fixed.subnetId, (addresses = new Map()));
-      setOrDelete(addresses, fixed.address, port.id, verb);
-      if (addresses.size === 0) this.#portsByAddress.delete(fixed.subnetId);
-    }
-    for (const groupId of port.securityGroups) {
-      this.#portsByGroup[verb](groupId, port.id);
-      for (const fixed of port.fixedIps) this.#members[verb](groupId, fixed.address);
-    }
-  }
-}
-
-function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V, verb: 'add' | 'remove'): void {
-  if (verb === 'add') map.set(key, value);
-  else if (map.get(key) === value) map.delete(key);
 }
 
 /** For an id that an index just gave: absent would be a bug of this file. */

@@ -58,8 +58,3 @@ export const parseFirewallRule = (f: Fields): FirewallRule => ({
   description: f.required('description', parseString),
   ...parseStamps(f),
 });
-
-/** The order in which rules are asked. */
-export function compareFirewallRules(a: FirewallRule, b: FirewallRule): number {
-  return a.priority - b.priority || (a.id < b.id ? -1 : 1);
-}

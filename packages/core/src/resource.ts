@@ -12,6 +12,8 @@ import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
 import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
+import { parseNatRule } from './nat-rule.ts';
+import type { NatRule } from './nat-rule.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -199,6 +201,7 @@ export type Resource =
   | FloatingIp
   | PortForwarding
   | FirewallRule
+  | NatRule
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -346,6 +349,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   applicationCredential: parseApplicationCredential,
   tokenKey: parseTokenKey,
   tokenRevocation: parseTokenRevocation,
+  natRule: parseNatRule,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

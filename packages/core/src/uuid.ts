@@ -19,6 +19,7 @@ export type RoleAssignmentId = Uuid & { readonly __brand: 'RoleAssignmentId' };
 export type ApplicationCredentialId = Uuid & { readonly __brand: 'ApplicationCredentialId' };
 export type TokenKeyId = Uuid & { readonly __brand: 'TokenKeyId' };
 export type TokenRevocationId = Uuid & { readonly __brand: 'TokenRevocationId' };
+export type NatRuleId = Uuid & { readonly __brand: 'NatRuleId' };
 export type ConcentratorId = Uuid & { readonly __brand: 'ConcentratorId' };
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000' as Uuid;

@@ -205,13 +205,14 @@ test('at no moment does a port that is open admit what neither those before nor 
   );
 });
 
-/** What a gateway translates, by element key: the addresses, or address and port, whose connections depend on it. */
+/** What a gateway translates, by element key: the addresses, address and port, or mark whose connections depend on it. */
 function translations(kernel: FakeKernel): Map<string, readonly string[]> {
   return new Map(
     kernel.objects().flatMap((object): [string, string[]][] => {
-      if (object.kind !== 'element' || (object.set !== 'public_in' && object.set !== 'forwards')) return [];
+      if (object.kind !== 'element' || !['public_in', 'forwards', 'translating'].includes(object.set)) return [];
       const [address = '', protocol, port] = object.key;
-      const names = object.set === 'forwards' ? [`${address} ${protocol} ${port}`] : [address, object.value ?? ''];
+      const led = object.set === 'forwards' ? [`${address} ${protocol} ${port}`] : [address, object.value ?? ''];
+      const names = object.set === 'translating' ? [`mark ${address}`] : led;
       return [[`${objectKey(object)} = ${object.value}`, names.map((name) => `${object.place} ${name}`)]];
     }),
   );
@@ -248,8 +249,16 @@ test('what a gateway that stays no longer translates is forgotten, also by the p
           const gone = [...before]
             .flatMap(([line, names]) => (after.has(line) ? [] : names))
             .filter((name) => stays.has(name.split(' ')[0] as never));
-          const forgotten = kernel.forgotten.flatMap(({ place, address, service }) =>
-            place === 'fabric' ? [] : [[place, address, ...(service === undefined ? [] : [service.protocol, service.port])].join(' ')],
+          const forgotten = kernel.forgotten.flatMap(({ place, address, service, mark }) =>
+            place === 'fabric'
+              ? []
+              : [
+                  [
+                    place,
+                    mark === undefined ? address : `mark ${mark}`,
+                    ...(service === undefined ? [] : [service.protocol, service.port]),
+                  ].join(' '),
+                ],
           );
           assert.deepEqual(new Set(forgotten), new Set(gone), `step ${step}`);
         }

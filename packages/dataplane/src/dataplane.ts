@@ -253,15 +253,19 @@ export class Dataplane {
     execution.run({ ...work, put: [...work.put, ...notes] });
     const done = notes.flatMap(({ key }) => {
       const item = this.#revoking.get(key);
-      if (item === undefined || !execution.attempt(NODE, () => this.#kernel.forget(item.place, item.zone, item.address, item.service)))
-        return [];
+      if (item === undefined || !execution.attempt(NODE, () => this.#forget(item))) return [];
       this.#revoking.delete(key);
       return this.#applied.get(key) ?? [];
     });
     if (done.length > 0) execution.run({ remove: done, put: [] });
   }
 
-  /** What public addresses and forwards no longer lead to. A gateway that goes takes its connections along. */
+  #forget({ place, zone, address, service, mark }: Revoked): void {
+    if (mark === undefined) this.#kernel.forget(place, zone, address, service);
+    else this.#kernel.forgetMarked(place, zone, mark);
+  }
+
+  /** What public addresses, forwards and NAT rules no longer lead to. A gateway that goes takes its connections along. */
   #ofGateways({ remove, put }: Work): Revoked[] {
     const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
     const old = [...remove, ...put.flatMap(({ key }) => this.#applied.get(key) ?? [])];

@@ -33,6 +33,8 @@ export interface Kernel {
    * is success, and so is a gateway's namespace that is not there.
    */
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
+  /** Ends the connections that a NAT rule marked in a zone, and no others, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
+  forgetMarked(place: Place, zone: number, mark: number): void;
   /**
    * What somebody else took away since the last look, as far as it is cheap to tell: links of the fabric by name, and the places whose
    * namespaces are not those that were pinned there. Undefined if that cannot be told. Costs in proportion to what changed, and `everywhere` a

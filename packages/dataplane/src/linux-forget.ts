@@ -1,8 +1,19 @@
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack } from '@weft/netlink/conntrack';
 import type { Service } from './kernel.ts';
+import { ENDED_MARK } from './ruleset/gateway.ts';
 
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
+
+/**
+ * Ends the connections of a zone that a rule marked. TCP that was led inside is not deleted but dropped from here on: the workload's next
+ * packet would be taken for a connection that it began itself, with the gateway's own address as its source, and where that is also the
+ * address that it was reached at, all would go on. Throws NetlinkError.
+ */
+export function endMarked(conntrack: Conntrack, zone: number, mark: number): void {
+  conntrack.remark((entry) => entry.zone === zone && entry.mark === mark && entry.protocol === PROTOCOLS.tcp && entry.isLed, ENDED_MARK);
+  conntrack.deleteByMark(zone, mark);
+}
 
 /**
  * Ends connections of a zone: all, those of an address, or those of a service of an address. The last are deleted by who opened them, and take

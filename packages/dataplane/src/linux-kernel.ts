@@ -15,7 +15,7 @@ import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
-import { forgetConnections } from './linux-forget.ts';
+import { endMarked, forgetConnections } from './linux-forget.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
@@ -129,6 +129,11 @@ export class LinuxKernel implements Kernel, Disposable {
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
     this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
+  }
+
+  forgetMarked(place: Place, zone: number, mark: number): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => endMarked(conntrack, zone, mark));
   }
 
   losses(where: 'everywhere' | 'links'): Losses | undefined {

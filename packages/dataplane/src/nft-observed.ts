@@ -8,7 +8,19 @@ import { MARK_PREFIX } from './nft-text.ts';
 const DYNAMIC_SETS = new Set(['why', 'conns']);
 
 /** Of a gateway's sets and maps those that plan resources fill; the others stand in its table's own text. */
-const GATEWAY_SETS = new Set(['public_in', 'public_out', 'forwards', 'from_uplink', 'to_uplink', 'revoking', 'revoking_services']);
+const GATEWAY_SETS = new Set([
+  'public_in',
+  'public_out',
+  'forwards',
+  'translated_in',
+  'translated_out',
+  'translating',
+  'from_uplink',
+  'to_uplink',
+  'revoking',
+  'revoking_services',
+  'revoking_marks',
+]);
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -4,6 +4,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { GroupRule } from '@weft/core/plan/group';
+import type { CompiledNatRule } from '@weft/core/plan/nat';
 import { Plan, planRefText } from '@weft/core/plan/plan';
 import type { PlanRef } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId, PortId, SecurityGroupId, TenantId } from '@weft/core/uuid';
@@ -37,6 +38,8 @@ type Gateway = Readonly<{
   forwards: readonly number[];
   /** Denied ports; undefined: no firewall. */
   firewall: readonly number[] | undefined;
+  /** Ports that NAT rules lead inside, and ports whose connections they give another source; undefined: no rules. */
+  nat: Readonly<{ inbound: readonly number[]; outbound: readonly number[] }> | undefined;
 }>;
 export type World = Readonly<{
   workloads: readonly (Workload | undefined)[];
@@ -66,6 +69,7 @@ const gateway = fc.record({
   public: fc.uniqueArray(fc.option(fc.nat(3), { nil: undefined }), { maxLength: 2 }),
   forwards: fc.array(fc.nat(3), { maxLength: 2 }),
   firewall: fc.option(fc.subarray([22, 80, 443]), { nil: undefined }),
+  nat: fc.option(fc.record({ inbound: fc.subarray([8022, 8080]), outbound: fc.subarray([25, 80]) }), { nil: undefined }),
 });
 
 export const randomWorld: fc.Arbitrary<World> = fc.record({
@@ -208,6 +212,7 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
     const rules = wish.firewall.map((port) => ({ ...rule, portMin: port, portMax: port, local: port === 80 ? [addressOf(n)] : undefined }));
     plan.set('firewall', concentratorId(n), { concentratorId: concentratorId(n), rules });
   }
+  if (wish.nat !== undefined) plan.set('nat', concentratorId(n), { concentratorId: concentratorId(n), rules: natRules(n, wish.nat) });
   if (!wish.uplink) return;
   for (const [at, host] of wish.public.entries()) {
     // The first one wanders between the gateways.
@@ -228,6 +233,26 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
     } as const;
     plan.set('forward', `${body.address}/${body.protocol}/${body.port}`, { ...body, internal: addressOf(host), internalPort: 22 });
   }
+}
+
+function natRules(n: number, { inbound, outbound }: NonNullable<Gateway['nat']>): CompiledNatRule[] {
+  const match = (port: number) => ({ protocol: 'tcp', remoteCidr: undefined, portMin: port, portMax: port }) as const;
+  return [
+    ...inbound.map((port) => ({
+      ...match(port),
+      direction: 'inbound' as const,
+      address: port === 8080 ? ('203.0.113.100' as Ipv4) : undefined,
+      local: undefined,
+      to: { address: addressOf(n), port: port - 8000 },
+    })),
+    ...outbound.map((port) => ({
+      ...match(port),
+      direction: 'outbound' as const,
+      address: '203.0.113.100' as Ipv4,
+      local: port === 25 ? [addressOf(n), addressOf(n + 1)] : undefined,
+      to: undefined,
+    })),
+  ];
 }
 
 /** What differs between two plans, as the controller would name it. */

@@ -11,9 +11,15 @@ import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
 
 /**
- * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it, or
- * all (no address). */
-export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service?: Service | undefined }>;
+ * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it,
+ * those that a NAT rule marked, or all (no address). */
+export type Revoked = Readonly<{
+  place: Place;
+  zone: number;
+  address: Ipv4 | undefined;
+  service?: Service | undefined;
+  mark?: number | undefined;
+}>;
 
 /**
  * A revocation is carried out after the rules that demand it, so a process can die in between. The transaction that changes the rules
@@ -21,20 +27,23 @@ export type Revoked = Readonly<{ place: Place; zone: number; address: Ipv4 | und
  */
 const REVOKING = 'revoking';
 const REVOKING_SERVICES = 'revoking_services';
+const REVOKING_MARKS = 'revoking_marks';
 export const GATEWAY_ZONE = 0;
 /** Stands for no address in particular: sets hold nothing else. */
 const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
-export function revokingElement({ place, zone, address = ANY_ADDRESS, service }: Revoked): ElementObject {
+export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark }: Revoked): ElementObject {
   if (place === 'fabric') return { kind: 'element', place, family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
   const element = { kind: 'element', place, family: 'ip', value: undefined } as const;
+  if (mark !== undefined) return { ...element, set: REVOKING_MARKS, key: [String(mark)] };
   if (service === undefined) return { ...element, set: REVOKING, key: [address] };
   return { ...element, set: REVOKING_SERVICES, key: [address, service.protocol, String(service.port)] };
 }
 
 export function parseRevoking(object: KernelObject): Revoked | undefined {
-  if (object.kind !== 'element' || (object.set !== REVOKING && object.set !== REVOKING_SERVICES)) return undefined;
+  if (object.kind !== 'element' || ![REVOKING, REVOKING_SERVICES, REVOKING_MARKS].includes(object.set)) return undefined;
   const { place, key } = object;
+  if (object.set === REVOKING_MARKS) return { place, zone: GATEWAY_ZONE, address: undefined, mark: Number(key[0]) };
   if (place === 'fabric') return { place, zone: Number(key[0]), address: key[1] as Ipv4 };
   const address = key[0] === ANY_ADDRESS ? undefined : (key[0] as Ipv4);
   return { place, zone: GATEWAY_ZONE, address, service: serviceOf(key) };
@@ -47,6 +56,7 @@ function serviceOf([, protocol, port]: readonly string[]): Service | undefined {
 
 /** What a gateway's element led to, which now leads nowhere or elsewhere: connections from outside, and those of the inside one. */
 export function revokedByElement({ place, set, key, value }: ElementObject): Revoked[] {
+  if (set === 'translating') return [{ place, zone: GATEWAY_ZONE, address: undefined, mark: Number(key[0]) }];
   const address = key[0] as Ipv4;
   if (set === 'public_in') return [address, value as Ipv4].map((each) => ({ place, zone: GATEWAY_ZONE, address: each }));
   return set === 'forwards' ? [{ place, zone: GATEWAY_ZONE, address, service: serviceOf(key) }] : [];

@@ -42,9 +42,35 @@ for (const filteredDeletes of [undefined, false]) {
   });
 }
 
+test('deleting the connections of a mark leaves other marks and zones alone', () => {
+  using setup = connections(undefined);
+  for (const [zone, mark] of [
+    [101, 7],
+    [101, 8],
+    [102, 7],
+  ] as const) {
+    setup.conntrack.addUdp({ zone, source: a, destination: b, sourcePort: mark, destinationPort: 53, mark }, 600);
+  }
+  setup.conntrack.deleteByMark(101, 7);
+  const marked = setup.conntrack.list().flatMap(({ zone, mark }) => (mark === 0 ? [] : [`${zone} ${mark}`]));
+  assert.deepEqual([marked.toSorted(), setup.left().length], [['101 8', '102 7'], 8]);
+});
+
+test('connections get another mark, and others keep theirs', () => {
+  using setup = connections(undefined);
+  setup.conntrack.remark(({ zone, source }) => zone === 101 && source === a, 9);
+  const marks = setup.conntrack.list().map(({ zone, source, mark }) => `${zone} ${source} ${mark}`);
+  assert.deepEqual(
+    marks.filter((line) => !line.endsWith(' 0')),
+    [`101 ${a} 9`],
+  );
+});
+
 test('a listed connection has its zone, protocol, addresses and ports', () => {
   using setup = connections(false);
   setup.conntrack.deleteByZone(102);
   setup.conntrack.deleteByAddress(101, c);
-  assert.deepEqual(setup.conntrack.list(), [{ zone: 101, protocol: 17, source: a, destination: b, sourcePort: 1000, destinationPort: 53 }]);
+  assert.deepEqual(setup.conntrack.list(), [
+    { zone: 101, protocol: 17, source: a, destination: b, sourcePort: 1000, destinationPort: 53, mark: 0, isLed: false },
+  ]);
 });

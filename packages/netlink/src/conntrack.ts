@@ -29,7 +29,9 @@ const AF_INET = 2;
 const HEADER_BYTES = 4;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
+const CTA_STATUS = 3;
 const CTA_TIMEOUT = 7;
+const CTA_MARK = 8;
 const CTA_ID = 12;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
@@ -44,6 +46,8 @@ const CTA_FILTER_ORIG_FLAGS = 1;
 const FILTER_IP_SRC = 1;
 const FILTER_IP_DST = 2;
 const UDP = 17;
+/** IPS_DST_NAT (linux/netfilter/nf_conntrack_common.h). */
+const DESTINATION_TRANSLATED = 1 << 5;
 
 /** A tracked IPv4 connection in its original direction. Ports are undefined for protocols without. */
 export type ConntrackEntry = Readonly<{
@@ -53,6 +57,10 @@ export type ConntrackEntry = Readonly<{
   destination: Ipv4;
   sourcePort: number | undefined;
   destinationPort: number | undefined;
+  /** 0: none. */
+  mark: number;
+  /** It was led elsewhere than it was addressed to. */
+  isLed: boolean;
 }>;
 
 const deletesAreFiltered = once(conntrackDeletesAreFiltered);
@@ -103,9 +111,32 @@ export class Conntrack implements Disposable {
     }
   }
 
+  /** Deletes the entries of a zone with that mark; none is success. Reads the whole table. Throws NetlinkError. */
+  deleteByMark(zone: number, mark: number): void {
+    this.#deleteMatching((entry) => entry.zone === zone && entry.mark === mark);
+  }
+
+  /** Gives entries another mark; none is success. Reads the whole table. Throws NetlinkError. */
+  remark(matches: (entry: ConntrackEntry) => boolean, mark: number): void {
+    for (const { entry, tuple } of this.#dump()) {
+      if (!matches(entry)) continue;
+      const body = (m: MessageWriter): void => {
+        m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
+        writeZone(m, entry.zone);
+        m.bytes(CTA_TUPLE_ORIG, tuple);
+        m.u32be(CTA_MARK, mark);
+      };
+      try {
+        this.#socket.request({ type: CT_NEW, what: `mark of ${entry.source} to ${entry.destination}`, body });
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+    }
+  }
+
   /** Adds a UDP entry, as if such a packet had passed. For trying things out. Throws NetlinkError, EEXIST. */
-  addUdp(entry: Omit<ConntrackEntry, 'protocol'>, timeoutSeconds: number): void {
-    const { zone, source, destination, sourcePort = 0, destinationPort = 0 } = entry;
+  addUdp(entry: Omit<ConntrackEntry, 'protocol' | 'mark' | 'isLed'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
+    const { zone, source, destination, sourcePort = 0, destinationPort = 0, mark = 0 } = entry;
     const body = (m: MessageWriter): void => {
       m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
       writeZone(m, zone);
@@ -117,6 +148,7 @@ export class Conntrack implements Disposable {
         destinationPort: sourcePort,
       });
       m.u32be(CTA_TIMEOUT, timeoutSeconds);
+      m.u32be(CTA_MARK, mark);
     };
     this.#socket.request({ type: CT_NEW, flags: NLM_F_CREATE | NLM_F_EXCL, body });
   }
@@ -217,6 +249,8 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
     destination: ipv4FromBytes(destination),
     sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
     destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
+    mark: attributes.u32be(CTA_MARK) ?? 0,
+    isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,
   };
   return [{ entry, tuple, id }];
 }

@@ -284,6 +284,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
     floatingIp: state.floatingIps,
     portForwarding: state.portForwardings,
     firewallRule: state.firewallRules,
+    natRule: state.natRules,
   };
   return tables[kind].values() as Iterable<Extract<Owned, { kind: K }>>;
 }

@@ -1,17 +1,15 @@
-import type { Caller } from '@weft/api/caller';
-import { BadRequest } from '@weft/api/request-error';
 import { CreateFirewallRuleBody, FirewallRuleView, UpdateFirewallRuleBody } from '@weft/api/v1';
 import { cidrClearingHostBits } from '@weft/core/cidr';
-import type { ClusterState } from '@weft/core/cluster-state';
 import { createFirewallRule, deleteFirewallRule, updateFirewallRule } from '@weft/core/command/firewall-rule';
 import type { UpdateFirewallRule } from '@weft/core/command/firewall-rule';
-import { compareFirewallRules } from '@weft/core/firewall-rule';
 import type { FirewallRule } from '@weft/core/firewall-rule';
-import type { PortId, TenantId } from '@weft/core/uuid';
+import { compareRules } from '@weft/core/rule-order';
+import type { PortId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { visible } from './collections.ts';
 import { filtered } from './filtered.ts';
 import type { RestContext } from './rest-context.ts';
+import { ruleOwner } from './rule-owner.ts';
 
 type WithId = { Params: { id: string } };
 
@@ -28,7 +26,7 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
     handler: async (request) => {
       const who = caller(request);
       const all = who.kind === 'admin' ? cluster.state.firewallRules.values() : cluster.state.firewallRulesOf(who.tenantId);
-      const views = [...all].toSorted(compareFirewallRules).map(firewallRuleView);
+      const views = [...all].toSorted(compareRules).map(firewallRuleView);
       await cluster.settled();
       return { firewall_rules: filtered(views, request.query as Readonly<Record<string, unknown>>, FirewallRuleView) };
     },
@@ -63,7 +61,8 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
         portId: (body.port_id?.toLowerCase() as PortId | undefined) ?? undefined,
       };
       const view = await cluster.decideAndShow(
-        (state, given) => createFirewallRule(state, given, { ...wanted, tenantId: ownerOf(state, caller(request), body) }),
+        (state, given) =>
+          createFirewallRule(state, given, { ...wanted, tenantId: ruleOwner(state, caller(request), body, 'firewall rule') }),
         ({ firewallRule }) => firewallRuleView(firewallRule),
       );
       return reply.status(201).send(view);
@@ -92,15 +91,6 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
       return reply.status(204).send();
     },
   });
-}
-
-/** The caller's, or for administrators the port's or the named tenant's. Throws NotFound, BadRequest. */
-function ownerOf(state: ClusterState, who: Caller, { port_id, tenant_id }: CreateFirewallRuleBody): TenantId {
-  const named = tenant_id?.toLowerCase() as TenantId | undefined;
-  const owner = who.kind === 'tenant' ? who.tenantId : port_id ? visible(state, who, 'port', port_id).tenantId : named;
-  if (owner === undefined) throw new BadRequest('whose firewall rule is it to be?', { remedy: 'Say tenant_id, or port_id.' });
-  if (named !== undefined && named !== owner) throw new BadRequest(`the rule would be tenant ${owner}’s, not ${named}’s`);
-  return owner;
 }
 
 /** Only what is said; null takes a condition away. Throws InvalidValue. */

@@ -160,6 +160,12 @@ test('a floating IP is ACTIVE when its gateway’s node has applied it, and only
   await put(red, id, { port_id: null });
   applied();
   assert.equal(await status(), 'DOWN');
+  const rule = await red('POST', '/v1/nat-rules', { direction: 'outbound', floating_ip_id: id });
+  assert.equal(await status(), 'DOWN', 'not yet');
+  applied();
+  assert.equal(await status(), 'ACTIVE', 'as a source');
+  await red('DELETE', `/v1/nat-rules/${String(rule.body['id'])}`);
+  assert.equal(await status(), 'DOWN');
 });
 
 test('floating IPs are refused in Neutron’s words', async () => {

@@ -24,6 +24,7 @@ import { tokenHash } from './authenticate.ts';
 import { visible } from './collections.ts';
 import { filtered } from './filtered.ts';
 import { firewallRoutes } from './firewall-routes.ts';
+import { natRoutes } from './nat-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { concentratorView, instanceView, nodeView, poolViews, tenantView } from './v1-views.ts';
 
@@ -38,6 +39,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   concentratorRoutes(scope, context);
   poolRoutes(scope, context);
   firewallRoutes(scope, context);
+  natRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {

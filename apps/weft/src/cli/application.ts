@@ -4,9 +4,10 @@ import { weftVersion } from '../version.ts';
 import { ACCEPT_NODE, CREATE_TENANT, MOVE_CONCENTRATOR, SET_TENANT } from './admin-commands.ts';
 import type { CliContext } from './cli-context.ts';
 import { exitCodeOf, formatFailure } from './failure.ts';
-import { CREATE_FIREWALL_RULE } from './firewall-commands.ts';
+import { CREATE_FIREWALL_RULE, UPDATE_FIREWALL_RULE } from './firewall-commands.ts';
 import { CREATE_INSTANCE } from './instance-commands.ts';
 import { LAB_ROUTES } from './lab-commands.ts';
+import { CREATE_NAT_RULE, UPDATE_NAT_RULE } from './nat-commands.ts';
 import { CREATE_NETWORK, CREATE_PORT, CREATE_SUBNET } from './network-commands.ts';
 import {
   ASSOCIATE_FLOATING_IP,
@@ -19,7 +20,6 @@ import {
 import { resourceCommands } from './resource-commands.ts';
 import {
   CONCENTRATOR,
-  FIREWALL_RULE,
   FLOATING_IP,
   INSTANCE,
   NETWORK,
@@ -32,6 +32,7 @@ import {
   portForwarding,
 } from './resources.ts';
 import type { Resource } from './resources.ts';
+import { FIREWALL_RULE, NAT_RULE } from './rule-resources.ts';
 
 const DESCRIPTION = `Weft gives every tenant its own network, over machines that share one.
 
@@ -74,7 +75,8 @@ export function application(): Application<CliContext> {
         create: CREATE_PORT_FORWARDING,
         delete: DELETE_PORT_FORWARDING,
       }),
-      firewallRule: resourceRoutes(FIREWALL_RULE, '3f2a --as red', { create: CREATE_FIREWALL_RULE }),
+      firewallRule: resourceRoutes(FIREWALL_RULE, '3f2a --as red', { create: CREATE_FIREWALL_RULE, update: UPDATE_FIREWALL_RULE }),
+      natRule: resourceRoutes(NAT_RULE, '3f2a --as red', { create: CREATE_NAT_RULE, update: UPDATE_NAT_RULE }),
       securityGroup: resourceRoutes(SECURITY_GROUP, 'default --as red'),
       instance: resourceRoutes(INSTANCE, 'web-1', { create: CREATE_INSTANCE }),
       tenant: resourceRoutes(TENANT, 'red', { create: CREATE_TENANT, set: SET_TENANT }),

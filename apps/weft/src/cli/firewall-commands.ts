@@ -2,36 +2,20 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { CliContext } from './cli-context.ts';
-import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, optionalText } from './flags.ts';
+import { API_FLAGS, docs, optionalText, target } from './flags.ts';
 import type { ApiFlags } from './flags.ts';
 import { findId } from './resolve.ts';
-import { FIREWALL_RULE, PORT, TENANT, findable } from './resources.ts';
+import { PORT, TENANT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
+import { CHANGED_RULE_FLAGS, DIRECTION, oneOf, orAny, RULE_FLAGS, saidByFlags, somethingOf } from './rule-flags.ts';
+import type { Direction, Protocol, RuleFlags } from './rule-flags.ts';
+import { FIREWALL_RULE } from './rule-resources.ts';
 
-type Direction = 'inbound' | 'outbound';
 type Action = 'allow' | 'deny';
-type RuleFlags = ApiFlags &
-  Readonly<{
-    port?: string;
-    protocol?: 'tcp' | 'udp' | 'icmp';
-    ports?: string;
-    remote?: string;
-    priority?: number;
-    description?: string;
-    tenant?: string;
-  }>;
+type CreateFlags = ApiFlags & RuleFlags & Readonly<{ port?: string; protocol?: Protocol; tenant?: string }>;
+type UpdateFlags = ApiFlags & RuleFlags & Readonly<{ direction?: Direction; action?: Action; protocol?: Protocol | 'any' }>;
 
-/** A word of a few; anything else is an error that names them. */
-const oneOf =
-  <const T extends string>(...words: readonly T[]) =>
-  (text: string): T => {
-    const word = words.find((candidate) => candidate === text);
-    if (word === undefined) throw new SyntaxError(`expected one of: ${words.join(', ')}`);
-    return word;
-  };
-
-export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<RuleFlags, [Direction, Action], CliContext>({
+export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<CreateFlags, [Direction, Action], CliContext>({
   docs: docs('Make a firewall rule', {
     more: 'It is about the whole tenant, or with --port about one workload. Ports are those of the destination: inbound, the workload’s own.\nRunning connections that it denies end.',
     examples: [
@@ -45,29 +29,16 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<RuleFlags,
       ...API_FLAGS,
       port: optionalText('The workload’s port; by default all of the tenant’s', 'port'),
       protocol: { kind: 'enum', values: ['tcp', 'udp', 'icmp'], optional: true, brief: 'Its protocol; by default any' },
-      ports: optionalText('The port, or first:last; by default any', 'ports'),
-      remote: optionalText('The prefix outside; by default any', 'cidr'),
-      priority: {
-        kind: 'parsed',
-        parse: Number,
-        optional: true,
-        brief: 'Lower ones are asked first; by default 32768',
-        placeholder: 'number',
-      },
-      description: optionalText('What it is for', 'text'),
+      ...RULE_FLAGS,
       tenant: optionalText('Whose it is to be, without a port (administrators only)', 'tenant'),
     },
     positional: {
       kind: 'tuple',
-      parameters: [
-        { brief: 'inbound, from outside, or outbound', parse: oneOf('inbound', 'outbound'), placeholder: 'direction' },
-        { brief: 'allow or deny', parse: oneOf('allow', 'deny'), placeholder: 'action' },
-      ],
+      parameters: [DIRECTION, { brief: 'allow or deny', parse: oneOf('allow', 'deny'), placeholder: 'action' }],
     },
   },
   async func(flags, direction, action) {
-    const ports = flags.ports === undefined ? {} : portRange(flags.ports);
-    if (Number.isNaN(flags.priority)) throw new UsageError('a priority is a number', 'Say one from 0 to 65535.');
+    const said = saidByFlags(flags);
     const connection = await this.connect(flags.as);
     const { api } = connection;
     const made = await api.firewallRules.create({
@@ -75,19 +46,38 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<RuleFlags,
       action,
       ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
       ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
-      ...ports,
-      ...(flags.remote === undefined ? {} : { remote_cidr: flags.remote }),
-      ...(flags.priority === undefined ? {} : { priority: flags.priority }),
-      ...(flags.description === undefined ? {} : { description: flags.description }),
+      ...said,
       ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
     });
     await printMade(this, flags, connection, FIREWALL_RULE, made);
   },
 });
 
-/** `80`, or `80:89`. */
-function portRange(text: string): Readonly<{ port_min: number; port_max: number }> {
-  const [, first, last = first] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
-  if (first === undefined) throw new UsageError(`${text} is no port, and no range of ports`, 'Say --ports 80, or --ports 80:89.');
-  return { port_min: Number(first), port_max: Number(last) };
-}
+export const UPDATE_FIREWALL_RULE: Command<CliContext> = buildCommand<UpdateFlags, [string], CliContext>({
+  docs: docs('Change a firewall rule', {
+    more: 'What is not said stays. Running connections that it denies from now on end.',
+    examples: ['weft firewall-rule update 3f2a --remote 198.51.100.0/24 --as red', 'weft firewall-rule update 3f2a --ports any --as red'],
+  }),
+  parameters: {
+    flags: {
+      ...API_FLAGS,
+      direction: { kind: 'enum', values: ['inbound', 'outbound'], optional: true, brief: 'Which way' },
+      action: { kind: 'enum', values: ['allow', 'deny'], optional: true, brief: 'Its verdict' },
+      ...CHANGED_RULE_FLAGS,
+    },
+    positional: { kind: 'tuple', parameters: [target('firewall-rule')] },
+  },
+  async func(flags, what) {
+    const { direction, action, protocol } = flags;
+    const body = somethingOf({
+      ...(direction === undefined ? {} : { direction }),
+      ...(action === undefined ? {} : { action }),
+      ...(protocol === undefined ? {} : { protocol: orAny(protocol) }),
+      ...saidByFlags(flags),
+    });
+    const connection = await this.connect(flags.as);
+    const { api } = connection;
+    const changed = await api.firewallRules.update(await findId(findable(FIREWALL_RULE, api), what), body);
+    await printMade(this, flags, connection, FIREWALL_RULE, changed);
+  },
+});

@@ -72,14 +72,40 @@ test('a command line becomes one call of the API', async () => {
       `firewallRules.create {"direction":"inbound","action":"allow","port_id":"${PORT}","protocol":"udp","port_min":90,"port_max":99,"remote_cidr":"198.51.100.0/24","priority":10}`,
     ],
     ['firewall-rule create inbound deny --tenant red', `firewallRules.create {"direction":"inbound","action":"deny","tenant_id":"${RED}"}`],
+    [
+      'firewall-rule update dddd --action allow --protocol any --ports any --remote any --priority 5',
+      `firewallRules.update ${RULE} {"action":"allow","protocol":null,"port_min":null,"port_max":null,"remote_cidr":null,"priority":5}`,
+    ],
+    [
+      'firewall-rule update dddd --direction inbound --ports 80',
+      `firewallRules.update ${RULE} {"direction":"inbound","port_min":80,"port_max":80}`,
+    ],
     ['firewall-rule delete dddd', `firewallRules.delete ${RULE}`],
+    [
+      'nat-rule create outbound --floating-ip 203.0.113.20 --protocol tcp --ports 25 --as red',
+      `natRules.create {"direction":"outbound","protocol":"tcp","port_min":25,"port_max":25,"floating_ip_id":"${FLOATING}"}`,
+    ],
+    [
+      'nat-rule create inbound --port web --protocol udp --ports 90:99 --to 50 --remote 198.51.100.0/24 --priority 10',
+      `natRules.create {"direction":"inbound","port_id":"${PORT}","protocol":"udp","port_min":90,"port_max":99,"remote_cidr":"198.51.100.0/24","priority":10,"to_port":50}`,
+    ],
+    ['nat-rule create outbound --tenant red', `natRules.create {"direction":"outbound","tenant_id":"${RED}"}`],
+    ['nat-rule update dddd --floating-ip gateway --to same', `natRules.update ${RULE} {"floating_ip_id":null,"to_port":null}`],
+    [
+      'nat-rule update dddd --remote any --floating-ip 203.0.113.20',
+      `natRules.update ${RULE} {"remote_cidr":null,"floating_ip_id":"${FLOATING}"}`,
+    ],
+    ['nat-rule delete dddd', `natRules.delete ${RULE}`],
     ['tenant set red --ssh-reach on', `tenants.update ${RED} {"ssh_reach":true}`],
     ['tenant set red --ssh-reach off', `tenants.update ${RED} {"ssh_reach":false}`],
     ['concentrator move eeee', `concentrators.move ${CONCENTRATOR} {}`],
     ['concentrator move eeee --node network2', `concentrators.move ${CONCENTRATOR} {"node_id":"${NODE}"}`],
   ];
   for (const [line, call] of cases) {
-    const fake = cluster().add('portForwardings', { id: FORWARDING }).add('firewallRules', { id: RULE, tenant_id: RED });
+    const fake = cluster()
+      .add('portForwardings', { id: FORWARDING })
+      .add('firewallRules', { id: RULE, tenant_id: RED })
+      .add('natRules', { id: RULE, tenant_id: RED });
     const { err, code } = await weft(line, fake);
     assert.equal(code, 0, `${line}: ${err}`);
     assert.deepEqual(
@@ -135,6 +161,29 @@ test('firewall rules are listed as they are asked, and ports are numbers', async
     const { err, code } = await weft(`firewall-rule create inbound deny --protocol tcp ${flag} --as red`, fake);
     assert.equal(code, 2, err);
   }
+});
+
+test('NAT rules are listed as they are asked, with the addresses that the outside sees', async () => {
+  const any = { protocol: null, remote_cidr: null, port_min: null, port_max: null, port_id: null, floating_ip_id: null, to_port: null };
+  const web = { protocol: 'tcp', port_min: 8080, port_max: 8080, port_id: PORT, floating_ip_id: FLOATING, to_port: 80 };
+  const rule = { ...any, id: RULE, tenant_id: RED };
+  const fake = cluster().add(
+    'natRules',
+    { ...rule, ...web, priority: 10, direction: 'inbound' },
+    { ...rule, priority: 20, direction: 'outbound' },
+  );
+  assert.equal(
+    (await weft('nat-rule list --as red', fake)).out,
+    [
+      'ID        PRIORITY  DIRECTION  PORT  PROTOCOL  PORTS  REMOTE  ADDRESS       TO',
+      'dddd1234  10        inbound    web   tcp       8080   any     203.0.113.20  80',
+      'dddd1234  20        outbound   all   any       any    any     gateway       -',
+      '',
+    ].join('\n'),
+  );
+  for (const line of ['create inbound --to high', 'update dddd', 'update dddd --ports http', 'create sideways'])
+    assert.equal((await weft(`nat-rule ${line} --as red`, fake)).code, 2, line);
+  assert.equal((await weft('firewall-rule update dddd --as red', fake)).code, 2);
 });
 
 test('which network, which address: what is not clear is asked for, with the choices', async () => {

@@ -7,7 +7,7 @@ import type { Findable, Named } from './resolve.ts';
 import { formatTable, formatValue } from './table.ts';
 import type { Column, Look } from './table.ts';
 
-type ViewOf<K extends keyof Api> = Api[K] extends Readonly<{ show(id: string): Promise<infer V> }> ? V : never;
+export type ViewOf<K extends keyof Api> = Api[K] extends Readonly<{ show(id: string): Promise<infer V> }> ? V : never;
 
 export type Resource<V> = Readonly<{
   /** As on the command line: `security-group`. */
@@ -34,19 +34,19 @@ const SHORT_ID = 8;
 /** Up to so many things are asked for one by one, more as a list. */
 const ONE_BY_ONE = 8;
 
-const short = (id: string): string => id.slice(0, SHORT_ID);
+export const short = (id: string): string => id.slice(0, SHORT_ID);
 const named = ({ id, name, tenant_id }: Readonly<{ id: string; name: string; tenant_id: string }>): Named => ({
   id,
   name,
   owner: tenant_id,
 });
-const column = <V>(heading: string, cell: (view: V) => unknown): Column<V> => ({ heading, cell: (view) => formatValue(cell(view)) });
+export const column = <V>(heading: string, cell: (view: V) => unknown): Column<V> => ({ heading, cell: (view) => formatValue(cell(view)) });
 const state = <V>(heading: string, cell: (view: V) => string): Column<V> => ({ heading, cell, isState: true });
-const idColumn: Column<Readonly<{ id: string }>> = column('id', ({ id }) => short(id));
+export const idColumn: Column<Readonly<{ id: string }>> = column('id', ({ id }) => short(id));
 const nameColumn: Column<Readonly<{ name: string }>> = column('name', ({ name }) => name);
 
 /** What ids stand for. Where the caller may not see it, or it has just gone, the beginning of the id must do. */
-async function lookUp<V extends Readonly<{ id: string }>>(
+export async function lookUp<V extends Readonly<{ id: string }>>(
   reader: Reader<V>,
   ids: Iterable<string | null>,
   text: (view: V) => string,
@@ -67,7 +67,7 @@ async function lookUp<V extends Readonly<{ id: string }>>(
 type OfTenant = Readonly<{ tenant_id: string }>;
 
 /** Of interest to whoever sees several. */
-async function tenantColumn({ api, as }: Connection, views: readonly OfTenant[]): Promise<readonly Column<OfTenant>[]> {
+export async function tenantColumn({ api, as }: Connection, views: readonly OfTenant[]): Promise<readonly Column<OfTenant>[]> {
   const ids = new Set(views.map((view) => view.tenant_id));
   if (as !== 'admin' && ids.size < 2) return [];
   const name = await lookUp(api.tenants, ids, (tenant) => tenant.name);
@@ -214,38 +214,6 @@ export function portForwarding(floatingIpId: string): Resource<PortForwardingVie
     ],
   };
 }
-
-export const FIREWALL_RULE: Resource<ViewOf<'firewallRules'>> = {
-  kind: 'firewall-rule',
-  brief: 'Firewall rules: what passes between a tenant and the outside',
-  about:
-    'A firewall rule allows or denies traffic at the tenant’s gateway. Rules are asked by rising priority; the first that fits decides. Without\none, everything may go out, and what public addresses and forwardings lead in may come in; no rule opens more than that.',
-  reader: (api) => api.firewallRules,
-  nameKey: undefined,
-  named: ({ id, tenant_id }) => ({ id, name: '', owner: tenant_id }),
-  async columns(connection, views) {
-    const [port, tenant] = await Promise.all([
-      lookUp(
-        connection.api.ports,
-        views.map((view) => view.port_id),
-        ({ id, name }) => (name === '' ? short(id) : name),
-      ),
-      tenantColumn(connection, views),
-    ]);
-    return [
-      idColumn,
-      column('priority', ({ priority }) => priority),
-      column('direction', ({ direction }) => direction),
-      column('action', ({ action }) => action),
-      column('port', (rule) => (rule.port_id === null ? 'all' : port(rule.port_id))),
-      column('protocol', ({ protocol }) => protocol ?? 'any'),
-      column('ports', ({ port_min, port_max }) => (port_min === port_max ? (port_min ?? 'any') : `${port_min}-${port_max}`)),
-      column('remote', ({ remote_cidr }) => remote_cidr ?? 'any'),
-      ...tenant,
-    ];
-  },
-  delete: (api, id) => api.firewallRules.delete(id),
-};
 
 export const POOL: Resource<ViewOf<'pools'>> = {
   kind: 'pool',

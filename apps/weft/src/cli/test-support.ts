@@ -74,6 +74,18 @@ export class FakeApi {
       priority: 32_768,
       description: '',
     }),
+    natRules: this.#writable('natRules', {
+      tenant_id: RED,
+      port_id: null,
+      protocol: null,
+      remote_cidr: null,
+      port_min: null,
+      port_max: null,
+      floating_ip_id: null,
+      to_port: null,
+      priority: 32_768,
+      description: '',
+    }),
   } as unknown as Api;
 
   add(collection: string, ...items: readonly Item[]): this {

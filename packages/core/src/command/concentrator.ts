@@ -77,7 +77,7 @@ export function missingConcentrator(state: ClusterState, context: CommandContext
   ];
 }
 
-/** Whether anything of the tenant's lives behind its gateway: a workload, or a public address that leads to a port. */
+/** Whether anything of the tenant's lives behind its gateway: a workload, or a public address or NAT rule that leads to a port. */
 export function isConcentratorUsed(state: ClusterState, concentrator: Concentrator): boolean {
   for (const network of state.networksOf(concentrator.tenantId)) {
     if (network.external) continue;
@@ -87,6 +87,7 @@ export function isConcentratorUsed(state: ClusterState, concentrator: Concentrat
     if (floating.portId !== undefined) return true;
     for (const _ of state.forwardingsOf(floating.id)) return true;
   }
+  for (const rule of state.natRulesOf(concentrator.tenantId)) if (rule.direction === 'inbound') return true;
   return false;
 }
 

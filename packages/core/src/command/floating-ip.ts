@@ -82,6 +82,11 @@ export function deleteFloatingIp(state: ClusterState, id: FloatingIpId): Changes
       remedy: 'Delete its port forwardings first.',
     });
   }
+  for (const rule of state.natRulesUsing(id)) {
+    throw new Conflict('fip_in_use_by_nat_rule', `Floating IP ${id} in use by NAT rule ${rule.id}.`, {
+      remedy: 'Delete the NAT rules that use it first, or let them use another one.',
+    });
+  }
   return { put: [], remove: [floatingIp] };
 }
 

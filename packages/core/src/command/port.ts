@@ -103,7 +103,7 @@ export function updatePort(
   return { put: [port, ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
 }
 
-/** A port that nobody uses goes; a public address that led to it stays with its tenant; forwardings to it and its firewall rules go. */
+/** A port that nobody uses goes; a public address that led to it stays with its tenant; forwardings to it, and rules about it, go. */
 export function deletePort(state: ClusterState, context: CommandContext, id: PortId): Changes {
   const port = state.ports.get(id);
   if (port === undefined) throw new NotFound('port', id);
@@ -115,7 +115,7 @@ export function deletePort(state: ClusterState, context: CommandContext, id: Por
     });
   }
   const put = [...state.floatingIpsOfPort(id)].map((floating) => disassociated(context, floating));
-  return { put, remove: [port, ...state.forwardingsTo(id), ...state.firewallRulesOfPort(id)] };
+  return { put, remove: [port, ...state.forwardingsTo(id), ...state.firewallRulesOfPort(id), ...state.natRulesOfPort(id)] };
 }
 
 function disassociated(context: CommandContext, floating: FloatingIp): FloatingIp {

@@ -66,6 +66,7 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
   const remove: Resource[] = [
     tenant,
     ...state.firewallRulesOf(id),
+    ...state.natRulesOf(id),
     ...state.identity.assignmentsIn(id),
     ...state.identity.credentialsFor(id),
   ];

@@ -32,6 +32,7 @@ import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
 import { compile } from './compile.ts';
 import { decideFirewall } from './firewall-wish.testing.ts';
+import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests } from './plan.ts';
 import { render } from './render.ts';
 
@@ -68,7 +69,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(36), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(39), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -227,6 +228,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       const port = pick(state.ports.values(), a);
       return updatePort(state, ctx, port.id, { securityGroups: [...state.groupsOf(port.tenantId)].slice(b % 3).map(({ id }) => id) });
     }
+    case 32:
+    case 33:
+    case 34:
+      return decideNat(state, ctx, { a, b, pick });
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -287,6 +292,8 @@ const START: readonly Wish[] = [
   { verb: 24, a: 1, b: 1 },
   { verb: 27, a: 0, b: 1 },
   { verb: 27, a: 1, b: 4 },
+  { verb: 30, a: 0, b: 1 },
+  { verb: 30, a: 0, b: 4 },
 ];
 
 const dump = (plan: Plan): string[] =>

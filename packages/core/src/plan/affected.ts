@@ -1,4 +1,5 @@
 import type { ClusterState } from '../cluster-state.ts';
+import type { NatRule } from '../nat-rule.ts';
 import type { Changes, FloatingIp, Network, Port, Resource } from '../resource.ts';
 import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
 import { refsOfConcentrator, refsOfForwarding, refsOfMembers, refsOfSegment, refsOfSsh } from './compile.ts';
@@ -9,6 +10,7 @@ import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
 import { instanceKey } from './instance.ts';
 import { memberKey } from './member.ts';
+import { natKey } from './nat.ts';
 import { peerKey } from './peer.ts';
 import { planRefText } from './plan.ts';
 import type { PlanRef } from './plan.ts';
@@ -129,6 +131,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'natRule':
       case 'user':
       case 'roleAssignment':
       case 'applicationCredential':
@@ -222,6 +225,9 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'firewallRule':
       collectFirewall(state, resource.tenantId, affected);
       break;
+    case 'natRule':
+      collectNat(state, resource, affected);
+      break;
     // Who may ask says nothing of what nodes do.
     case 'user':
     case 'roleAssignment':
@@ -273,6 +279,7 @@ function collectPublicSide(state: ClusterState, port: Port, affected: Affected):
     if (floating !== undefined) collectFloatingIp(state, floating, affected);
   }
   for (const _ of state.firewallRulesOfPort(port.id)) collectFirewall(state, port.tenantId, affected);
+  for (const rule of state.natRulesOfPort(port.id)) collectNat(state, rule, affected);
   const instance = state.instanceOfPort(port.id);
   const concentrator = state.concentratorOf(port.tenantId);
   if (instance === undefined || concentrator?.nodeId === undefined) return;
@@ -290,6 +297,14 @@ function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: 
 function collectFirewall(state: ClusterState, tenantId: TenantId, affected: Affected): void {
   const concentrator = state.concentratorOf(tenantId);
   if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'firewall', key: firewallKey(concentrator.id) });
+}
+
+/** The tenant's rules, and the public address that one of them uses. */
+function collectNat(state: ClusterState, { tenantId, floatingIpId }: NatRule, affected: Affected): void {
+  const concentrator = state.concentratorOf(tenantId);
+  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'nat', key: natKey(concentrator.id) });
+  const floating = floatingIpId === undefined ? undefined : state.floatingIps.get(floatingIpId);
+  if (floating !== undefined) collectFloatingIp(state, floating, affected);
 }
 
 function gatewayNodes(state: ClusterState, tenantId: TenantId): readonly NodeId[] {

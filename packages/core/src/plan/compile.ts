@@ -9,6 +9,7 @@ import { gatewayKey } from './gateway.ts';
 import { groupKey } from './group.ts';
 import { instanceKey } from './instance.ts';
 import { memberKey } from './member.ts';
+import { natKey } from './nat.ts';
 import { peerKey } from './peer.ts';
 import { Plan } from './plan.ts';
 import type { PlanRef } from './plan.ts';
@@ -51,6 +52,7 @@ function* refsOfNode(state: ClusterState, nodeId: NodeId): Generator<PlanRef> {
 export function* refsOfConcentrator(state: ClusterState, concentrator: Concentrator): Generator<PlanRef> {
   yield { kind: 'gateway', key: gatewayKey(concentrator.id) };
   yield { kind: 'firewall', key: firewallKey(concentrator.id) };
+  yield { kind: 'nat', key: natKey(concentrator.id) };
   for (const floating of state.floatingIpsOf(concentrator.tenantId)) {
     yield { kind: 'publicip', key: publicIpKey(floating.address) };
     for (const forwarding of state.forwardingsOf(floating.id)) yield* refsOfForwarding(floating, forwarding);

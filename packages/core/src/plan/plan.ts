@@ -16,6 +16,8 @@ import { parseInstanceBody } from './instance.ts';
 import type { InstanceBody } from './instance.ts';
 import { parseMemberBody } from './member.ts';
 import type { MemberBody } from './member.ts';
+import { parseNatBody } from './nat.ts';
+import type { NatBody } from './nat.ts';
 import { parsePeerBody } from './peer.ts';
 import type { PeerBody } from './peer.ts';
 import { parsePortBody } from './port.ts';
@@ -48,6 +50,7 @@ export type PlanBodies = {
   publicip: PublicIpBody;
   forward: ForwardBody;
   firewall: FirewallBody;
+  nat: NatBody;
 };
 export type PlanKind = keyof PlanBodies;
 export type PlanBody<K extends PlanKind = PlanKind> = PlanBodies[K];
@@ -67,6 +70,7 @@ const parsers: { readonly [K in PlanKind]: (value: unknown) => PlanBodies[K] } =
   publicip: parsePublicIpBody,
   forward: parseForwardBody,
   firewall: parseFirewallBody,
+  nat: parseNatBody,
 };
 
 export const PLAN_KINDS = Object.keys(parsers) as readonly PlanKind[];
@@ -87,6 +91,7 @@ export const PLAN_VERSIONS: Readonly<Record<PlanKind, number>> = {
   publicip: 1,
   forward: 1,
   firewall: 1,
+  nat: 1,
 };
 
 export function isPlanKind(kind: string): kind is PlanKind {

@@ -1,11 +1,13 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import { compareFirewallRules } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Mac } from '../mac.ts';
+import type { NatRule } from '../nat-rule.ts';
+import { routedAddresses } from '../routed-addresses.ts';
+import { compareRules } from '../rule-order.ts';
 import type { Concentrator, Network, Node, PortForwarding } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
@@ -19,6 +21,7 @@ import type { GatewayBody, GatewaySegment } from './gateway.ts';
 import type { GroupBody, GroupRule } from './group.ts';
 import type { InstanceBody } from './instance.ts';
 import type { MemberBody } from './member.ts';
+import type { CompiledNatRule, NatBody } from './nat.ts';
 import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
@@ -67,6 +70,8 @@ export function render(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
       return renderForward(state, nodeId, key);
     case 'firewall':
       return renderFirewall(state, nodeId, key);
+    case 'nat':
+      return renderNat(state, nodeId, key);
   }
 }
 
@@ -304,6 +309,11 @@ function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): Publi
     const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
     if (concentrator !== undefined) return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
   }
+  const concentrator = state.concentratorOf(floating.tenantId);
+  if (concentrator?.nodeId !== nodeId || concentrator.uplink === undefined) return undefined;
+  for (const _ of state.natRulesUsing(floating.id)) {
+    return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
+  }
   return undefined;
 }
 
@@ -349,20 +359,33 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
   const concentrator = state.concentrators.get(key as ConcentratorId);
   if (concentrator?.nodeId !== nodeId) return undefined;
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
-    .toSorted(compareFirewallRules)
+    .toSorted(compareRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
-      const local = portId === undefined ? undefined : routedAddresses(state, portId);
+      const local = portId === undefined ? undefined : routedAddresses(state, portId).toSorted();
       if (local?.length === 0) return [];
       return [{ direction, action, protocol, remoteCidr, portMin, portMax, local }];
     });
   return rules.length === 0 ? undefined : { concentratorId: concentrator.id, rules };
 }
 
-/** A port's addresses on subnets that have a gateway: on others the same one may be somebody else's. */
-function routedAddresses(state: ClusterState, portId: PortId): Ipv4[] {
-  const fixedIps = state.ports.get(portId)?.fixedIps ?? [];
-  const routed = fixedIps.filter(({ subnetId }) => state.subnets.get(subnetId)?.gatewayIp !== undefined);
-  return routed.map(({ address }) => address).toSorted();
+/** Absent where the tenant has no rule. */
+function renderNat(state: ClusterState, nodeId: NodeId, key: string): NatBody | undefined {
+  const concentrator = state.concentrators.get(key as ConcentratorId);
+  if (concentrator?.nodeId !== nodeId) return undefined;
+  const rules = [...state.natRulesOf(concentrator.tenantId)].toSorted(compareRules).flatMap((rule) => compileNatRule(state, rule));
+  return rules.length === 0 ? undefined : { concentratorId: concentrator.id, rules };
+}
+
+/** None for a rule about a port that has no address behind the gateway any more. */
+function compileNatRule(state: ClusterState, rule: NatRule): CompiledNatRule[] {
+  const { direction, protocol, remoteCidr, portMin, portMax, portId, floatingIpId, toPort } = rule;
+  const address = floatingIpId === undefined ? undefined : state.floatingIps.get(floatingIpId)?.address;
+  const match = { direction, protocol, remoteCidr, portMin, portMax, address };
+  const local = portId === undefined ? undefined : routedAddresses(state, portId);
+  if (direction === 'outbound') return local?.length === 0 ? [] : [{ ...match, local: local?.toSorted(), to: undefined }];
+  const [target] = local ?? [];
+  const port = toPort ?? portMin;
+  return target === undefined || port === undefined ? [] : [{ ...match, local: undefined, to: { address: target, port } }];
 }
 
 function splitKey(key: string): [string, string] {

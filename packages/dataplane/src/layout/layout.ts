@@ -7,6 +7,7 @@ import { layoutFirewall } from './firewall.ts';
 import { layoutGateway } from './gateway.ts';
 import { layoutGroup, layoutMember } from './group.ts';
 import { layoutInstance } from './instance.ts';
+import { layoutNat } from './nat.ts';
 import { layoutPeer, layoutVtep, layoutVtepFilter } from './peer.ts';
 import { layoutPort } from './port.ts';
 import { layoutForward, layoutPublicIp } from './public.ts';
@@ -45,6 +46,8 @@ export function layout(context: LayoutContext, ref: PlanRef): readonly KernelObj
       return lay(plan.get('forward', ref.key), (body) => layoutForward(context, body));
     case 'firewall':
       return lay(plan.get('firewall', ref.key), (body) => layoutFirewall(context, body));
+    case 'nat':
+      return lay(plan.get('nat', ref.key), (body) => layoutNat(context, body));
     // Files of the gateway's name and address server; the launcher writes them.
     case 'dhcphost':
     case 'dnsname':
@@ -58,7 +61,7 @@ function lay<B>(body: B | undefined, make: (body: B) => readonly KernelObject[])
 
 /**
  * Resources whose objects depend on another one: ports on their segment's gateway (the set `local`) and MTU, ports on their groups (which
- * decide whether an egress chain is needed), public addresses, forwards and firewalls on their gateway. Scans the node's ports and public
+ * decide whether an egress chain is needed), public addresses, forwards, firewalls and NAT rules on their gateway. Scans the node's ports and public
  * addresses, of which there are hundreds.
  */
 export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVnis: ReadonlySet<number>): PlanRef[] {
@@ -67,7 +70,7 @@ export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVni
   const gateways = new Set(changed.filter((ref) => ref.kind === 'gateway').map((ref) => ref.key));
   if (groups.size === 0 && segments.size === 0 && gatewayVnis.size === 0 && gateways.size === 0) return [];
   const dependents: PlanRef[] = [];
-  for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward', 'firewall'] as const)) {
+  for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward', 'firewall', 'nat'] as const)) {
     for (const [key, { concentratorId }] of plan.of(kind)) if (gateways.has(gatewayKey(concentratorId))) dependents.push({ kind, key });
   }
   for (const [key, port] of plan.of('port')) {

@@ -2,6 +2,9 @@ import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
 
+/** Of connections that are over, whatever still comes of them. No NAT rule's. */
+export const ENDED_MARK = 0xff_ff_ff_ff;
+
 /**
  * A gateway's rules (datapath.md §5). One packet's walk:
  *
@@ -13,7 +16,8 @@ import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
  * `nat_out`, are filled by plan resources, an element an address or port, so a thousand of them cost a packet what one does. What a workload
  * sends to a public address of its tenant is turned round here; it gets the gateway's address as its source, or else the answer would go
  * straight to the asker, who knows nothing of its sender (hairpin). The tenant's firewall hangs in the maps `from_uplink` and `to_uplink`: it is
- * asked once a connection, and only takes away from what is let through without it. Source NAT turns a tenant's other addresses into the gateway's own.
+ * asked once a connection, and only takes away from what is let through without it. Its NAT rules hang in `translated_in` and `translated_out`,
+ * and are asked before all other translation. Source NAT turns a tenant's other addresses into the gateway's own.
  */
 export function gatewayTable(body: GatewayBody): TableObject {
   const uplink = body.uplink === undefined ? undefined : { ...body.uplink, link: uplinkName(body.concentratorId) };
@@ -35,10 +39,14 @@ export function gatewayTable(body: GatewayBody): TableObject {
       'map public_in { type ipv4_addr : ipv4_addr; }',
       'map public_out { type ipv4_addr : ipv4_addr; }',
       'map forwards { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
+      'map translated_in { type ipv4_addr : verdict; }',
+      'map translated_out { type ifname : verdict; }',
+      'set translating { type mark; }',
       'map from_uplink { type ifname : verdict; }',
       'map to_uplink { type ifname : verdict; }',
       'set revoking { type ipv4_addr; }',
       'set revoking_services { type ipv4_addr . inet_proto . inet_service; }',
+      'set revoking_marks { type mark; }',
       `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
@@ -54,8 +62,12 @@ export function gatewayTable(body: GatewayBody): TableObject {
       {
         name: 'nat_in',
         hook: 'type nat hook prerouting priority dstnat; policy accept;',
-        // A forwarded port of a public address comes before the address as a whole.
-        rules: ['dnat ip to ip daddr . meta l4proto . th dport map @forwards', 'dnat to ip daddr map @public_in'],
+        // A tenant's own rules come first; a forwarded port of a public address comes before the address as a whole.
+        rules: [
+          'ip daddr vmap @translated_in',
+          'dnat ip to ip daddr . meta l4proto . th dport map @forwards',
+          'dnat to ip daddr map @public_in',
+        ],
       },
       {
         name: 'nat_out',
@@ -65,6 +77,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
           ...(uplink === undefined
             ? []
             : [
+                'oifname vmap @translated_out',
                 `oifname "${uplink.link}" snat to ip saddr map @public_out`,
                 `oifname "${uplink.link}" ip saddr @subnets snat to ${uplink.address}`,
               ]),
@@ -77,6 +90,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
           `tcp flags syn tcp option maxseg size set ${smallestMtu - 40}`,
           ...(uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`]),
           'ct state invalid drop',
+          `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
           'iifname vmap @from_uplink',
           'oifname vmap @to_uplink',

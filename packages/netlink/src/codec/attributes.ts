@@ -59,6 +59,11 @@ export class AttributeMap {
     return value === undefined ? undefined : viewOf(value).getUint32(0, true);
   }
 
+  u32be(type: number): number | undefined {
+    const value = this.atLeast(type, 4);
+    return value === undefined ? undefined : viewOf(value).getUint32(0, false);
+  }
+
   /** Text up to its NUL. */
   text(type: number): string | undefined {
     const value = this.#values.get(type);

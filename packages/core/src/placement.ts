@@ -1,0 +1,33 @@
+import type { Resource } from './resource.ts';
+import type { PortId, TenantId } from './uuid.ts';
+
+/** Whose place follows from a record: a port's is its instance's node, that of a tenant's gateways its concentrator's. */
+export type PlacedBy = Readonly<{ port?: PortId; gatewaysOf?: TenantId }>;
+
+export function placedBy(resource: Resource): PlacedBy {
+  switch (resource.kind) {
+    case 'port':
+      return { port: resource.id };
+    case 'instance':
+      return { port: resource.portId };
+    case 'tenant':
+      return { gatewaysOf: resource.id };
+    case 'network':
+    case 'subnet':
+    case 'concentrator':
+      return { gatewaysOf: resource.tenantId };
+    case 'securityGroup':
+    case 'securityGroupRule':
+    case 'node':
+    case 'floatingIp':
+    case 'portForwarding':
+    case 'firewallRule':
+    case 'natRule':
+    case 'user':
+    case 'roleAssignment':
+    case 'applicationCredential':
+    case 'tokenKey':
+    case 'tokenRevocation':
+      return {};
+  }
+}
