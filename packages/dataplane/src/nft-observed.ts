@@ -3,9 +3,10 @@ import { chainContent, objectContent, objectKey, tableContent } from './kernel-o
 import type { Observed } from './kernel.ts';
 import type { Place } from './names.ts';
 import { MARK_PREFIX } from './nft-text.ts';
+import { COUNTING_SETS } from './ruleset/drops.ts';
 
 /** Sets whose elements the rules themselves add; not ours to reconcile. */
-const DYNAMIC_SETS = new Set(['why', 'conns']);
+const DYNAMIC_SETS: ReadonlySet<string> = new Set([...COUNTING_SETS, 'conns']);
 
 /** Of a gateway's sets and maps those that plan resources fill; the others stand in its table's own text. */
 const GATEWAY_SETS = new Set(['public_in', 'public_out', 'forwards', 'from_uplink', 'to_uplink', 'revoking', 'revoking_services']);

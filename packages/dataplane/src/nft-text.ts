@@ -1,7 +1,7 @@
 import type { ChainObject, ElementObject, NftFamily, NftObject, SetObject, TableObject } from './kernel-object.ts';
 import { chainDigest, tableDigest } from './kernel-object.ts';
 import type { NftChange } from './kernel.ts';
-import { DROP_REASONS } from './ruleset/fabric.ts';
+import { BY_LINK, BY_NUMBER, numberKey } from './ruleset/drops.ts';
 
 /** The name of every table of ours. */
 export const NFT_TABLE = 'weft';
@@ -33,21 +33,27 @@ export function nftTransaction(change: NftChange, sha256: (text: string) => stri
 }
 
 /**
- * What the rules counted under the name and number of ports that go: nothing else would ever remove it, and the number will be another port's.
- * There may be nothing, and deleting what is absent would fail the transaction, so it is added first.
+ * What the rules counted under the name, the number and the MAC of ports that go: nothing else would ever remove it, and the number will be
+ * another port's. There may be nothing, and deleting what is absent would fail the transaction, so it is added first.
  */
 function traceRemoval(removed: readonly ElementObject[], put: readonly ElementObject[]): string[] {
-  const kept = new Set(put.filter(({ set }) => set === 'number').map(({ key }) => key[0]));
-  const lines: string[] = [];
-  for (const { set, key, value } of removed) {
-    const [link] = key;
-    if (set !== 'number' || value === undefined || link === undefined || kept.has(link)) continue;
-    const reasons = DROP_REASONS.map((_, index) => `"${link}" . ${index + 1}`).join(', ');
-    const charged = `${value}, ${Number(value) << 14}`;
-    lines.push(...['add', 'delete'].map((verb) => `${verb} element bridge ${NFT_TABLE} why { ${reasons} }`));
-    if (link.startsWith('wp')) lines.push(...['add', 'delete'].map((verb) => `${verb} element inet ${NFT_TABLE} conns { ${charged} }`));
-  }
-  return lines;
+  const kept = new Set(put.map((element) => `${element.set} ${keyText(element)}`));
+  const gone = removed.filter((element) => element.family !== 'ip' && !kept.has(`${element.set} ${keyText(element)}`));
+  return gone.flatMap((element) => {
+    const [link = ''] = element.key;
+    if (element.set === 'from') return withoutTraces('bridge', 'why', ...BY_LINK.map((_, index) => `"${link}" . ${index + 1}`));
+    if (element.set === 'local') return withoutTraces('bridge', 'why_mac', keyText(element));
+    if (element.set !== 'number' || !link.startsWith('wp')) return [];
+    const number = Number(element.value);
+    const counted = KINDS_BY_NUMBER.map((kind) => String(numberKey(kind, number)));
+    return [...withoutTraces('inet', 'conns', String(number), String(number << 14)), ...withoutTraces('inet', 'why', ...counted)];
+  });
+}
+
+const KINDS_BY_NUMBER = Object.keys(BY_NUMBER) as readonly (keyof typeof BY_NUMBER)[];
+
+function withoutTraces(family: NftFamily, set: string, ...keys: readonly string[]): string[] {
+  return ['add', 'delete'].map((verb) => `${verb} element ${family} ${NFT_TABLE} ${set} { ${keys.join(', ')} }`);
 }
 
 function at(object: Readonly<{ family: NftFamily }>): string {
