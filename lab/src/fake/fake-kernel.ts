@@ -3,7 +3,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { WeftError } from '@weft/core/weft-error';
-import type { Kernel, Losses, NftChange, Observed, Service } from '@weft/dataplane/kernel';
+import type { Counted, Kernel, Losses, NftChange, Observed, Service } from '@weft/dataplane/kernel';
 import type { AddressObject, FdbObject, KernelObject, LinkObject, NftObject, RouteObject } from '@weft/dataplane/kernel-object';
 import { isNft, objectContent, objectKey } from '@weft/dataplane/kernel-object';
 import type { Place } from '@weft/dataplane/names';
@@ -138,6 +138,11 @@ export class FakeKernel implements Kernel {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address, service });
     });
+  }
+
+  /** No packet ever comes here. */
+  counted(place: Place): readonly Counted[] | undefined {
+    return this.#objects.has(`netns ${place}`) ? [] : undefined;
   }
 
   losses(where: 'everywhere' | 'links'): Losses | undefined {

@@ -89,7 +89,8 @@ export const DROPS = {
     remedy: 'Address the workload or the host that offers the service.',
   },
   'gateway invalid sent': {
-    explanation: 'It sent packets through the gateway of connections that are not known there, for instance of one that was ended or timed out.',
+    explanation:
+      'It sent packets through the gateway of connections that are not known there, for instance of one that was ended or timed out.',
     remedy: 'Let it connect again; long silent connections want keep-alives.',
   },
   'gateway firewall sent': {

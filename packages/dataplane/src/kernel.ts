@@ -1,6 +1,6 @@
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
-import type { KernelObject, NftObject, ObjectContent } from './kernel-object.ts';
+import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
 import type { Place } from './names.ts';
 
 /** One thing found in the kernel: `object` holds as much as is needed to remove it. */
@@ -22,6 +22,11 @@ export interface Kernel {
   observe(): readonly Observed[];
   /** One transaction: all of it, or nothing. What is to be removed must be there. */
   transact(place: Place, change: NftChange): void;
+  /**
+   * What a set of ours has counted, element by element; nothing of a set that is not there, undefined where its namespace is not. A new table
+   * in the place of an old one goes on counting where that stopped.
+   */
+  counted(place: Place, family: NftFamily, set: string): readonly Counted[] | undefined;
   /** Makes a non-nft object, or changes it to be as given. True: it was made anew, so whatever referred to an older one is gone. */
   put(object: Exclude<KernelObject, NftObject>): boolean;
   /** Removes it; absent is success. */
@@ -48,6 +53,8 @@ export interface Kernel {
   tidy(): boolean;
 }
 
+/** An element of a set with a counter; numbers in its key are written as decimals. */
+export type Counted = Readonly<{ key: readonly string[]; packets: number; bytes: number }>;
 export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;
 export type Losses = Readonly<{ links: readonly string[]; places: readonly Place[] }>;
 

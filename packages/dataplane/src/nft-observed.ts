@@ -1,6 +1,6 @@
 import type { ElementObject, KernelObject, NftFamily } from './kernel-object.ts';
 import { chainContent, objectContent, objectKey, tableContent } from './kernel-object.ts';
-import type { Observed } from './kernel.ts';
+import type { Counted, Observed } from './kernel.ts';
 import type { Place } from './names.ts';
 import { MARK_PREFIX } from './nft-text.ts';
 import { COUNTING_SETS } from './ruleset/drops.ts';
@@ -57,6 +57,19 @@ export function parseNftTable(place: Place, family: NftFamily, listing: unknown,
   const table: KernelObject = { kind: 'table', place, family, declarations: [], chains: [] };
   observed.push({ key: objectKey(table), content: tableContent(mark, fixed), object: table });
   return observed;
+}
+
+/** The counters in what `nft -j list set …` shows. */
+export function parseCounted(listing: unknown): Counted[] {
+  const rows = (listing as { nftables?: readonly { set?: { elem?: readonly { elem?: Json }[] } }[] } | undefined)?.nftables ?? [];
+  return rows.flatMap(({ set }) =>
+    (set?.elem ?? []).flatMap(({ elem }) => {
+      const counter = elem?.['counter'] as { packets: number; bytes: number } | undefined;
+      return elem === undefined || counter === undefined
+        ? []
+        : [{ key: keyParts({ elem }), packets: counter.packets, bytes: counter.bytes }];
+    }),
+  );
 }
 
 function seen(object: KernelObject, sha256: (text: string) => string): Observed {
