@@ -32,6 +32,7 @@ import { dnsDomainOf } from './dhcp/dns-domain.ts';
 import { Inbox } from './inbox.ts';
 import { LauncherRunning } from './launcher-running.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { operations } from './operations.ts';
 import { PlanStore } from './plan-store.ts';
 import { PlanSync } from './plan-sync.ts';
 import { launchProcess } from './process/launch-process.ts';
@@ -111,7 +112,13 @@ export class Launcher {
     this.#bootMark = new BootMark({ runDir: options.runDir });
     this.#sync = newPlanSync(undefined);
     const send = (frame: Frame): boolean => this.#client?.send(frame) ?? false;
-    this.#inbox = new Inbox({ sync: (sync) => this.#onSync(sync), wake: () => this.#reconciler?.retryNow(), send, log });
+    this.#inbox = new Inbox({
+      sync: (sync) => this.#onSync(sync),
+      wake: () => this.#reconciler?.retryNow(),
+      operations: operations({ dataplane: () => this.#dataplane }),
+      send,
+      log,
+    });
     this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
   }
 

@@ -84,7 +84,12 @@ const at = { place: 'fabric', family: 'bridge' } as const;
 const table: TableObject = {
   kind: 'table',
   ...at,
-  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', 'map from { type ifname : verdict; }'],
+  declarations: [
+    'counter refused { }',
+    'set macs { typeof iifname . ether saddr; }',
+    'set why { typeof iifname . meta mark; flags dynamic; counter; }',
+    'map from { type ifname : verdict; }',
+  ],
   chains: [
     { name: 'forward', hook: 'type filter hook forward priority 10; policy drop;', rules: ['iifname vmap @from', 'counter name refused'] },
     { name: 'guard', hook: undefined, rules: ['iifname . ether saddr != @macs drop', 'accept'] },
@@ -359,6 +364,14 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     }
     kernel.transact('fabric', { remove: [], put: [...good, ...standing.slice(1)] });
     assertShows(kernel, [...standing, ...good]);
+  });
+
+  contract('has counted nothing where no packet came, and tells a namespace that is not there', (kernel) => {
+    assert.equal(kernel.counted(GATEWAY, 'ip', 'why'), undefined);
+    kernel.put(netns('fabric'));
+    assert.deepEqual(kernel.counted('fabric', 'bridge', 'why'), []);
+    kernel.transact('fabric', { remove: [], put: [table] });
+    assert.deepEqual(kernel.counted('fabric', 'bridge', 'why'), []);
   });
 
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {
