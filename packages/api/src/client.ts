@@ -21,6 +21,7 @@ import type {
   MoveConcentratorBody,
   NodeView,
   PoolView,
+  PortWhyView,
   TenantView,
   UpdateFirewallRuleBody,
   UpdateTenantBody,
@@ -141,6 +142,11 @@ export class WeftClient {
 
   health(options?: CallOptions): Promise<HealthView> {
     return this.call('GET', '/healthz', undefined, options);
+  }
+
+  /** What was dropped of a port, and why. */
+  why(portId: string, options?: CallOptions): Promise<PortWhyView> {
+    return this.call('GET', `/v1/ports/${path(portId)}/why`, undefined, options);
   }
 
   /** Any call: `target` is path and query, the answer is its JSON, undefined for none. Throws ApiError or the signal's reason. */

@@ -25,6 +25,7 @@ import { visible } from './collections.ts';
 import { filtered } from './filtered.ts';
 import { firewallRoutes } from './firewall-routes.ts';
 import type { RestContext } from './rest-context.ts';
+import { whyRoutes } from './why-routes.ts';
 import { concentratorView, instanceView, nodeView, poolViews, tenantView } from './v1-views.ts';
 
 type WithId = { Params: { id: string } };
@@ -38,6 +39,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   concentratorRoutes(scope, context);
   poolRoutes(scope, context);
   firewallRoutes(scope, context);
+  whyRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {
