@@ -29,7 +29,7 @@ export const DROPS = {
     remedy: 'Use untagged IPv4; give each VLAN a network of its own.',
   },
   'port mtu sent': {
-    explanation: 'It sent packets that are larger than the network’s MTU.',
+    explanation: 'It sent ICMP packets larger than the network’s MTU; larger ones of other protocols are lost uncounted.',
     remedy: 'Set the MTU of its interface to the network’s; DHCP tells it.',
   },
   'port broadcast sent': {
