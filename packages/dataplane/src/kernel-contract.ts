@@ -367,11 +367,12 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
   });
 
   contract('has counted nothing where no packet came, and tells a namespace that is not there', (kernel) => {
-    assert.equal(kernel.counted(GATEWAY, 'ip', 'why'), undefined);
+    const keys = [[{ link: 'wp1' }, 1]] as const;
+    assert.equal(kernel.counted(GATEWAY, { family: 'ip', name: 'why' }, keys), undefined);
     kernel.put(netns('fabric'));
-    assert.deepEqual(kernel.counted('fabric', 'bridge', 'why'), []);
+    assert.deepEqual(kernel.counted('fabric', { family: 'bridge', name: 'why' }, keys), [undefined]);
     kernel.transact('fabric', { remove: [], put: [table] });
-    assert.deepEqual(kernel.counted('fabric', 'bridge', 'why'), []);
+    assert.deepEqual(kernel.counted('fabric', { family: 'bridge', name: 'why' }, keys), [undefined]);
   });
 
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {

@@ -13,8 +13,8 @@ import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Counted, Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
-import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftFamily, NftObject } from './kernel-object.ts';
+import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
+import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { forgetConnections } from './linux-forget.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
@@ -22,7 +22,7 @@ import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
-import { nftTransact, readCounted } from './linux-nft.ts';
+import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
 
 const ETHERTYPE_ARP = 0x0806;
@@ -65,9 +65,9 @@ export class LinuxKernel implements Kernel, Disposable {
     this.#sockets.nft(place, (nft) => nftTransact(nft, change, this.#sha256));
   }
 
-  counted(place: Place, family: NftFamily, set: string): readonly Counted[] | undefined {
+  counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined {
     if (place !== 'node' && !this.#namespaces.isPinned(place)) return undefined;
-    return this.#sockets.nft(place, (nft) => readCounted(nft, family, set));
+    return this.#sockets.counters(place, (counters) => countsOf(counters, set, keys));
   }
 
   put(object: Exclude<KernelObject, NftObject>): boolean {

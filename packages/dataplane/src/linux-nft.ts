@@ -1,8 +1,13 @@
+import { ipv4ToBytes } from '@weft/core/ipv4';
+import { macToBytes } from '@weft/core/mac';
+import { nftIfname, nftKey, nftMark } from '@weft/netlink/nft-counter';
+import type { NftCount, NftCounters } from '@weft/netlink/nft-counter';
 import type { NftContext } from '@weft/sys/nft';
 import { NftError } from '@weft/sys/nft';
 import type { NftFamily, TableObject } from './kernel-object.ts';
-import type { Counted, NftChange } from './kernel.ts';
-import { parseCounted } from './nft-observed.ts';
+import type { CountingSet, NftChange, SetKey } from './kernel.ts';
+import { parseCounted } from './nft-counted.ts';
+import type { Counted } from './nft-counted.ts';
 import { NFT_TABLE, nftTransaction } from './nft-text.ts';
 import type { Carried } from './nft-text.ts';
 import { COUNTING_SETS } from './ruleset/drops.ts';
@@ -29,8 +34,19 @@ export function nftTransact(nft: NftContext, change: NftChange, sha256: (text: s
   nft.run(nftTransaction(change, sha256));
 }
 
-/** The set alone is read, not the rules beside it. */
-export function readCounted(nft: NftContext, family: NftFamily, set: string): Counted[] {
+/** What these elements have counted. */
+export function countsOf(counters: NftCounters, { family, name }: CountingSet, keys: readonly SetKey[]): (NftCount | undefined)[] {
+  return keys.map((key) => counters.read({ family, table: NFT_TABLE, set: name }, nftKey(...key.map(keyPart))));
+}
+
+function keyPart(part: SetKey[number]): Uint8Array {
+  if (typeof part === 'number') return nftMark(part);
+  if ('link' in part) return nftIfname(part.link);
+  return 'mac' in part ? macToBytes(part.mac) : ipv4ToBytes(part.address);
+}
+
+/** The whole set, but not the rules beside it. */
+function readCounted(nft: NftContext, family: NftFamily, set: string): Counted[] {
   try {
     return parseCounted(nft.json(`list set ${family} ${NFT_TABLE} ${set}`));
   } catch (error) {

@@ -1,7 +1,8 @@
 import type { ElementObject, KernelObject, NftFamily } from './kernel-object.ts';
 import { chainContent, objectContent, objectKey, tableContent } from './kernel-object.ts';
-import type { Counted, Observed } from './kernel.ts';
+import type { Observed } from './kernel.ts';
 import type { Place } from './names.ts';
+import { keyParts } from './nft-counted.ts';
 import { MARK_PREFIX } from './nft-text.ts';
 import { COUNTING_SETS } from './ruleset/drops.ts';
 
@@ -59,19 +60,6 @@ export function parseNftTable(place: Place, family: NftFamily, listing: unknown,
   return observed;
 }
 
-/** The counters in what `nft -j list set …` shows. */
-export function parseCounted(listing: unknown): Counted[] {
-  const rows = (listing as { nftables?: readonly { set?: { elem?: readonly { elem?: Json }[] } }[] } | undefined)?.nftables ?? [];
-  return rows.flatMap(({ set }) =>
-    (set?.elem ?? []).flatMap(({ elem }) => {
-      const counter = elem?.['counter'] as { packets: number; bytes: number } | undefined;
-      return elem === undefined || counter === undefined
-        ? []
-        : [{ key: keyParts({ elem }), packets: counter.packets, bytes: counter.bytes }];
-    }),
-  );
-}
-
 function seen(object: KernelObject, sha256: (text: string) => string): Observed {
   return { key: objectKey(object), content: objectContent(object, sha256), object };
 }
@@ -80,15 +68,6 @@ function seen(object: KernelObject, sha256: (text: string) => string): Observed 
 function parseElement(place: Place, family: NftFamily, set: string, element: unknown): ElementObject {
   const [key, value] = Array.isArray(element) ? (element as unknown[]) : [element, undefined];
   return { kind: 'element', place, family, set, key: keyParts(key), value: value === undefined ? undefined : valueText(value) };
-}
-
-function keyParts(key: unknown): string[] {
-  if (typeof key === 'object' && key !== null) {
-    const { elem, concat } = key as { elem?: { val?: unknown }; concat?: unknown[] };
-    if (elem !== undefined) return keyParts(elem.val);
-    if (concat !== undefined) return concat.flatMap(keyParts);
-  }
-  return [String(key)];
 }
 
 function valueText(value: unknown): string {

@@ -1,6 +1,7 @@
 import type { ChainObject, ElementObject, NftFamily, NftObject, SetObject, TableObject } from './kernel-object.ts';
 import { chainDigest, tableDigest } from './kernel-object.ts';
-import type { Counted, NftChange } from './kernel.ts';
+import type { NftChange } from './kernel.ts';
+import type { Counted } from './nft-counted.ts';
 import { BY_LINK, BY_NUMBER, numberKey } from './ruleset/drops.ts';
 
 /** The name of every table of ours. */

@@ -3,7 +3,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { ConcentratorId, PortId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
-import type { Counted, Kernel } from './kernel.ts';
+import type { Count, Kernel, SetKey } from './kernel.ts';
 import { gatewayLegName, gatewayPlace, gatewayPortName, portName, tunnelName } from './names.ts';
 import { BY_ADDRESS, BY_LINK, BY_MAC, BY_NUMBER, numberKey } from './ruleset/drops.ts';
 
@@ -27,6 +27,7 @@ export type GatewayTraces = Readonly<{
 }>;
 
 type Counters = Pick<Kernel, 'counted'>;
+type Entry = readonly [kind: DropKind, key: SetKey];
 
 /** What the fabric dropped of a port since it was made; reasons that never occurred are left out. `numberOf`: of a link of the fabric. */
 export function fabricDrops(
@@ -36,18 +37,31 @@ export function fabricDrops(
   const link = portName(portId);
   const number = numberOf(link);
   const trusted = [tunnelName(vni), ...(concentratorId === undefined ? [] : [gatewayPortName(concentratorId, vni)])];
-  const kinds = new Map<string, DropKind>();
-  if (number !== undefined) {
-    for (const kind of Object.keys(BY_NUMBER) as (keyof typeof BY_NUMBER)[]) kinds.set(String(numberKey(kind, number)), kind);
-  }
-  const entrances = new Set(trusted.flatMap((name) => numberOf(name) ?? []).map(String));
+  const byNumber = number === undefined ? [] : KINDS_BY_NUMBER.map((kind): Entry => [kind, [numberKey(kind, number)]]);
+  const entrances = trusted.flatMap((name) => numberOf(name) ?? []);
+  const read = (family: 'bridge' | 'inet', name: string, entries: readonly Entry[]): DropCount[] =>
+    counts(kernel.counted('fabric', { family, name }, keysOf(entries)), entries);
   return collected([
-    ...read(kernel, 'bridge', 'why', ([name, reason]) => (name === link ? BY_LINK[Number(reason) - 1] : undefined)),
-    ...read(kernel, 'bridge', 'why_mac', ([name = '', from]) => (trusted.includes(name) && from === mac ? BY_MAC.loop : undefined)),
-    ...read(kernel, 'inet', 'why', ([key = '']) => kinds.get(key)),
-    ...read(kernel, 'inet', 'why_invalid', ([by = '', to]) => (entrances.has(by) && to === mac ? BY_MAC.invalid : undefined)),
+    ...read(
+      'bridge',
+      'why',
+      BY_LINK.map((kind, index): Entry => [kind, [{ link }, index + 1]]),
+    ),
+    ...read(
+      'bridge',
+      'why_mac',
+      trusted.map((name): Entry => [BY_MAC.loop, [{ link: name }, { mac }]]),
+    ),
+    ...read('inet', 'why', byNumber),
+    ...read(
+      'inet',
+      'why_invalid',
+      entrances.map((entrance): Entry => [BY_MAC.invalid, [entrance, { mac }]]),
+    ),
   ]);
 }
+
+const KINDS_BY_NUMBER = Object.keys(BY_NUMBER) as readonly (keyof typeof BY_NUMBER)[];
 
 /** What a gateway here dropped of a port; undefined if the gateway is not here. */
 export function gatewayDrops(
@@ -55,30 +69,25 @@ export function gatewayDrops(
   { kernel }: Readonly<{ kernel: Counters }>,
 ): DropCount[] | undefined {
   const place = gatewayPlace(concentratorId);
-  const byAddress = kernel.counted(place, 'ip', 'why');
-  const byMac = kernel.counted(place, 'ip', 'why_mac');
-  if (byAddress === undefined || byMac === undefined) return undefined;
-  const leg = gatewayLegName(vni);
-  return collected([
-    ...kept(byAddress, ([address = '', reason]) => {
-      const kind = BY_ADDRESS[Number(reason) - 1];
-      const isPublic = publicAddresses.includes(address as Ipv4) && kind === 'gateway no_mapping received';
-      return isPublic || addresses.includes(address as Ipv4) ? kind : undefined;
-    }),
-    ...kept(byMac, ([by, from]) => (by === leg && from === mac ? BY_MAC.foreign : undefined)),
-  ]);
+  const byAddress = BY_ADDRESS.flatMap((kind, index) => {
+    const those = kind === 'gateway no_mapping received' ? [...addresses, ...publicAddresses] : addresses;
+    return those.map((address): Entry => [kind, [{ address }, index + 1]]);
+  });
+  const byMac: readonly Entry[] = [[BY_MAC.foreign, [{ link: gatewayLegName(vni) }, { mac }]]];
+  const found = kernel.counted(place, { family: 'ip', name: 'why' }, keysOf(byAddress));
+  const foundByMac = kernel.counted(place, { family: 'ip', name: 'why_mac' }, keysOf(byMac));
+  if (found === undefined || foundByMac === undefined) return undefined;
+  return collected([...counts(found, byAddress), ...counts(foundByMac, byMac)]);
 }
 
-type KindOf = (key: readonly string[]) => DropKind | undefined;
-
-function read(kernel: Counters, family: 'bridge' | 'inet', set: string, kindOf: KindOf): DropCount[] {
-  return kept(kernel.counted('fabric', family, set) ?? [], kindOf);
+function keysOf(entries: readonly Entry[]): SetKey[] {
+  return entries.map(([, key]) => key);
 }
 
-function kept(counted: readonly Counted[], kindOf: KindOf): DropCount[] {
-  return counted.flatMap(({ key, packets, bytes }) => {
-    const kind = kindOf(key);
-    return kind === undefined || packets === 0 ? [] : [{ kind, packets, bytes }];
+function counts(found: readonly (Count | undefined)[] | undefined, entries: readonly Entry[]): DropCount[] {
+  return entries.flatMap(([kind], at) => {
+    const count = found?.[at];
+    return count === undefined || count.packets === 0 ? [] : [{ kind, ...count }];
   });
 }
 

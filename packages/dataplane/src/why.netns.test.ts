@@ -130,6 +130,7 @@ test('what comes in by the tunnel for no connection, or with the port’s own MA
   const other = underlay.host('underlay', vtepOf(2));
   const under = linkGet(node.rtnl('node'), 'under')!.mac!;
   await reachable(node.at(11), ipv4('10.0.0.12'));
+  await reachable(other, vtepOf(1));
   const inject = (inner: Uint8Array) => (): void =>
     sendFrame(other, vxlanFrame({ source: other, destination: { mac: under, ip: vtepOf(1) }, port: 14_789, vni: vni(VNI), inner }));
   assert.deepEqual(await charged(node, '12 port invalid received', inject(nonsense(endpoint(13), endpoint(12)))), {
