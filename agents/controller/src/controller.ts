@@ -255,9 +255,9 @@ export class Controller {
   }
 
   /** The scheduler's answer to START. A node's is to a question that nobody waits for any more, and never a placement. */
-  #onReply(payload: unknown, origin: Uuid | undefined): void {
-    if (this.nodes.observe(origin as NodeId) === undefined) this.#placement.placed(parsePlacement(payload));
-    else this.#log.debug({ origin }, 'an answer came too late');
+  #onReply(payload: unknown, origin: Uuid | undefined): Promise<void> | void {
+    if (this.nodes.observe(origin as NodeId) === undefined) return this.#placement.placed(parsePlacement(payload));
+    this.#log.debug({ origin }, 'an answer came too late');
   }
 
   /** Counts only from the node that the state names; the scheduler vouches for where an event came from. */

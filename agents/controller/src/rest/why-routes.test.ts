@@ -27,7 +27,7 @@ async function running(rest: TestRest): Promise<Readonly<{ red: Call; port: stri
   }
   await settle();
   const { epoch, revision } = rest.controller.cluster;
-  for (const n of [1, 2]) rest.link.synced(nodeId(n), { epoch, revision, failed: {} as never });
+  for (const n of [1, 2]) rest.link.synced(nodeId(n), { epoch, revision, failed: {} });
   return { red, port, network };
 }
 

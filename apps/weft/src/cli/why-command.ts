@@ -55,7 +55,7 @@ function titleOf({
   reason,
   direction,
 }: Pick<DropView, 'where' | 'reason'> & Readonly<{ direction?: string | null | undefined }>): string {
-  return [`${where}: ${reason}`, ...(direction == null ? [] : [direction])].join(', ');
+  return [`${where}: ${reason}`, ...(direction === null || direction === undefined ? [] : [direction])].join(', ');
 }
 
 /** For `--help`: every reason there is. */
