@@ -81,15 +81,11 @@ const route: KernelObject = { kind: 'route', place: WORKLOAD, link: 'eth0', gate
 const PLUGGED = [netns('fabric'), netns(WORKLOAD), bridge, tunnel, port, end] as const;
 
 const at = { place: 'fabric', family: 'bridge' } as const;
+const WHY = 'set why { typeof iifname . meta mark; flags dynamic; counter; }';
 const table: TableObject = {
   kind: 'table',
   ...at,
-  declarations: [
-    'counter refused { }',
-    'set macs { typeof iifname . ether saddr; }',
-    'set why { typeof iifname . meta mark; flags dynamic; counter; }',
-    'map from { type ifname : verdict; }',
-  ],
+  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', WHY, 'map from { type ifname : verdict; }'],
   chains: [
     { name: 'forward', hook: 'type filter hook forward priority 10; policy drop;', rules: ['iifname vmap @from', 'counter name refused'] },
     { name: 'guard', hook: undefined, rules: ['iifname . ether saddr != @macs drop', 'accept'] },
@@ -367,12 +363,11 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
   });
 
   contract('has counted nothing where no packet came, and tells a namespace that is not there', (kernel) => {
-    const keys = [[{ link: 'wp1' }, 1]] as const;
-    assert.equal(kernel.counted(GATEWAY, { family: 'ip', name: 'why' }, keys), undefined);
+    const counted = (place: Place) => kernel.counted(place, { family: 'bridge', name: 'why' }, [[{ link: 'wp1' }, 1]]);
     kernel.put(netns('fabric'));
-    assert.deepEqual(kernel.counted('fabric', { family: 'bridge', name: 'why' }, keys), [undefined]);
+    assert.deepEqual([counted(GATEWAY), counted('fabric')], [undefined, [undefined]]);
     kernel.transact('fabric', { remove: [], put: [table] });
-    assert.deepEqual(kernel.counted('fabric', { family: 'bridge', name: 'why' }, keys), [undefined]);
+    assert.deepEqual(counted('fabric'), [undefined]);
   });
 
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {
