@@ -92,6 +92,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'why',
+    what: 'what compute1 drops of its workloads’ packets is not counted',
+    run: async (context, saboteur) => {
+      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft dropped_sent', 'drop');
+    },
+  },
+  {
     check: 'dhcp-lease',
     what: "red's DHCP server is frozen",
     run: (context, saboteur) => saboteur.freeze(dhcpServer(context, context.scenario.red)),

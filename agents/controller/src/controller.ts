@@ -24,6 +24,7 @@ import { parseStats } from '@weft/ssntp/payloads/stats';
 import type { Store } from '@weft/store/store';
 import { Cluster } from './cluster.ts';
 import type { ControllerClock, SchedulerLink } from './link.ts';
+import { NodeCalls } from './node-calls.ts';
 import { NodeRegistry } from './node-registry.ts';
 import { Placement } from './placement.ts';
 import { Retirement } from './retirement.ts';
@@ -65,6 +66,7 @@ type FrameHandlers = ReadonlyMap<number, FrameHandler>;
 export class Controller {
   readonly cluster: Cluster;
   readonly nodes: NodeRegistry;
+  readonly calls: NodeCalls;
   readonly #placement: Placement;
   readonly #retirement: Retirement;
   readonly #link: SchedulerLink;
@@ -92,6 +94,10 @@ export class Controller {
       log,
       send: (nodeId, sync) => this.#sendSync(nodeId, sync),
       ready: () => this.#placement.retryNow(),
+    });
+    this.calls = new NodeCalls({
+      isConnected: (nodeId) => this.nodes.observe(nodeId)?.connected ?? false,
+      request: (op, body, terms) => this.#link.request(op, body, terms),
     });
     this.#placement = new Placement({
       cluster,
@@ -217,7 +223,7 @@ export class Controller {
       [frameKey(EVENT, EventOperand.NodeDisconnected), (payload) => this.nodes.disconnected(parseNodeDisconnected(payload).node_uuid)],
       [frameKey(STATUS, Status.Synced), (payload, origin) => this.nodes.synced(origin as NodeId, parseSynced(payload))],
       [frameKey(COMMAND, Command.STATS), (payload) => this.nodes.stats(parseStats(payload), parseRoles(payload))],
-      [frameKey(STATUS, Status.Reply), (payload) => this.#placement.placed(parsePlacement(payload))],
+      [frameKey(STATUS, Status.Reply), (payload, origin) => this.#onReply(payload, origin)],
       [frameKey(ERROR, ErrorOperand.StartFailure), (payload) => this.#placement.startFailure(parseStartFailure(payload))],
       [
         frameKey(EVENT, EventOperand.InstanceDeleted),
@@ -246,6 +252,12 @@ export class Controller {
       ],
       [frameKey(COMMAND, Command.Request), (payload, origin) => this.#refuseRequest(payload, origin)],
     ]);
+  }
+
+  /** The scheduler's answer to START. A node's is to a question that nobody waits for any more, and never a placement. */
+  #onReply(payload: unknown, origin: Uuid | undefined): Promise<void> | void {
+    if (this.nodes.observe(origin as NodeId) === undefined) return this.#placement.placed(parsePlacement(payload));
+    this.#log.debug({ origin }, 'an answer came too late');
   }
 
   /** Counts only from the node that the state names; the scheduler vouches for where an event came from. */

@@ -78,7 +78,14 @@ export class Retirement {
 }
 
 type Use = ResourceOf<'instance' | 'floatingIp' | 'portForwarding' | 'natRule' | 'concentrator' | 'network'>;
-const USES: ReadonlySet<ResourceKind> = new Set<Use['kind']>(['instance', 'floatingIp', 'portForwarding', 'natRule', 'concentrator', 'network']);
+const USES: ReadonlySet<ResourceKind> = new Set<Use['kind']>([
+  'instance',
+  'floatingIp',
+  'portForwarding',
+  'natRule',
+  'concentrator',
+  'network',
+]);
 
 function isUse(record: Resource): record is Use {
   return USES.has(record.kind);

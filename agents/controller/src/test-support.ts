@@ -101,6 +101,8 @@ export class MemoryStore implements Store {
 export class FakeLink implements SchedulerLink {
   readonly sent: Frame[] = [];
   readonly handler: SsntpClientHandler;
+  readonly asked: { op: string; body: unknown; destination: Uuid }[] = [];
+  answers: (op: string, destination: Uuid) => Promise<unknown> = () => Promise.withResolvers().promise;
   isConnected = false;
   closed = false;
 
@@ -120,6 +122,12 @@ export class FakeLink implements SchedulerLink {
   disconnect(): void {
     this.isConnected = false;
     this.handler.disconnected({ code: 'peer_closed', message: 'test' });
+  }
+
+  /** Answered by {@link answers}, or never. */
+  request(op: string, body: unknown, { destination }: Readonly<{ destination: Uuid; timeoutMs: number }>): Promise<unknown> {
+    this.asked.push({ op, body, destination });
+    return this.answers(op, destination);
   }
 
   send(frame: Frame): boolean {

@@ -1,6 +1,12 @@
+import type { DropCount } from '@weft/core/drop-reason';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
-import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
+import type { ConcentratorId, InstanceId, PortId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
 import type { ErrorInfo } from '@weft/core/weft-error';
+
+type PortTraces = Readonly<{ vni: Vni; mac: Mac }>;
 
 /** What the launcher needs of the data path. It is synchronous and does no more than a few milliseconds' work for a small change. */
 export interface DataplanePort {
@@ -15,6 +21,12 @@ export interface DataplanePort {
   tidy(): boolean;
   /** Whether somebody took away, since the last look, what `observe` and `apply` would put back. Cheap: it is asked every few seconds. */
   disturbed(): boolean;
+  /** What was dropped here of a port, and why. Throws what the kernel throws. */
+  portDrops(port: Readonly<{ portId: PortId; concentratorId: ConcentratorId | undefined }> & PortTraces): readonly DropCount[];
+  /** The same of a port at its gateway; undefined if that is not here. */
+  gatewayDrops(
+    port: Readonly<{ concentratorId: ConcentratorId; addresses: readonly Ipv4[]; publicAddresses: readonly Ipv4[] }> & PortTraces,
+  ): readonly DropCount[] | undefined;
   /** Where a workload's namespace is pinned, whether it exists or not. */
   workloadNetns(instanceId: InstanceId): string;
   /** Where a gateway's namespace is pinned, whether it exists or not. */

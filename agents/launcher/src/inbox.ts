@@ -10,6 +10,7 @@ import { Command, ErrorOperand, EventOperand, FrameType, frameName } from '@weft
 import { decodePayload } from '@weft/ssntp/payload';
 import { invalidPayloadFrame, parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseRequest, replyFrame } from '@weft/ssntp/payloads/request';
+import type { Operations } from './operations.ts';
 import { parseTenantAdded, parseTenantRemoved } from '@weft/ssntp/payloads/tenant-event';
 import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 
@@ -19,6 +20,8 @@ export type InboxDeps = Readonly<{
   hint: (event: TenantEvent, added: boolean) => void;
   /** Something happened that the plan tells more of: DELETE, EVACUATE and the like are wake-ups here (design §4). */
   wake: () => void;
+  /** What a controller may ask. */
+  operations: Operations;
   send: (frame: Frame) => boolean;
   log: Logger;
 }>;
@@ -70,9 +73,25 @@ export class Inbox {
   }
 
   #request(frame: Frame): void {
-    const { id, op } = parseRequest(decodePayload(framePayload(frame)));
-    const error = new WeftError('unknown_operation', `a launcher does not know the request ${JSON.stringify(op)}`);
-    this.#deps.send(replyFrame(originOf(frame), { id, error: errorInfo(error) }));
+    const { id, op, body } = parseRequest(decodePayload(framePayload(frame)));
+    const origin = originOf(frame);
+    try {
+      this.#deps.send(replyFrame(origin, { id, ok: this.#operation(op)(body) }));
+    } catch (error) {
+      // Whoever asked waits for an answer, whatever went wrong; a bug ends a question, not the launcher.
+      if (!(error instanceof WeftError)) this.#deps.log.error({ err: error, origin, op }, 'a request failed');
+      this.#deps.send(replyFrame(origin, { id, error: errorInfo(error) }));
+    }
+  }
+
+  #operation(op: string): (body: unknown) => unknown {
+    const { operations } = this.#deps;
+    const operation = operations.get(op);
+    if (operation !== undefined) return operation;
+    const known = [...operations.keys()].join(', ');
+    throw new WeftError('unknown_operation', `a launcher does not know the request ${JSON.stringify(op)}, only ${known}`, {
+      remedy: 'Bring the launchers to the release of the controller.',
+    });
   }
 
   #error(frame: Frame): void {

@@ -19,6 +19,7 @@ import { parseConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrato
 import { parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseReady } from '@weft/ssntp/payloads/ready';
 import { parseReply } from '@weft/ssntp/payloads/request';
+import type { Reply } from '@weft/ssntp/payloads/request';
 import { parseStats } from '@weft/ssntp/payloads/stats';
 import { parseTenantAdded } from '@weft/ssntp/payloads/tenant-event';
 import { LauncherRunning } from './launcher-running.ts';
@@ -95,6 +96,8 @@ class Bench implements AsyncDisposable {
             observe: () => undefined,
             disturbed: () => false,
             tidy: () => false,
+            portDrops: () => [{ kind: 'port mtu sent', packets: 3, bytes: 4500 }],
+            gatewayDrops: () => undefined,
             apply: (plan, changed) => this.#apply(plan, changed),
             workloadNetns: () => join(this.#directory.path, 'none'),
             gatewayNetns: () => join(this.#directory.path, 'none'),
@@ -475,6 +478,23 @@ test('the first port of a segment is told to its gateway’s host, and again on 
   bench.sync({ op: 'delta', epoch: 'e1', from: 4, revision: 5, upsert: [], remove: [{ kind: 'port', key: testId(1) }] });
   await bench.settle(200);
   assert.deepEqual([said(), bench.taken('EVENT TenantRemoved').length], [[], 1]);
+});
+
+test('a controller is told what a node dropped of a port, or precisely why it cannot be', async () => {
+  await using bench = await Bench.started();
+  const ask = (id: string, op: string, body: unknown): Reply | undefined => {
+    bench.receive(routedFrame(FrameType.COMMAND, Command.Request, NODE, encodePayload({ id, op, body }), CONTROLLER));
+    return bench.taken('STATUS Reply').map(parseReply)[0];
+  };
+  const traces = { vni: 10_001, mac: '02:00:00:00:00:01' };
+  const port = { port_id: testId(1), concentrator_uuid: '', ...traces };
+  bench.connect();
+  assert.deepEqual(ask('1', 'port_drops', port), { id: '1', ok: { drops: [{ kind: 'port mtu sent', packets: 3, bytes: 4500 }] } });
+  const code = (reply: Reply | undefined): string | undefined => (reply !== undefined && 'error' in reply ? reply.error.code : undefined);
+  const gateway = { concentrator_uuid: testId(1), addresses: [], public_addresses: [], ...traces };
+  assert.equal(code(ask('2', 'gateway_drops', gateway)), 'no_gateway_here');
+  assert.equal(code(ask('3', 'port_drops', { ...port, mac: 'nonsense' })), 'invalid_value');
+  assert.equal(code(ask('4', 'port_drops', null)), 'invalid_value');
 });
 
 test('a second launcher is refused, and the first goes on', async () => {

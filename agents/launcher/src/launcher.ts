@@ -38,6 +38,7 @@ import { Hints } from './hints.ts';
 import { Inbox } from './inbox.ts';
 import { LauncherRunning } from './launcher-running.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { operations } from './operations.ts';
 import { PlanStore } from './plan-store.ts';
 import { PlanSync } from './plan-sync.ts';
 import { launchProcess } from './process/launch-process.ts';
@@ -121,8 +122,14 @@ export class Launcher {
     this.#bootMark = new BootMark({ runDir: options.runDir });
     this.#sync = newPlanSync(undefined);
     const send = (frame: Frame): boolean => this.#client?.send(frame) ?? false;
-    const hint = (event: TenantEvent, added: boolean): void => this.#onHint(event, added);
-    this.#inbox = new Inbox({ sync: (sync) => this.#onSync(sync), hint, wake: () => this.#reconciler?.retryNow(), send, log });
+    this.#inbox = new Inbox({
+      sync: (sync) => this.#onSync(sync),
+      hint: (event, added) => this.#onHint(event, added),
+      wake: () => this.#reconciler?.retryNow(),
+      operations: operations({ dataplane: () => this.#dataplane }),
+      send,
+      log,
+    });
     this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
     const known = { plan: () => this.#sync.own, vtep: () => this.#announcer.vtep(), clock, log };
     this.#hintSender = new HintSender(options, { ...known, send });

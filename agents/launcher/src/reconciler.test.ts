@@ -47,6 +47,12 @@ class FakeDataplane implements DataplanePort {
     return this.untidy > 0;
   }
 
+  portDrops(): readonly [] {
+    return [];
+  }
+
+  gatewayDrops(): undefined {}
+
   workloadNetns(): string {
     return '/nowhere';
   }

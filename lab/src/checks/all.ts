@@ -24,6 +24,7 @@ import { SSH_REACH } from './ssh-reach.ts';
 import { TENANT_ADDED } from './tenant-added.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
 import { VNI_INJECTION } from './vni-injection.ts';
+import { WHY } from './why.ts';
 
 /** Every check, in the order in which they run: what others need comes first, what disturbs comes late, what looks back comes last. */
 export const ALL_CHECKS: readonly LabCheck[] = [
@@ -33,6 +34,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   TENANT_ISOLATION,
   DEFAULT_SECURITY_GROUP,
   ANTI_SPOOF,
+  WHY,
   DHCP_LEASE,
   DHCP_REUSE,
   OUTBOUND_NAT,

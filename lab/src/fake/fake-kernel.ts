@@ -3,7 +3,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { WeftError } from '@weft/core/weft-error';
-import type { Kernel, Losses, NftChange, Observed, Service } from '@weft/dataplane/kernel';
+import type { CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from '@weft/dataplane/kernel';
 import type { AddressObject, FdbObject, KernelObject, LinkObject, NftObject, RouteObject } from '@weft/dataplane/kernel-object';
 import { isNft, objectContent, objectKey } from '@weft/dataplane/kernel-object';
 import type { Place } from '@weft/dataplane/names';
@@ -145,6 +145,11 @@ export class FakeKernel implements Kernel {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address: undefined, service: undefined, mark });
     });
+  }
+
+  /** No packet ever comes here. */
+  counted(place: Place, _set: CountingSet, keys: readonly SetKey[]): readonly undefined[] | undefined {
+    return this.#objects.has(`netns ${place}`) ? keys.map(() => undefined) : undefined;
   }
 
   losses(where: 'everywhere' | 'links'): Losses | undefined {

@@ -23,6 +23,7 @@ import type {
   NatRuleView,
   NodeView,
   PoolView,
+  PortWhyView,
   TenantView,
   UpdateFirewallRuleBody,
   UpdateNatRuleBody,
@@ -153,6 +154,11 @@ export class WeftClient {
 
   health(options?: CallOptions): Promise<HealthView> {
     return this.call('GET', '/healthz', undefined, options);
+  }
+
+  /** What was dropped of a port, and why. */
+  why(portId: string, options?: CallOptions): Promise<PortWhyView> {
+    return this.call('GET', `/v1/ports/${path(portId)}/why`, undefined, options);
   }
 
   /** Any call: `target` is path and query, the answer is its JSON, undefined for none. Throws ApiError or the signal's reason. */

@@ -216,6 +216,31 @@ export const NatRuleView = Type.Object({
   updated_at: Timestamp,
 });
 export type NatRuleView = Static<typeof NatRuleView>;
+/** Packets that were dropped for one reason, and what to do about it. */
+export const DropView = Type.Object({
+  where: Type.Union([Type.Literal('port'), Type.Literal('gateway')]),
+  /** A stable word. */
+  reason: Type.String(),
+  /** Whether the workload sent the packets or was to have them; null where neither can be said. */
+  direction: nullable(Type.Union([Type.Literal('sent'), Type.Literal('received')])),
+  packets: Type.Integer(),
+  bytes: Type.Integer(),
+  explanation: Type.String(),
+  remedy: Type.String(),
+});
+export type DropView = Static<typeof DropView>;
+
+/** What is in the way of a port's traffic: packets that were dropped since its rules stand, and what the state alone shows. */
+export const PortWhyView = Type.Object({
+  port_id: Id,
+  node_id: nullable(Id),
+  gateway_node_id: nullable(Id),
+  drops: Type.Array(DropView),
+  notes: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() })),
+  /** Nodes that did not say what they dropped. */
+  unanswered: Type.Array(Id),
+});
+export type PortWhyView = Static<typeof PortWhyView>;
 
 /** `scheduler`: whether new work can be placed; existing traffic does not need it. */
 export const HealthView = Type.Object({

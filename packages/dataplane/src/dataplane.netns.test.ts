@@ -96,6 +96,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       announce: (...args) => kernel.announce(...args),
       forget: (...args) => kernel.forget(...args),
       forgetMarked: (...args) => kernel.forgetMarked(...args),
+      counted: (...args) => kernel.counted(...args),
       losses: (where) => kernel.losses(where),
       settle: () => kernel.settle(),
       tidy: () => kernel.tidy(),

@@ -1,8 +1,10 @@
+import type { DropCount } from '@weft/core/drop-reason';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import type { FirewallBody } from '@weft/core/plan/firewall';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
+import { WeftError } from '@weft/core/weft-error';
 import { AppliedState } from './applied-state.ts';
 import { DesiredState } from './desired-state.ts';
 import type { Desired } from './desired-state.ts';
@@ -14,6 +16,8 @@ import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
 import { Numbering } from './numbering.ts';
+import { fabricDrops, gatewayDrops } from './port-drops.ts';
+import type { GatewayTraces, PortTraces } from './port-drops.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
@@ -170,6 +174,17 @@ export class Dataplane {
     } finally {
       this.#kernel.settle();
     }
+  }
+
+  /** What was dropped here of a port and why, since its rules stand. Throws what the kernel throws, and `not_ready` before the first `apply`. */
+  portDrops(port: PortTraces): readonly DropCount[] {
+    if (!this.#everObserved) throw new WeftError('not_ready', 'reading drops: the data path was not looked at yet', { retryable: true });
+    return fabricDrops(port, { kernel: this.#kernel, numberOf: (link) => this.#numbers.known(link) });
+  }
+
+  /** The same of a port at its gateway; undefined if that is not here. */
+  gatewayDrops(port: GatewayTraces): readonly DropCount[] | undefined {
+    return gatewayDrops(port, { kernel: this.#kernel });
   }
 
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {

@@ -11,7 +11,7 @@ import { token as newToken } from '@weft/lab/probe/token';
 import { waitFor } from '@weft/lab/wait';
 import { portName } from './names.ts';
 import { ALL_OUT, fromGroup, groupId, ipv4, portId, tcpIn, tcpOut } from './plan-builder.testing.ts';
-import { DROP_REASONS } from './ruleset/fabric.ts';
+import { BY_LINK } from './ruleset/drops.ts';
 import { reachable, TestUnderlay, vtepOf } from './test-node.testing.ts';
 import type { TestNode } from './test-node.testing.ts';
 
@@ -53,7 +53,7 @@ test('each lie that a workload tells is dropped and counted under its reason and
     assert.equal((await arrives({ ...probe, withinMs: 150, expect: 'silence' })).count, 0, name);
     assert.equal(one.counter('fabric', 'bridge', reason) - before, 1, `${name} is counted as ${reason}`);
     const why = one.nft('fabric', 'list set bridge weft why');
-    const number = DROP_REASONS.indexOf(reason) + 1;
+    const number = BY_LINK.indexOf(`port ${reason} sent`) + 1;
     assert.match(why, new RegExp(`"${portName(portId(11))}" \\. 0x0*${number.toString(16)} `), `${name} is counted for the port`);
   }
   // Off, the port may send what it likes but never what is no IPv4 or ARP.

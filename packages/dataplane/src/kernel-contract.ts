@@ -81,10 +81,11 @@ const route: KernelObject = { kind: 'route', place: WORKLOAD, link: 'eth0', gate
 const PLUGGED = [netns('fabric'), netns(WORKLOAD), bridge, tunnel, port, end] as const;
 
 const at = { place: 'fabric', family: 'bridge' } as const;
+const WHY = 'set why { typeof iifname . meta mark; flags dynamic; counter; }';
 const table: TableObject = {
   kind: 'table',
   ...at,
-  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', 'map from { type ifname : verdict; }'],
+  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', WHY, 'map from { type ifname : verdict; }'],
   chains: [
     { name: 'forward', hook: 'type filter hook forward priority 10; policy drop;', rules: ['iifname vmap @from', 'counter name refused'] },
     { name: 'guard', hook: undefined, rules: ['iifname . ether saddr != @macs drop', 'accept'] },
@@ -359,6 +360,14 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     }
     kernel.transact('fabric', { remove: [], put: [...good, ...standing.slice(1)] });
     assertShows(kernel, [...standing, ...good]);
+  });
+
+  contract('has counted nothing where no packet came, and tells a namespace that is not there', (kernel) => {
+    const counted = (place: Place) => kernel.counted(place, { family: 'bridge', name: 'why' }, [[{ link: 'wp1' }, 1]]);
+    kernel.put(netns('fabric'));
+    assert.deepEqual([counted(GATEWAY), counted('fabric')], [undefined, [undefined]]);
+    kernel.transact('fabric', { remove: [], put: [table] });
+    assert.deepEqual(counted('fabric'), [undefined]);
   });
 
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {

@@ -1,6 +1,6 @@
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
-import type { KernelObject, NftObject, ObjectContent } from './kernel-object.ts';
+import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
 import type { Place } from './names.ts';
 
 /** One thing found in the kernel: `object` holds as much as is needed to remove it. */
@@ -22,6 +22,11 @@ export interface Kernel {
   observe(): readonly Observed[];
   /** One transaction: all of it, or nothing. What is to be removed must be there. */
   transact(place: Place, change: NftChange): void;
+  /**
+   * What elements of a counting set have counted, in the order of the keys; undefined for one that is not there, and altogether where the
+   * namespace is not. Costs some microseconds a key. A new table in the place of an old one goes on counting where that stopped.
+   */
+  counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined;
   /** Makes a non-nft object, or changes it to be as given. True: it was made anew, so whatever referred to an older one is gone. */
   put(object: Exclude<KernelObject, NftObject>): boolean;
   /** Removes it; absent is success. */
@@ -50,6 +55,11 @@ export interface Kernel {
   tidy(): boolean;
 }
 
+/** A set whose elements the rules add and count. */
+export type CountingSet = Readonly<{ family: NftFamily; name: string }>;
+/** An element's key as the kernel has it: names of interfaces, MACs, addresses; marks are numbers. */
+export type SetKey = readonly (Readonly<{ link: string }> | Readonly<{ mac: Mac }> | Readonly<{ address: Ipv4 }> | number)[];
+export type Count = Readonly<{ packets: number; bytes: number }>;
 export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;
 export type Losses = Readonly<{ links: readonly string[]; places: readonly Place[] }>;
 

@@ -13,7 +13,7 @@ import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
+import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { endMarked, forgetConnections } from './linux-forget.ts';
 import { putLink } from './linux-links.ts';
@@ -22,8 +22,8 @@ import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
+import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
-import { nftTransaction } from './nft-text.ts';
 
 const ETHERTYPE_ARP = 0x0806;
 
@@ -62,7 +62,12 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   transact(place: Place, change: NftChange): void {
-    this.#sockets.nft(place, (nft) => nft.run(nftTransaction(change, this.#sha256)));
+    this.#sockets.nft(place, (nft) => nftTransact(nft, change, this.#sha256));
+  }
+
+  counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined {
+    if (place !== 'node' && !this.#namespaces.isPinned(place)) return undefined;
+    return this.#sockets.counters(place, (counters) => countsOf(counters, set, keys));
   }
 
   put(object: Exclude<KernelObject, NftObject>): boolean {

@@ -1,4 +1,5 @@
 import { Conntrack } from '@weft/netlink/conntrack';
+import { NftCounters } from '@weft/netlink/nft-counter';
 import { NftContext } from '@weft/sys/nft';
 import type { LinuxNamespaces } from './linux-namespaces.ts';
 import type { Place } from './names.ts';
@@ -19,6 +20,7 @@ export class LinuxSockets implements Disposable {
   readonly #nft = new Map<Place, Kept<NftContext>>();
   /** The fabric's. */
   #conntrack: Kept<Conntrack> | undefined;
+  #counters: Kept<NftCounters> | undefined;
 
   constructor(options: Readonly<{ namespaces: LinuxNamespaces }>) {
     this.#namespaces = options.namespaces;
@@ -54,7 +56,23 @@ export class LinuxSockets implements Disposable {
     work(this.#conntrack.socket);
   }
 
+  /** Calls `work` with the counters of that namespace, good until it returns. */
+  counters<T>(place: Place, work: (counters: NftCounters) => T): T {
+    const { netns } = this.#namespaces.open(place);
+    if (place !== 'fabric') {
+      using counters = NftCounters.open(netns);
+      return work(counters);
+    }
+    if (this.#counters?.inode !== netns.inode) {
+      this.#counters?.socket[Symbol.dispose]();
+      this.#counters = { inode: netns.inode, socket: NftCounters.open(netns) };
+    }
+    return work(this.#counters.socket);
+  }
+
   [Symbol.dispose](): void {
+    this.#counters?.socket[Symbol.dispose]();
+    this.#counters = undefined;
     for (const { socket } of this.#nft.values()) socket[Symbol.dispose]();
     this.#nft.clear();
     this.#conntrack?.socket[Symbol.dispose]();

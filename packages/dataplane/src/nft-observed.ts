@@ -2,10 +2,12 @@ import type { ElementObject, KernelObject, NftFamily } from './kernel-object.ts'
 import { chainContent, objectContent, objectKey, tableContent } from './kernel-object.ts';
 import type { Observed } from './kernel.ts';
 import type { Place } from './names.ts';
+import { keyParts } from './nft-counted.ts';
 import { MARK_PREFIX } from './nft-text.ts';
+import { COUNTING_SETS } from './ruleset/drops.ts';
 
 /** Sets whose elements the rules themselves add; not ours to reconcile. */
-const DYNAMIC_SETS = new Set(['why', 'conns']);
+const DYNAMIC_SETS: ReadonlySet<string> = new Set([...COUNTING_SETS, 'conns']);
 
 /** Of a gateway's sets and maps those that plan resources fill; the others stand in its table's own text. */
 const GATEWAY_SETS = new Set([
@@ -78,15 +80,6 @@ function seen(object: KernelObject, sha256: (text: string) => string): Observed 
 function parseElement(place: Place, family: NftFamily, set: string, element: unknown): ElementObject {
   const [key, value] = Array.isArray(element) ? (element as unknown[]) : [element, undefined];
   return { kind: 'element', place, family, set, key: keyParts(key), value: value === undefined ? undefined : valueText(value) };
-}
-
-function keyParts(key: unknown): string[] {
-  if (typeof key === 'object' && key !== null) {
-    const { elem, concat } = key as { elem?: { val?: unknown }; concat?: unknown[] };
-    if (elem !== undefined) return keyParts(elem.val);
-    if (concat !== undefined) return concat.flatMap(keyParts);
-  }
-  return [String(key)];
 }
 
 function valueText(value: unknown): string {

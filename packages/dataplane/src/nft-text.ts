@@ -1,7 +1,8 @@
 import type { ChainObject, ElementObject, NftFamily, NftObject, SetObject, TableObject } from './kernel-object.ts';
 import { chainDigest, tableDigest } from './kernel-object.ts';
 import type { NftChange } from './kernel.ts';
-import { DROP_REASONS } from './ruleset/fabric.ts';
+import type { Counted } from './nft-counted.ts';
+import { BY_LINK, BY_NUMBER, numberKey } from './ruleset/drops.ts';
 
 /** The name of every table of ours. */
 export const NFT_TABLE = 'weft';
@@ -9,11 +10,14 @@ export const NFT_TABLE = 'weft';
 /** A chain without rules in every table, whose name tells which release's rules stand there. */
 export const MARK_PREFIX = 'rules_';
 
+/** A counter of a dynamic set. */
+export type Carried = Counted & Readonly<{ family: NftFamily; set: string }>;
+
 /**
  * A change as one nft transaction. The order matters within it: elements let go of chains, chains are emptied before any is deleted, sets and
- * chains are there before anything names them, elements come last.
+ * chains are there before anything names them, elements come last. `carried`: what the replaced tables have counted.
  */
-export function nftTransaction(change: NftChange, sha256: (text: string) => string): string {
+export function nftTransaction(change: NftChange, sha256: (text: string) => string, carried: readonly Carried[] = []): string {
   const of = <K extends NftObject['kind']>(list: readonly NftObject[], kind: K): Extract<NftObject, { kind: K }>[] =>
     list.filter((object): object is Extract<NftObject, { kind: K }> => object.kind === kind);
   const lines: string[] = [];
@@ -28,26 +32,49 @@ export function nftTransaction(change: NftChange, sha256: (text: string) => stri
   for (const set of of(change.remove, 'set')) lines.push(`delete set ${at(set)} ${set.name}`);
   for (const table of of(change.remove, 'table')) lines.push(`delete table ${at(table)}`);
   lines.push(...elementsText(of(change.put, 'element')));
+  lines.push(...carriedText(carried, of(change.put, 'element')));
   lines.push(...traceRemoval(of(change.remove, 'element'), of(change.put, 'element')));
   return `${lines.join('\n')}\n`;
 }
 
+/** Only of ports that go on: whoever's table is replaced puts all the elements that it is to have. */
+function carriedText(carried: readonly Carried[], put: readonly ElementObject[]): string[] {
+  const of = (set: string): Set<string> => new Set(put.filter((element) => element.set === set).map(keyText));
+  const [links, macs] = [of('from'), of('local')];
+  const numbers = new Set(
+    put.filter(({ set }) => set === 'number').flatMap(({ value }) => KINDS_BY_NUMBER.map((kind) => String(numberKey(kind, Number(value))))),
+  );
+  return carried.flatMap(({ family, set, key, packets, bytes }) => {
+    const text = partsText(key);
+    const stays =
+      family === 'bridge' ? (set === 'why' ? links.has(partsText(key.slice(0, 1))) : macs.has(text)) : set !== 'why' || numbers.has(text);
+    const line = `add element ${family} ${NFT_TABLE} ${set} { ${text} counter packets ${packets} bytes ${bytes} }`;
+    return stays || family === 'ip' ? [line] : [];
+  });
+}
+
 /**
- * What the rules counted under the name and number of ports that go: nothing else would ever remove it, and the number will be another port's.
- * There may be nothing, and deleting what is absent would fail the transaction, so it is added first.
+ * What the rules counted under the name, the number and the MAC of ports that go: nothing else would ever remove it, and the number will be
+ * another port's. There may be nothing, and deleting what is absent would fail the transaction, so it is added first.
  */
 function traceRemoval(removed: readonly ElementObject[], put: readonly ElementObject[]): string[] {
-  const kept = new Set(put.filter(({ set }) => set === 'number').map(({ key }) => key[0]));
-  const lines: string[] = [];
-  for (const { set, key, value } of removed) {
-    const [link] = key;
-    if (set !== 'number' || value === undefined || link === undefined || kept.has(link)) continue;
-    const reasons = DROP_REASONS.map((_, index) => `"${link}" . ${index + 1}`).join(', ');
-    const charged = `${value}, ${Number(value) << 14}`;
-    lines.push(...['add', 'delete'].map((verb) => `${verb} element bridge ${NFT_TABLE} why { ${reasons} }`));
-    if (link.startsWith('wp')) lines.push(...['add', 'delete'].map((verb) => `${verb} element inet ${NFT_TABLE} conns { ${charged} }`));
-  }
-  return lines;
+  const kept = new Set(put.map((element) => `${element.set} ${keyText(element)}`));
+  const gone = removed.filter((element) => element.family !== 'ip' && !kept.has(`${element.set} ${keyText(element)}`));
+  return gone.flatMap((element) => {
+    const [link = ''] = element.key;
+    if (element.set === 'from') return withoutTraces('bridge', 'why', ...BY_LINK.map((_, index) => `"${link}" . ${index + 1}`));
+    if (element.set === 'local') return withoutTraces('bridge', 'why_mac', keyText(element));
+    if (element.set !== 'number' || !link.startsWith('wp')) return [];
+    const number = Number(element.value);
+    const counted = KINDS_BY_NUMBER.map((kind) => String(numberKey(kind, number)));
+    return [...withoutTraces('inet', 'conns', String(number), String(number << 14)), ...withoutTraces('inet', 'why', ...counted)];
+  });
+}
+
+const KINDS_BY_NUMBER = Object.keys(BY_NUMBER) as readonly (keyof typeof BY_NUMBER)[];
+
+function withoutTraces(family: NftFamily, set: string, ...keys: readonly string[]): string[] {
+  return ['add', 'delete'].map((verb) => `${verb} element ${family} ${NFT_TABLE} ${set} { ${keys.join(', ')} }`);
 }
 
 function at(object: Readonly<{ family: NftFamily }>): string {
@@ -94,9 +121,13 @@ function elementsText(elements: readonly ElementObject[]): string[] {
   return [...bySet].map(([set, list]) => `add element ${set} { ${list.join(', ')} }`);
 }
 
-/** Interface names are quoted; of ours all begin with `w`, which no address, number or MAC does. */
+/** Interface names are quoted; ours begin with `w` or `seg`, which no address, number or MAC does. */
 function keyText(element: ElementObject): string {
-  return element.key.map((part) => (part.startsWith('w') ? `"${part}"` : part)).join(' . ');
+  return partsText(element.key);
+}
+
+function partsText(key: readonly string[]): string {
+  return key.map((part) => (/^(w|seg)/.test(part) ? `"${part}"` : part)).join(' . ');
 }
 
 export type { SetObject };

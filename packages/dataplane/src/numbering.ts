@@ -42,6 +42,11 @@ export class Numbering {
     return this.#trusted.of(link).number;
   }
 
+  /** The number of a link that has one. */
+  known(link: string): number | undefined {
+    return this.#ports.known(link) ?? this.#trusted.known(link);
+  }
+
   /** A segment's zone, given to its tunnel. */
   zone(vni: Vni): number {
     const { number, anew } = this.#zones.of(tunnelName(vni));

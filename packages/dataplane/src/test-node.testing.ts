@@ -19,7 +19,7 @@ import { sha256 } from './kernel-contract.ts';
 import { LinuxKernel } from './linux-kernel.ts';
 import { WORKLOAD_LINK } from './names.ts';
 import type { Place as WeftPlace } from './names.ts';
-import { instanceId, ipv4, mac, PlanBuilder } from './plan-builder.testing.ts';
+import { instanceId, ipv4, mac, PlanBuilder, portId, vni } from './plan-builder.testing.ts';
 
 const SILENT = { info: () => {}, warn: () => {} };
 const PLAIN = { stp: 0, mcastSnooping: 0, nfCallIptables: 0, nfCallIp6tables: 0, nfCallArptables: 0 };
@@ -150,6 +150,17 @@ export class TestNode implements Disposable {
     using nft = NftContext.open(place === 'node' ? this.netns : this.inside(place));
     const listing = nft.json(`list counter ${family} weft ${name}`) as { nftables: { counter?: { packets: number } }[] };
     return listing.nftables.find((row) => row.counter !== undefined)?.counter?.packets ?? 0;
+  }
+
+  /** What was dropped of a workload's port in this fabric: packets by kind. */
+  drops(endpoint: Readonly<{ n: number; vni: number }>): Readonly<Record<string, number>> {
+    const counts = this.dataplane.portDrops({
+      portId: portId(endpoint.n),
+      vni: vni(endpoint.vni),
+      mac: mac(endpoint.n),
+      concentratorId: undefined,
+    });
+    return Object.fromEntries(counts.map(({ kind, packets }) => [kind, packets]));
   }
 
   /** Runs nft commands behind our back. */

@@ -26,6 +26,7 @@ import { filtered } from './filtered.ts';
 import { firewallRoutes } from './firewall-routes.ts';
 import { natRoutes } from './nat-routes.ts';
 import type { RestContext } from './rest-context.ts';
+import { whyRoutes } from './why-routes.ts';
 import { concentratorView, instanceView, nodeView, poolViews, tenantView } from './v1-views.ts';
 
 type WithId = { Params: { id: string } };
@@ -40,6 +41,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   poolRoutes(scope, context);
   firewallRoutes(scope, context);
   natRoutes(scope, context);
+  whyRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {

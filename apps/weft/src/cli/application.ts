@@ -33,6 +33,7 @@ import {
 } from './resources.ts';
 import type { Resource } from './resources.ts';
 import { FIREWALL_RULE, NAT_RULE } from './rule-resources.ts';
+import { WHY } from './why-command.ts';
 
 const DESCRIPTION = `Weft gives every tenant its own network, over machines that share one.
 
@@ -83,6 +84,7 @@ export function application(): Application<CliContext> {
       node: resourceRoutes(NODE, 'compute1', { accept: ACCEPT_NODE }),
       concentrator: resourceRoutes(CONCENTRATOR, '3f2a', { move: MOVE_CONCENTRATOR }),
       pool: resourceRoutes(POOL, 'outside-v4'),
+      why: WHY,
       lab: LAB_ROUTES,
     },
     docs: { brief: 'Isolated networks for tenants', fullDescription: DESCRIPTION },

@@ -25,6 +25,7 @@ export type Api = Pick<
   | 'pools'
   | 'firewallRules'
   | 'natRules'
+  | 'why'
 >;
 
 /** `as`: the name of the token that is used. */

@@ -21,6 +21,7 @@ for (const line of [
   'concentrator move',
   'port list',
   'port delete',
+  'why',
   'lab',
   'lab exec',
 ]) {

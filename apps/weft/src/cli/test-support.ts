@@ -63,6 +63,10 @@ export class FakeApi {
       this.#note(`portForwardings of ${floatingIp}`);
       return this.#writable('portForwardings', { external_port: null, internal_port: null });
     },
+    why: async (id: string) => {
+      this.#note(`why ${id}`);
+      return this.items.get('why')?.find((each) => each['port_id'] === id);
+    },
     pools: this.#reader('pools'),
     firewallRules: this.#writable('firewallRules', {
       tenant_id: RED,

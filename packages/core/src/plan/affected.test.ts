@@ -220,18 +220,18 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 28:
     case 29:
       return decideFirewall(state, ctx, { a, b, pick });
-    case 30: {
+    case 30:
+    case 31:
+    case 32:
+      return decideNat(state, ctx, { a, b, pick });
+    case 33: {
       if (b % 3 > 0) return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '' });
       return deleteSecurityGroup(state, pick(state.securityGroups.values(), a).id);
     }
-    case 31: {
+    case 34: {
       const port = pick(state.ports.values(), a);
       return updatePort(state, ctx, port.id, { securityGroups: [...state.groupsOf(port.tenantId)].slice(b % 3).map(({ id }) => id) });
     }
-    case 32:
-    case 33:
-    case 34:
-      return decideNat(state, ctx, { a, b, pick });
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);

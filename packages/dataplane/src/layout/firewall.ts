@@ -3,6 +3,7 @@ import { gatewayKey } from '@weft/core/plan/gateway';
 import type { Plan } from '@weft/core/plan/plan';
 import type { ChainObject, ElementObject, KernelObject } from '../kernel-object.ts';
 import { gatewayPlace, uplinkName } from '../names.ts';
+import { dropChain } from '../ruleset/drops.ts';
 
 /**
  * A tenant's firewall: a chain a direction, which the gateway's `forward` asks for the first packet of a connection. `return` is how a rule
@@ -50,5 +51,6 @@ function ruleText({ direction, action, protocol, remoteCidr, portMin, portMax, l
   if (portMin !== undefined && protocol !== undefined)
     parts.push(`${protocol} ${turned ? 'sport' : 'dport'} ${portMin}-${portMax ?? portMin}`);
   else if (protocol !== undefined) parts.push(`meta l4proto ${protocol}`);
-  return [[...parts, action === 'deny' ? 'drop' : 'return'].join(' ')];
+  const denied = dropChain((direction === 'outbound') === turned ? 'gateway firewall received' : 'gateway firewall sent');
+  return [[...parts, action === 'deny' ? `goto ${denied}` : 'return'].join(' ')];
 }

@@ -16,13 +16,14 @@ import {
   WORKLOAD_LINK,
   workloadPlace,
 } from '../names.ts';
+import { dropChain } from '../ruleset/drops.ts';
 import { MARK_EGRESS_ALLOWED } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 
 /**
- * A workload's port: its link, and in front of it its rules. A port without `from` forwards nothing, so one that is administratively down
- * simply has no rules (datapath.md §4, "Per port").
+ * A workload's port: its link, and in front of it its rules. A port without `from` forwards nothing; one that is administratively down has
+ * no rules but a `from` that counts what it sends (datapath.md §4, "Per port").
  */
 export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): readonly KernelObject[] {
   const link = portName(body.portId);
@@ -44,7 +45,7 @@ export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): re
     },
     { kind: 'link', place: workloadPlace(body.instanceId), type: 'end', name: WORKLOAD_LINK, mac: body.mac, mtu },
   ];
-  if (!body.adminStateUp) return objects;
+  if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
   objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
   for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
   return [...rules(plan, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
@@ -60,7 +61,7 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
       // The connection is charged to the receiving port too.
       `meta mark set meta mark | 0x${(number << 14).toString(16).padStart(8, '0')}`,
       ...(body.portSecurity ? body.groups.map((group) => `jump ${groupIngressName(group)}`) : []),
-      body.portSecurity ? 'goto refuse' : 'goto ingress_any',
+      body.portSecurity ? `goto ${dropChain('port group received')}` : 'goto ingress_any',
     ],
   };
   const open = !body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group)));
@@ -74,7 +75,7 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
         `jump ${groupEgressName(group)}`,
         `meta mark & 0x${MARK_EGRESS_ALLOWED.toString(16)} != 0 return`,
       ]),
-      'goto refuse',
+      `goto ${dropChain('port group sent')}`,
     ],
   };
   return [

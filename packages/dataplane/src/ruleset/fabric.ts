@@ -1,5 +1,6 @@
 import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
+import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
 
 /**
  * The fabric's rules, two tables that meet in the packet's mark. `reference` for every line and its trap: datapath.md §4. The order of hooks
@@ -22,9 +23,6 @@ export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
 
-/** Reasons as they stand in the set `why`, by number from 1. */
-export const DROP_REASONS = ['spoof_mac', 'spoof_ip', 'spoof_arp', 'spoof_dhcp', 'spoof_ra', 'ethertype'] as const;
-
 export function fabricTables(facts: NodeFacts): TableObject[] {
   return [bridgeTable(facts), inetTable(facts)];
 }
@@ -35,8 +33,8 @@ function bridgeTable(facts: NodeFacts): TableObject {
     place: 'fabric',
     family: 'bridge',
     declarations: [
-      ...['loop', 'unplugged', 'group', 'arp_unknown', 'broadcast', 'mtu', 'host', ...DROP_REASONS].map((name) => `counter ${name} { }`),
-      'set why { typeof iifname . meta mark; size 65535; flags dynamic; counter; }',
+      'counter unplugged { }',
+      ...BRIDGE_DECLARATIONS,
       // Port → how far it is trusted; what is in here last, and taken out first, opens and closes a port.
       'map from { type ifname : verdict; }',
       'map number { type ifname : mark; }',
@@ -53,12 +51,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'map ingress { type ifname : verdict; }',
     ],
     chains: [
-      ...DROP_REASONS.map((name, index) => ({
-        name: `drop_${name}`,
-        hook: undefined,
-        rules: [`counter name ${name} meta mark set ${index + 1} goto dropped`],
-      })),
-      { name: 'dropped', hook: undefined, rules: ['add @why { iifname . meta mark }', 'drop'] },
+      ...BRIDGE_CHAINS,
       {
         name: 'prerouting',
         hook: 'type filter hook prerouting priority -300; policy drop;',
@@ -68,12 +61,12 @@ function bridgeTable(facts: NodeFacts): TableObject {
         name: 'from_workload',
         hook: undefined,
         rules: [
-          'iifname . ether saddr != @macs goto drop_spoof_mac',
+          `iifname . ether saddr != @macs goto ${dropChain('port spoof_mac sent')}`,
           'ether type arp goto from_workload_arp',
           'ether type ip goto from_workload_ip',
-          'ether type ip6 icmpv6 type nd-router-advert goto drop_spoof_ra',
-          'ether type ip6 goto drop_spoof_ip',
-          'goto drop_ethertype',
+          `ether type ip6 icmpv6 type nd-router-advert goto ${dropChain('port spoof_ra sent')}`,
+          `ether type ip6 goto ${dropChain('port spoof_ip sent')}`,
+          `goto ${dropChain('port ethertype sent')}`,
         ],
       },
       {
@@ -81,7 +74,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         hook: undefined,
         rules: [
           'arp saddr ip 0.0.0.0 iifname . arp saddr ether @macs accept',
-          'iifname . arp saddr ether . arp saddr ip != @addrs goto drop_spoof_arp',
+          `iifname . arp saddr ether . arp saddr ip != @addrs goto ${dropChain('port spoof_arp sent')}`,
           'accept',
         ],
       },
@@ -89,11 +82,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
         name: 'from_workload_ip',
         hook: undefined,
         rules: [
-          'udp sport 67 goto drop_spoof_dhcp',
+          `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
           // Here, before defragmentation, and never TCP or UDP: those may be GSO frames.
-          `meta l4proto icmp meta length > ${facts.mtu} counter name mtu drop`,
+          `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           `ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED} accept`,
-          'iifname . ether saddr . ip saddr != @addrs goto drop_spoof_ip',
+          `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port spoof_ip sent')}`,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -104,14 +97,14 @@ function bridgeTable(facts: NodeFacts): TableObject {
         hook: undefined,
         rules: [
           'ether type arp accept',
-          'ether type != ip goto drop_ethertype',
+          `ether type != ip goto ${dropChain('port ethertype sent')}`,
           'meta mark set iifname map @number',
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
           `udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED}`,
           'accept',
         ],
       },
-      { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local counter name loop drop', 'goto trusted'] },
+      { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local goto drop_loop', 'goto trusted'] },
       {
         name: 'trusted',
         hook: undefined,
@@ -128,7 +121,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         // The fabric's own IP stack hears nothing.
         name: 'input',
         hook: 'type filter hook input priority 0; policy drop;',
-        rules: ['ether daddr ff:ff:ff:ff:ff:ff drop', 'counter name host'],
+        rules: ['ether daddr ff:ff:ff:ff:ff:ff drop', `goto ${dropChain('port host sent')}`],
       },
       {
         name: 'forward',
@@ -147,10 +140,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'forward_arp',
         hook: undefined,
-        rules: ['oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff counter name arp_unknown drop', 'oifname @ports accept'],
+        rules: [`oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`, 'oifname @ports accept'],
       },
       {
-        // The only broadcast between nodes is DHCP, and a hub never reflects one.
+        // The only broadcast between nodes is DHCP, and a hub never reflects one. Of the copies that a bridge makes of a broadcast only the
+        // tunnel's is counted: every broadcast of a port has one.
         name: 'forward_broadcast',
         hook: undefined,
         rules: [
@@ -160,10 +154,10 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'udp sport 68 udp dport 67 drop',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
-          'counter name broadcast drop',
+          `oifname @tunnels goto ${dropChain('port broadcast sent')}`,
+          'drop',
         ],
       },
-      { name: 'refuse', hook: undefined, rules: ['counter name group drop'] },
       { name: 'egress_all', hook: undefined, rules: ['return'] },
       { name: 'ingress_any', hook: undefined, rules: ['accept'] },
     ],
@@ -177,14 +171,14 @@ function inetTable(facts: NodeFacts): TableObject {
     place: 'fabric',
     family: 'inet',
     declarations: [
-      'counter invalid { }',
-      'counter capped { }',
+      ...INET_DECLARATIONS,
       'map zone { typeof meta mark : ct zone; }',
       // Zone and address whose connections are still to be ended: a note to the next process if this one dies.
       'set revoking { type mark . ipv4_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [
+      ...INET_CHAINS,
       {
         name: 'zone',
         hook: 'type filter hook prerouting priority -450; policy accept;',
@@ -196,7 +190,7 @@ function inetTable(facts: NodeFacts): TableObject {
         rules: [
           `tcp flags syn tcp option maxseg size set ${facts.mtu - 40}`,
           `ct state established,related meta mark set meta mark | ${MARK_ESTABLISHED}`,
-          'ct state invalid counter name invalid drop',
+          'ct state invalid goto drop_invalid',
         ],
       },
       {
@@ -204,8 +198,8 @@ function inetTable(facts: NodeFacts): TableObject {
         name: 'cap',
         hook: 'type filter hook postrouting priority 0; policy accept;',
         rules: [
-          `ct state new ct status ! confirmed meta mark & 0x2000 == 0 meta mark & 0x1fff != 0 add @conns { meta mark & 0x1fff ct count over ${cap} } counter name capped drop`,
-          `ct state new ct status ! confirmed meta mark & 0x0fffc000 != 0 add @conns { meta mark & 0x0fffc000 ct count over ${cap} } counter name capped drop`,
+          `ct state new ct status ! confirmed meta mark & 0x2000 == 0 meta mark & 0x1fff != 0 add @conns { meta mark & 0x1fff ct count over ${cap} } goto ${dropChain('port capped sent')}`,
+          `ct state new ct status ! confirmed meta mark & 0x0fffc000 != 0 add @conns { meta mark & 0x0fffc000 ct count over ${cap} } goto ${dropChain('port capped received')}`,
           'meta mark set 0',
         ],
       },

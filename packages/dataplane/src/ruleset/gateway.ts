@@ -1,6 +1,7 @@
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
+import { dropChain, GATEWAY_CHAINS, GATEWAY_DECLARATIONS } from './drops.ts';
 
 /** Of connections that are over, whatever still comes of them. No NAT rule's. */
 export const ENDED_MARK = 0xff_ff_ff_ff;
@@ -31,8 +32,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
     place: gatewayPlace(body.concentratorId),
     family: 'ip',
     declarations: [
-      'counter to_infrastructure { }',
-      'counter foreign_source { }',
+      ...GATEWAY_DECLARATIONS,
       `set infrastructure { type ipv4_addr; flags interval; auto-merge; ${elements(body.infrastructure)} }`,
       `set legs { type ifname; ${elements(legs)} }`,
       `set subnets { type ipv4_addr; flags interval; auto-merge; ${elements(subnets.map((subnet) => subnet.cidr))} }`,
@@ -50,13 +50,14 @@ export function gatewayTable(body: GatewayBody): TableObject {
       `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
+      ...GATEWAY_CHAINS,
       {
         name: 'guard',
         hook: 'type filter hook prerouting priority -250; policy accept;',
         rules: [
-          'iifname @legs ip daddr @infrastructure ip daddr != @subnets counter name to_infrastructure drop',
+          `iifname @legs ip daddr @infrastructure ip daddr != @subnets goto ${dropChain('gateway to_infrastructure sent')}`,
           'iifname @legs udp dport 67 accept',
-          'iifname @legs iifname . ip saddr != @sources counter name foreign_source drop',
+          'iifname @legs iifname . ip saddr != @sources goto drop_foreign_source',
         ],
       },
       {
@@ -88,8 +89,10 @@ export function gatewayTable(body: GatewayBody): TableObject {
         hook: 'type filter hook forward priority 0; policy drop;',
         rules: [
           `tcp flags syn tcp option maxseg size set ${smallestMtu - 40}`,
-          ...(uplink === undefined ? [] : [`oifname "${uplink.link}" ip daddr @infrastructure counter name to_infrastructure drop`]),
-          'ct state invalid drop',
+          ...(uplink === undefined
+            ? []
+            : [`oifname "${uplink.link}" ip daddr @infrastructure goto ${dropChain('gateway to_infrastructure sent')}`]),
+          'ct state invalid goto drop_invalid',
           `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
           'iifname vmap @from_uplink',
@@ -97,6 +100,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
           'iifname @legs oifname @legs accept',
           'ct status dnat oifname @legs accept',
           ...(uplink === undefined ? [] : [`iifname @legs oifname "${uplink.link}" accept`]),
+          `goto ${dropChain('gateway no_mapping received')}`,
         ],
       },
       {
@@ -108,6 +112,8 @@ export function gatewayTable(body: GatewayBody): TableObject {
           'icmp type echo-request accept',
           'iifname @legs udp dport { 53, 67 } accept',
           'iifname @legs tcp dport 53 accept',
+          `iifname @legs goto ${dropChain('gateway service sent')}`,
+          `goto ${dropChain('gateway no_mapping received')}`,
         ],
       },
       {

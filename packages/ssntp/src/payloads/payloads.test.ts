@@ -12,6 +12,7 @@ import { parseInstanceDeleted, parseInstanceStopped } from './instance-event.ts'
 import { parseInvalidPayload } from './invalid-payload.ts';
 import { parseNodeConnected, parseNodeDisconnected } from './node-event.ts';
 import { parsePlacement } from './placement.ts';
+import { parseDropCounts, parseGatewayDrops, parsePortDrops } from './port-drops.ts';
 import {
   parseAssignPublicIp,
   parsePublicIpAssigned,
@@ -82,6 +83,13 @@ const examples: [string, (value: unknown) => unknown, string][] = [
   ['PublicIPAssigned', parsePublicIpAssigned, `public_ip_assigned: {${publicIp}}`],
   ['PublicIPUnassigned', parsePublicIpUnassigned, `public_ip_unassigned: {${publicIp}}`],
   ['PublicIPFailure', parsePublicIpFailure, `{${publicIp}, reason: assign_failure}`],
+  ['PortDrops', parsePortDrops, `{port_id: ${instance}, vni: 10001, mac: "02:5e:10:00:00:01", concentrator_uuid: ${cnci}}`],
+  [
+    'GatewayDrops',
+    parseGatewayDrops,
+    `{concentrator_uuid: ${cnci}, vni: 10001, mac: "02:5e:10:00:00:01", addresses: [10.0.0.5], public_addresses: []}`,
+  ],
+  ['DropCounts', parseDropCounts, '{drops: [{kind: port mtu sent, packets: 3, bytes: 4500}]}'],
   [
     'RefreshCNCI',
     parseRefreshCnci,
@@ -107,7 +115,19 @@ function hintWith(fields: object): unknown {
 
 function withoutWrapper(name: string, value: unknown): unknown {
   const keys = Object.keys(value as object);
-  const flat = ['Ready', 'Stats', 'Placement', 'NodeFailure', 'PublicIPFailure', 'Request', 'Reply', 'InvalidPayload', 'StartFailure'];
+  const flat = [
+    'Ready',
+    'Stats',
+    'Placement',
+    'NodeFailure',
+    'PublicIPFailure',
+    'Request',
+    'Reply',
+    'InvalidPayload',
+    'StartFailure',
+    'PortDrops',
+    'GatewayDrops',
+  ];
   return flat.some((prefix) => name.startsWith(prefix)) ? value : (value as Record<string, unknown>)[keys[0] ?? ''];
 }
 
@@ -152,6 +172,10 @@ test('a required key that is missing or of the wrong type is named by its path',
     [parseRequest, { id: '1' }, /^request\.op "": is required/],
     [parseReply, { id: '1' }, /has neither ok nor error/],
     [parseStartFailure, { instance_uuid: instance, reason: 'bored' }, /^start_failure\.reason "bored"/],
+    [parsePortDrops, { port_id: instance, vni: 0, mac: 'x' }, /^port_drops\.vni 0/],
+    [parseGatewayDrops, { concentrator_uuid: cnci, vni: 10_001, mac: '02:5e:10:00:00:01', addresses: ['x'] }, /addresses\[0\] "x"/],
+    [parseDropCounts, { drops: [{ kind: 'port mtu sent', packets: -1 }] }, /^drops\.drops\[0\]\.packets -1/],
+    [parseDropCounts, { drops: [{ kind: 'whatever' }] }, /^drops\.drops\[0\]\.kind "whatever": is no kind of drop/],
   ];
   for (const [parse, value, message] of cases) {
     assert.throws(

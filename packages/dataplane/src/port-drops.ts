@@ -1,0 +1,101 @@
+import type { DropCount, DropKind } from '@weft/core/drop-reason';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { Mac } from '@weft/core/mac';
+import type { ConcentratorId, PortId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
+import type { Count, Kernel, SetKey } from './kernel.ts';
+import { gatewayLegName, gatewayPlace, gatewayPortName, portName, tunnelName } from './names.ts';
+import { BY_ADDRESS, BY_LINK, BY_MAC, BY_NUMBER, numberKey } from './ruleset/drops.ts';
+
+/** By what a port is known to the rules of its own node. */
+export type PortTraces = Readonly<{
+  portId: PortId;
+  vni: Vni;
+  mac: Mac;
+  /** The gateway of its network, whose port may be on the same node. */
+  concentratorId: ConcentratorId | undefined;
+}>;
+
+/** By what a port is known to the rules of its gateway. */
+export type GatewayTraces = Readonly<{
+  concentratorId: ConcentratorId;
+  vni: Vni;
+  mac: Mac;
+  addresses: readonly Ipv4[];
+  /** Public addresses of which this port has only some ports, so that others lead nowhere. */
+  publicAddresses: readonly Ipv4[];
+}>;
+
+type Counters = Pick<Kernel, 'counted'>;
+type Entry = readonly [kind: DropKind, key: SetKey];
+
+/** What the fabric dropped of a port since it was made; reasons that never occurred are left out. `numberOf`: of a link of the fabric. */
+export function fabricDrops(
+  { portId, vni, mac, concentratorId }: PortTraces,
+  { kernel, numberOf }: Readonly<{ kernel: Counters; numberOf: (link: string) => number | undefined }>,
+): DropCount[] {
+  const link = portName(portId);
+  const number = numberOf(link);
+  const trusted = [tunnelName(vni), ...(concentratorId === undefined ? [] : [gatewayPortName(concentratorId, vni)])];
+  const byNumber = number === undefined ? [] : KINDS_BY_NUMBER.map((kind): Entry => [kind, [numberKey(kind, number)]]);
+  const entrances = trusted.flatMap((name) => numberOf(name) ?? []);
+  const read = (family: 'bridge' | 'inet', name: string, entries: readonly Entry[]): DropCount[] =>
+    counts(kernel.counted('fabric', { family, name }, keysOf(entries)), entries);
+  return collected([
+    ...read(
+      'bridge',
+      'why',
+      BY_LINK.map((kind, index): Entry => [kind, [{ link }, index + 1]]),
+    ),
+    ...read(
+      'bridge',
+      'why_mac',
+      trusted.map((name): Entry => [BY_MAC.loop, [{ link: name }, { mac }]]),
+    ),
+    ...read('inet', 'why', byNumber),
+    ...read(
+      'inet',
+      'why_invalid',
+      entrances.map((entrance): Entry => [BY_MAC.invalid, [entrance, { mac }]]),
+    ),
+  ]);
+}
+
+const KINDS_BY_NUMBER = Object.keys(BY_NUMBER) as readonly (keyof typeof BY_NUMBER)[];
+
+/** What a gateway here dropped of a port; undefined if the gateway is not here. */
+export function gatewayDrops(
+  { concentratorId, vni, mac, addresses, publicAddresses }: GatewayTraces,
+  { kernel }: Readonly<{ kernel: Counters }>,
+): DropCount[] | undefined {
+  const place = gatewayPlace(concentratorId);
+  const byAddress = BY_ADDRESS.flatMap((kind, index) => {
+    const those = kind === 'gateway no_mapping received' ? [...addresses, ...publicAddresses] : addresses;
+    return those.map((address): Entry => [kind, [{ address }, index + 1]]);
+  });
+  const byMac: readonly Entry[] = [[BY_MAC.foreign, [{ link: gatewayLegName(vni) }, { mac }]]];
+  const found = kernel.counted(place, { family: 'ip', name: 'why' }, keysOf(byAddress));
+  const foundByMac = kernel.counted(place, { family: 'ip', name: 'why_mac' }, keysOf(byMac));
+  if (found === undefined || foundByMac === undefined) return undefined;
+  return collected([...counts(found, byAddress), ...counts(foundByMac, byMac)]);
+}
+
+function keysOf(entries: readonly Entry[]): SetKey[] {
+  return entries.map(([, key]) => key);
+}
+
+function counts(found: readonly (Count | undefined)[] | undefined, entries: readonly Entry[]): DropCount[] {
+  return entries.flatMap(([kind], at) => {
+    const count = found?.[at];
+    return count === undefined || count.packets === 0 ? [] : [{ kind, ...count }];
+  });
+}
+
+/** One entry a kind. */
+function collected(counts: readonly DropCount[]): DropCount[] {
+  return [...Map.groupBy(counts, ({ kind }) => kind)].map(([kind, same]) => ({
+    kind,
+    packets: same.reduce((sum, { packets }) => sum + packets, 0),
+    bytes: same.reduce((sum, { bytes }) => sum + bytes, 0),
+  }));
+}
