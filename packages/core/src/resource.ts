@@ -8,6 +8,8 @@ import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
 import type { Mac } from './mac.ts';
+import { parseRateLimit } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -44,6 +46,8 @@ export type Tenant = Stamps &
     automaticGateway: boolean;
     /** Every workload's port 22 is reachable at its gateway's address, on the workload's `sshPort`. */
     sshReach: boolean;
+    /** Of all its traffic with the outside, at its gateway's uplink. */
+    rateLimit?: RateLimit | undefined;
   }>;
 
 /** `mesh`: nodes talk directly. `concentrator`: all traffic between nodes passes the tenant's concentrator. */
@@ -102,6 +106,8 @@ export type Port = Stamps &
     portSecurityEnabled: boolean;
     deviceId: string;
     deviceOwner: string;
+    /** Of the workload that is plugged in. */
+    rateLimit?: RateLimit | undefined;
   }>;
 
 export type SecurityGroup = Stamps &
@@ -240,6 +246,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     tokenHash: f.required('tokenHash', parseString),
     automaticGateway: f.required('automaticGateway', parseBoolean),
     sshReach: f.optional('sshReach', parseBoolean) ?? false,
+    rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),
   network: (f) => ({
@@ -291,6 +298,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     deviceId: f.required('deviceId', parseString),
     deviceOwner: f.required('deviceOwner', parseString),
+    rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),
   securityGroup: (f) => ({

@@ -1,4 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { changedRateLimit } from '../rate-limit.ts';
+import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, Resource, SecurityGroup, SecurityGroupRule, Tenant } from '../resource.ts';
 import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
@@ -19,12 +21,13 @@ export function createTenant(state: ClusterState, context: CommandContext, reque
     tokenHash: request.tokenHash,
     automaticGateway: true,
     sshReach: false,
+    rateLimit: undefined,
     ...stamps(context),
   };
   return { put: [tenant, ...defaultGroup(context, tenant.id)], remove: [], tenant };
 }
 
-export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'sshReach'>>>;
+export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'sshReach'>> & { rateLimit?: RateLimitChange }>;
 
 export function updateTenant(
   state: ClusterState,
@@ -39,7 +42,8 @@ export function updateTenant(
       remedy: 'Set `cluster.sshPorts.first` and `last` in the server configuration.',
     });
   }
-  const tenant = revised(context, old, request);
+  const { rateLimit = {}, ...plain } = request;
+  const tenant = revised(context, old, { ...plain, rateLimit: changedRateLimit(old.rateLimit, rateLimit) });
   return { put: [tenant], remove: [], tenant };
 }
 
