@@ -75,6 +75,9 @@ test('a command line becomes one call of the API', async () => {
     ['firewall-rule delete dddd', `firewallRules.delete ${RULE}`],
     ['tenant set red --ssh-reach on', `tenants.update ${RED} {"ssh_reach":true}`],
     ['tenant set red --ssh-reach off', `tenants.update ${RED} {"ssh_reach":false}`],
+    ['tenant set red --ingress-kbps 20000 --egress-kbps none', `tenants.update ${RED} {"ingress_kbps":20000,"egress_kbps":null}`],
+    ['port set web --egress-kbps 20000', `ports.update ${PORT} {"weft:egress_kbps":20000}`],
+    ['port set web --ingress-kbps none', `ports.update ${PORT} {"weft:ingress_kbps":null}`],
     ['concentrator move eeee', `concentrators.move ${CONCENTRATOR} {}`],
     ['concentrator move eeee --node network2', `concentrators.move ${CONCENTRATOR} {"node_id":"${NODE}"}`],
   ];
