@@ -16,6 +16,7 @@ import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { forgetConnections } from './linux-forget.ts';
+import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
@@ -71,6 +72,12 @@ export class LinuxKernel implements Kernel, Disposable {
     const { rtnl } = this.#namespaces.open(object.place);
     const index = this.#namespaces.index(object.place, object.link);
     switch (object.kind) {
+      case 'qdisc':
+        putQdisc(rtnl, index, object);
+        break;
+      case 'redirect':
+        putRedirect(rtnl, index, this.#namespaces.index(object.place, object.to));
+        break;
       case 'address':
         addrReplace(rtnl, { index, address: object.address, prefix: object.prefixLength });
         break;
@@ -104,6 +111,10 @@ export class LinuxKernel implements Kernel, Disposable {
         case 'link':
           this.#namespaces.forgetIndex(object.place, object.name);
           this.#noteTrash(object.place, link, linkTrash(rtnl, link));
+          break;
+        case 'qdisc':
+        case 'redirect':
+          removeLimit(rtnl, link.index, object.kind);
           break;
         case 'address':
           addrDelete(rtnl, { index: link.index, address: object.address, prefix: object.prefixLength });

@@ -6,6 +6,7 @@ import { canonicalJson } from '@weft/core/canonical-json';
 import type { GroupRule } from '@weft/core/plan/group';
 import { Plan, planRefText } from '@weft/core/plan/plan';
 import type { PlanRef } from '@weft/core/plan/plan';
+import type { RateLimit } from '@weft/core/rate-limit';
 import type { ConcentratorId, InstanceId, PortId, SecurityGroupId, TenantId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
 
@@ -23,6 +24,7 @@ type Workload = Readonly<{
   guarded: boolean;
   groups: readonly number[];
   dhcp: boolean;
+  limit: RateLimit | undefined;
   /** Elsewhere: a peer instead of a port. */
   node: number;
 }>;
@@ -37,6 +39,7 @@ type Gateway = Readonly<{
   forwards: readonly number[];
   /** Denied ports; undefined: no firewall. */
   firewall: readonly number[] | undefined;
+  limit: RateLimit | undefined;
 }>;
 export type World = Readonly<{
   workloads: readonly (Workload | undefined)[];
@@ -44,6 +47,8 @@ export type World = Readonly<{
   gateways: readonly (Gateway | undefined)[];
 }>;
 
+const rate = fc.option(fc.constantFrom(64, 20_000), { nil: undefined });
+const limit = fc.option(fc.record({ ingressKbps: rate, egressKbps: rate }), { nil: undefined });
 const workload = fc.record({
   segment: fc.nat(3),
   host: fc.nat(3),
@@ -52,6 +57,7 @@ const workload = fc.record({
   guarded: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   groups: fc.subarray([0, 1, 2]),
   dhcp: fc.boolean(),
+  limit,
   node: fc.constantFrom(0, 0, 0, 1, 2, 3),
 });
 const group = fc.record({
@@ -66,6 +72,7 @@ const gateway = fc.record({
   public: fc.uniqueArray(fc.option(fc.nat(3), { nil: undefined }), { maxLength: 2 }),
   forwards: fc.array(fc.nat(3), { maxLength: 2 }),
   firewall: fc.option(fc.subarray([22, 80, 443]), { nil: undefined }),
+  limit,
 });
 
 export const randomWorld: fc.Arbitrary<World> = fc.record({
@@ -149,7 +156,7 @@ export function planOf(world: World): Plan {
 }
 
 function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly Ipv4[] }>): void {
-  const { segment, host, up, guarded, groups, dhcp, addresses } = workload;
+  const { segment, host, up, guarded, groups, dhcp, limit: rateLimit, addresses } = workload;
   plan.set('port', portId(n), {
     portId: portId(n),
     vni: vniOf(segment),
@@ -159,6 +166,7 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
     adminStateUp: up,
     portSecurity: guarded,
     groups: groups.map(groupId),
+    rateLimit,
   });
   plan.set('instance', instanceId(n), {
     instanceId: instanceId(n),
@@ -202,6 +210,7 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
       mtu: 1450,
       subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
     })),
+    rateLimit: wish.limit,
   });
   if (wish.firewall !== undefined) {
     const rule = { direction: 'inbound', action: 'deny', protocol: 'tcp', remoteCidr: undefined } as const;
