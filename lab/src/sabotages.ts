@@ -146,6 +146,17 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'rate-limit',
+    what: 'what comes to red bravo is no longer queued',
+    run: (context, saboteur) => {
+      const port = portName(context.workload(context.scenario.red, 'bravo').portId);
+      const fabric = context.fabric('compute1');
+      const isQueued = async (): Promise<true | undefined> =>
+        (await saboteur.in(fabric, 'tc', 'qdisc', 'show', 'dev', port)).includes('tbf') || undefined;
+      once(saboteur, isQueued, async () => void (await saboteur.in(fabric, 'tc', 'qdisc', 'del', 'dev', port, 'root')));
+    },
+  },
+  {
     check: 'vni-injection',
     what: "nothing guards the infrastructure at red's gateway",
     run: async (context, saboteur) => {

@@ -16,6 +16,7 @@ import { PING_CONCENTRATOR } from './ping-concentrator.ts';
 import { PING_MESH } from './ping-mesh.ts';
 import { PORT_FORWARD } from './port-forward.ts';
 import { PUBLIC_IP } from './public-ip.ts';
+import { RATE_LIMIT } from './rate-limit.ts';
 import { RETIRE } from './retire.ts';
 import { ROUTING } from './routing.ts';
 import { SSH_REACH } from './ssh-reach.ts';
@@ -38,6 +39,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   PUBLIC_IP,
   PORT_FORWARD,
   SSH_REACH,
+  RATE_LIMIT,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
   LAUNCHER_KILL,
