@@ -50,9 +50,9 @@ export function putQdisc(rtnl: Rtnl, index: number, { bytesPerSecond, burstBytes
 
 /** One that stands as it should stays untouched. Throws KernelLacks, NetlinkError. */
 export function putRedirect(rtnl: Rtnl, index: number, to: number): void {
-  const standing = qdiscList(rtnl).some((qdisc) => qdisc.index === index && isClsact(qdisc)) ? redirectList(rtnl, index) : undefined;
-  if (standing?.length === 1 && standing[0]?.to === to) return;
-  if (standing !== undefined) qdiscDelete(rtnl, index, TC_CLSACT);
+  const standing = redirectList(rtnl, index);
+  if (standing.length === 1 && standing[0]?.to === to) return;
+  removeLimit(rtnl, index, 'redirect');
   namingModule({ what: 'filters of arriving packets, for rate limits', module: 'sch_ingress' }, () => clsactAdd(rtnl, index));
   namingModule(undefined, () => redirectAdd(rtnl, { index, to }));
 }

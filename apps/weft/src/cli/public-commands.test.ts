@@ -156,3 +156,18 @@ test('which network, which address: what is not clear is asked for, with the cho
   await refuse('port-forwarding delete 203.0.113.20', cluster(), /[Ee]xpected/);
   await refuse('tenant set red --ssh-reach perhaps', cluster(), /on\|off/);
 });
+
+test('a limit that is no number, and a change of nothing, are refused before anything is asked', async () => {
+  const cases: readonly (readonly [line: string, message: RegExp])[] = [
+    ['port set web', /nothing to change\nSay --ingress-kbps or --egress-kbps\./],
+    ['port set web --egress-kbps fast', /fast is no rate\nSay kilobits a second as a whole number, such as 20000, or `none`\./],
+    ['tenant set red', /nothing to change\nSay --ssh-reach, --ingress-kbps or --egress-kbps\./],
+    ['tenant set red --ingress-kbps 10Mbit', /10Mbit is no rate/],
+  ];
+  for (const [line, message] of cases) {
+    const fake = cluster();
+    const { err, code } = await weft(line, fake);
+    assert.match(err, message);
+    assert.deepEqual([code, fake.calls], [2, []], line);
+  }
+});
