@@ -77,7 +77,8 @@ export class Execution {
   /** Everything but the making of namespaces. */
   run({ remove, put }: Work): void {
     executeNft(this, { remove, put });
-    // What a namespace that goes takes along need not be taken out of it, nor a limit off a link that goes. A namespace's links are: the kernel destroys namespaces when it pleases.
+    // What a namespace that goes takes along need not be taken out of it, nor a limit off a link that goes. A namespace's links are taken
+    // out: the kernel destroys namespaces when it pleases.
     const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
     const goingLinks = new Set(remove.flatMap(({ object }) => endsOf(object).map((end) => end.join(' '))));
     const gone = ({ object }: Observed): boolean =>

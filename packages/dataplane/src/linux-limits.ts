@@ -28,10 +28,11 @@ export function interpretLimits(
   names: ReadonlyMap<number, string>,
   see: (object: QdiscObject | RedirectObject, asDesired: boolean) => void,
 ): void {
+  const byLink = Map.groupBy(redirects, ({ index }) => index);
   for (const qdisc of qdiscs) {
     const link = names.get(qdisc.index) ?? '';
     if (isClsact(qdisc)) {
-      const [first, ...more] = redirects.filter(({ index }) => index === qdisc.index);
+      const [first, ...more] = byLink.get(qdisc.index) ?? [];
       see({ kind: 'redirect', place, link, to: names.get(first?.to ?? 0) ?? '' }, first !== undefined && more.length === 0);
     } else if (qdisc.parent === TC_ROOT && qdisc.handle !== 0) {
       const { bytesPerSecond = 0, burstBytes = 0, limitBytes = 0 } = qdisc.tbf ?? {};
