@@ -12,7 +12,7 @@ export type TcpPath = Readonly<{ from: Netns; to: Netns; address: Ipv4 }>;
 
 export type TcpTool = Readonly<{ name: string; measure: (path: TcpPath, signal: AbortSignal) => Promise<number> }>;
 
-/** One connection, this long; what slow start and the first ARP cost is left out. */
+/** One connection, this long unless said otherwise; what slow start and the first ARP cost is left out. */
 const MEASURE_MS = 1000;
 const OMIT_MS = 300;
 /** Of one measurement: a path that carries nothing is an error, not a wait for ever. */
@@ -21,20 +21,21 @@ const LIMIT_MS = 20_000;
 const PORT = 5201;
 const PUMP = fileURLToPath(new URL('tcp-pump.ts', import.meta.url));
 
-/** iperf3 if it is installed, otherwise a pump of our own. `measure` gives Gbit/s as the receiver saw them. */
-export function tcpTool(): TcpTool {
+/** iperf3 if it is installed, otherwise a pump of our own. `measure` gives Gbit/s as the receiver saw them, over `measureMs` (whole seconds). */
+export function tcpTool(measureMs = MEASURE_MS): TcpTool {
   const found = spawnSync('iperf3', ['--version'], { encoding: 'utf8' });
-  if (found.status === 0) return { name: found.stdout.split('\n')[0]?.trim() ?? 'iperf3', measure: measureByIperf };
-  return { name: 'own TCP pump (iperf3 is not installed)', measure: measureByPump };
+  if (found.status === 0)
+    return { name: found.stdout.split('\n')[0]?.trim() ?? 'iperf3', measure: (path, signal) => measureByIperf(path, measureMs, signal) };
+  return { name: 'own TCP pump (iperf3 is not installed)', measure: (path, signal) => measureByPump(path, measureMs, signal) };
 }
 
-async function measureByIperf({ from, to, address }: TcpPath, signal: AbortSignal): Promise<number> {
+async function measureByIperf({ from, to, address }: TcpPath, measureMs: number, signal: AbortSignal): Promise<number> {
   await using server = await Listener.start(
     to,
     ['iperf3', '--server', '--one-off', '--forceflush', '--bind', address, '--port', String(PORT)],
     signal,
   );
-  const seconds = String(MEASURE_MS / 1000);
+  const seconds = String(measureMs / 1000);
   const options = ['--client', address, '--port', String(PORT), '--time', seconds, '--omit', String(OMIT_MS / 1000), '--json'];
   const answer = JSON.parse(await outputOf(start(from, ['iperf3', ...options], signal))) as IperfReport;
   await server.ended;
@@ -44,10 +45,10 @@ async function measureByIperf({ from, to, address }: TcpPath, signal: AbortSigna
 
 type IperfReport = Readonly<{ error?: string; end: Readonly<{ sum_received: Readonly<{ bits_per_second: number }> }> }>;
 
-async function measureByPump({ from, to, address }: TcpPath, signal: AbortSignal): Promise<number> {
+async function measureByPump({ from, to, address }: TcpPath, measureMs: number, signal: AbortSignal): Promise<number> {
   const node = [process.execPath, PUMP] as const;
   await using server = await Listener.start(to, [...node, 'receive', address, String(PORT), String(OMIT_MS)], signal);
-  await outputOf(start(from, [...node, 'send', address, String(PORT), String(MEASURE_MS + OMIT_MS)], signal));
+  await outputOf(start(from, [...node, 'send', address, String(PORT), String(measureMs + OMIT_MS)], signal));
   const { bytes, seconds } = JSON.parse(await server.ended) as Readonly<{ bytes: number; seconds: number }>;
   return (bytes * 8) / seconds / 1e9;
 }

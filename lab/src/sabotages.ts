@@ -2,6 +2,9 @@
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { portName, tunnelName } from '@weft/dataplane/names';
+import { linkGet } from '@weft/netlink/link';
+import { qdiscList } from '@weft/netlink/qdisc';
+import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsIsPinned, netnsOpen } from '@weft/sys/netns';
 import type { CheckContext } from './check-context.ts';
 import { DENIED_PORT } from './checks/firewall-rule.ts';
@@ -170,6 +173,28 @@ export const SABOTAGES: readonly Sabotage[] = [
     run: async (context, saboteur) => {
       const { netns } = context.gatewayPlace(context.scenario.red);
       await saboteur.insertRule(netns, 'ip weft nat_in', `tcp dport ${NAT_PORT} accept`);
+    },
+  },
+  {
+    check: 'rate-limit',
+    what: 'what comes to red bravo is no longer queued',
+    run: (context, saboteur) => {
+      const port = portName(context.workload(context.scenario.red, 'bravo').portId);
+      const fabric = context.fabric('compute1');
+      // Looked at in this process: commands by the dozen would interrupt the probes.
+      const isQueued = (): true | undefined => {
+        using rtnl = Rtnl.open(fabric);
+        const index = linkGet(rtnl, port)?.index;
+        return qdiscList(rtnl).some((qdisc) => qdisc.index === index && qdisc.kind === 'tbf') || undefined;
+      };
+      // Again and again, for the node looks at everything about once a minute and would put it right under the check's eyes.
+      once(saboteur, isQueued, async (_, signal) => {
+        for (;;) {
+          // In between the check may have taken its limit away itself.
+          if (isQueued()) await saboteur.in(fabric, 'tc', 'qdisc', 'del', 'dev', port, 'root').catch(() => undefined);
+          await delay(50, undefined, { signal });
+        }
+      });
     },
   },
   {

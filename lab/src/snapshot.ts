@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { canonicalJson } from '@weft/core/canonical-json';
 import { linkList } from '@weft/netlink/link';
+import { qdiscList } from '@weft/netlink/qdisc';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsOpen, netnsSelf } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
@@ -48,7 +49,7 @@ export function snapshotLab(paths: LabPaths, labId: string): Snapshot {
   return things;
 }
 
-const OUR_LINK = /^(w[bxpgu][0-9a-f]|mgmt0|data0|uplink0|outside0)/;
+const OUR_LINK = /^(w[bxpgui][0-9a-f]|mgmt0|data0|uplink0|outside0)/;
 const OUR_FILE = /weft|dnsmasq/;
 
 /** What a lab could leave on the machine outside of itself. Only what is recognisably ours counts, for others work on
@@ -75,10 +76,15 @@ function addNamespace(
   wanted: (link: string, alias: string | undefined) => boolean,
 ): void {
   using rtnl = Rtnl.open(netns);
-  for (const link of linkList(rtnl)) {
-    if (!wanted(link.name, link.alias)) continue;
+  const links = linkList(rtnl).filter((link) => wanted(link.name, link.alias));
+  for (const link of links) {
     const alias = link.alias === undefined ? '' : ` ${link.alias}`;
     things.set(`link ${name}: ${link.name}`, `${link.kind ?? 'device'} mtu ${link.mtu}${link.up ? ' up' : ' down'}${alias}`);
+  }
+  const names = new Map(links.map(({ index, name: link }) => [index, link]));
+  for (const { index, kind, handle } of qdiscList(rtnl)) {
+    // Without a handle: what an interface has of itself.
+    if (handle !== 0 && names.has(index)) things.set(`queue ${name}: ${names.get(index)} ${kind}`, '');
   }
   using nft = NftContext.open(netns);
   for (const thing of rulesetThings(nft.json('list ruleset'))) things.set(`nft ${name}: ${thing}`, '');

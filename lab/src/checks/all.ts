@@ -18,6 +18,7 @@ import { PING_CONCENTRATOR } from './ping-concentrator.ts';
 import { PING_MESH } from './ping-mesh.ts';
 import { PORT_FORWARD } from './port-forward.ts';
 import { PUBLIC_IP } from './public-ip.ts';
+import { RATE_LIMIT } from './rate-limit.ts';
 import { RETIRE } from './retire.ts';
 import { ROUTING } from './routing.ts';
 import { SSH_REACH } from './ssh-reach.ts';
@@ -45,6 +46,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   SSH_REACH,
   FIREWALL_RULE,
   NAT_RULE,
+  RATE_LIMIT,
   VNI_INJECTION,
   CONTROL_PLANE_DOWN,
   TENANT_ADDED,

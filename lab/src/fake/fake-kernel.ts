@@ -208,9 +208,13 @@ export class FakeKernel implements Kernel {
       }
       case 'link':
         return this.#putLink(object);
+      case 'qdisc':
       case 'address':
       case 'neigh':
         this.#requireLink(object.place, object.link);
+        break;
+      case 'redirect':
+        for (const name of [object.link, object.to]) this.#requireLink(object.place, name);
         break;
       case 'route':
         this.#requireLink(object.place, object.link);
@@ -250,6 +254,7 @@ export class FakeKernel implements Kernel {
   #requireNeeds(object: MadeLink): void {
     switch (object.type) {
       case 'bridge':
+      case 'ifb':
         return;
       case 'vxlan': {
         this.#requireLink(object.place, object.master);
@@ -309,6 +314,8 @@ export class FakeKernel implements Kernel {
         if (!left) for (const route of this.#on(object.place, object.link)) if (route.kind === 'route') this.#drop(route);
         return;
       }
+      case 'qdisc':
+      case 'redirect':
       case 'route':
       case 'neigh':
       case 'fdb':
@@ -325,11 +332,19 @@ export class FakeKernel implements Kernel {
         ? this.#link(link.end.place, link.end.name)
         : this.#links().find((other) => other.type === 'veth' && other.end.place === link.place && other.end.name === link.name);
     if (pair !== undefined && (link.type === 'veth' || link.type === 'end')) this.#removeLink(pair);
+    if (link.type === 'ifb') this.#loseTarget(link);
     if (link.type !== 'bridge') return;
     for (const port of this.#links()) {
       if (!('master' in port) || port.master !== link.name) continue;
       this.#hold({ ...port, master: '' }, true);
       this.#leaveBridge(port);
+    }
+  }
+
+  /** What was redirected to it is dropped from now on. */
+  #loseTarget({ place, name }: LinkObject): void {
+    for (const { object } of this.#objects.values()) {
+      if (object.kind === 'redirect' && object.place === place && object.to === name) this.#hold({ ...object, to: '' }, true);
     }
   }
 

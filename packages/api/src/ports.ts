@@ -1,10 +1,12 @@
 import type { CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
 import type { Parse } from '@weft/core/fields';
+import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
+import type { RateLimitChange } from '@weft/core/rate-limit';
 import type { Port } from '@weft/core/resource';
 import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
-import { boolean, invalid, ipAddress, listOf, macAddress, objectOf, uuid } from './values.ts';
+import { boolean, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
 export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
@@ -50,7 +52,9 @@ function matchesFixedIp(source: PortSource, value: string): boolean {
   });
 }
 
-/** Ports: neutron-api.md §5.1. */
+const kbps = nullOr(integerIn(MIN_KBPS, MAX_KBPS));
+
+/** Ports: neutron-api.md §5.1, and Weft's own `weft:ingress_kbps` (to the workload) and `weft:egress_kbps`: the operator's limits. */
 export const portAttributes = {
   ...identityAttributes,
   name: {
@@ -116,6 +120,24 @@ export const portAttributes = {
   'binding:profile': { show: () => ({}), seenBy: 'admin' },
   'binding:vif_type': { show: (source) => (source.host === undefined ? 'unbound' : 'bridge'), seenBy: 'admin' },
   'binding:vif_details': { show: () => ({}), seenBy: 'admin' },
+  'weft:ingress_kbps': {
+    show: (source) => source.record.rateLimit?.ingressKbps ?? null,
+    parse: kbps,
+    create: 'optional',
+    default: null,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+  },
+  'weft:egress_kbps': {
+    show: (source) => source.record.rateLimit?.egressKbps ?? null,
+    parse: kbps,
+    create: 'optional',
+    default: null,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+  },
   ...stampAttributes,
 } as const satisfies AttributeTable<PortSource>;
 
@@ -133,6 +155,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     portSecurityEnabled: values.port_security_enabled,
     deviceId: values.device_id,
     deviceOwner: values.device_owner,
+    ...rateLimitChange(values),
   };
 }
 
@@ -149,5 +172,15 @@ export function updatePortRequest(values: UpdateValues<typeof portAttributes>): 
     ...(deviceOwner === undefined ? {} : { deviceOwner }),
     ...(groups === undefined ? {} : { securityGroups: groups }),
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
+    ...rateLimitChange(values),
   };
+}
+
+type LimitValues = Readonly<Partial<Record<'weft:ingress_kbps' | 'weft:egress_kbps', number | null>>>;
+
+/** Nothing, if neither is named. */
+function rateLimitChange(values: LimitValues): Readonly<{ rateLimit?: RateLimitChange }> {
+  const { 'weft:ingress_kbps': ingressKbps, 'weft:egress_kbps': egressKbps } = values;
+  if (ingressKbps === undefined && egressKbps === undefined) return {};
+  return { rateLimit: { ...(ingressKbps === undefined ? {} : { ingressKbps }), ...(egressKbps === undefined ? {} : { egressKbps }) } };
 }

@@ -1,3 +1,4 @@
+import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 
@@ -17,7 +18,13 @@ const printable = '^[^\\u0000-\\u001f\\u007f]*$';
 export const CreateTenantBody = Type.Object({ name: Type.String({ minLength: 1, maxLength: 255, pattern: printable }) }, strict);
 export type CreateTenantBody = Static<typeof CreateTenantBody>;
 
-export const UpdateTenantBody = Type.Object({ ssh_reach: Type.Boolean() }, strict);
+/** Kilobits a second, 1000 bits each, of all bytes of Ethernet frames; null: no limit. */
+const Kbps = nullable(Type.Integer({ minimum: MIN_KBPS, maximum: MAX_KBPS }));
+
+export const UpdateTenantBody = Type.Object(
+  { ssh_reach: Type.Optional(Type.Boolean()), ingress_kbps: Type.Optional(Kbps), egress_kbps: Type.Optional(Kbps) },
+  { ...strict, minProperties: 1 },
+);
 export type UpdateTenantBody = Static<typeof UpdateTenantBody>;
 
 export const TenantView = Type.Object({
@@ -26,6 +33,9 @@ export const TenantView = Type.Object({
   automatic_gateway: Type.Boolean(),
   /** Whether port 22 of every workload is reachable at its `ssh_ip` and `ssh_port`. */
   ssh_reach: Type.Boolean(),
+  /** How fast what comes from outside to its networks may be, and what it sends there: all of it together, at its gateway's uplink. */
+  ingress_kbps: Kbps,
+  egress_kbps: Kbps,
   created_at: Timestamp,
   updated_at: Timestamp,
 });

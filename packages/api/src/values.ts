@@ -56,6 +56,15 @@ export const integer: Parse<number> = (value) => {
   return number as number;
 };
 
+/** An integer of a range, both ends included. */
+export function integerIn(min: number, max: number): Parse<number> {
+  return (value, what) => {
+    const number = integer(value, what);
+    if (number < min || number > max) throw invalid(what, `'${printed(value)}' is not in range ${min} to ${max}.`);
+    return number;
+  };
+}
+
 export function uuid<T extends Uuid>(): Parse<T> {
   return (value, what) => reworded(() => parseUuid<T>(value), what, `'${printed(value)}' is not a valid UUID.`);
 }

@@ -9,6 +9,7 @@ import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
 import { createApplicationCredential, createUser, grantRole, revokeToken, rotateTokenKey } from './command/identity.ts';
+import { updateTenant } from './command/tenant.ts';
 import { parseResource, resourceKey } from './resource.ts';
 import type { Resource } from './resource.ts';
 import type { NetworkId, TenantId, TokenRevocationId } from './uuid.ts';
@@ -21,7 +22,9 @@ function records(): readonly Resource[] {
   for (const gatewayIp of [undefined, null]) {
     const network = cluster.network(cluster.tenant().id);
     cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
-    const port = cluster.port(network);
+    const rateLimit = gatewayIp === null ? {} : { ingressKbps: 64, egressKbps: 100_000_000 };
+    cluster.do(updateTenant(cluster.state, cluster.context, network.tenantId, { rateLimit }));
+    const port = cluster.port(network, { rateLimit });
     const instance = cluster.instance(port.id);
     const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
     const internalAddress = port.fixedIps[0]?.address;
@@ -100,6 +103,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'external',
     'sshReach',
     'sshPort',
+    'rateLimit',
     'floatingIp.portId',
     'fixedIp',
     'protocol',

@@ -14,6 +14,8 @@ import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts'
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { parseNatRule } from './nat-rule.ts';
 import type { NatRule } from './nat-rule.ts';
+import { parseRateLimit } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -52,6 +54,8 @@ export type Tenant = Stamps &
     automaticGateway: boolean;
     /** Every workload's port 22 is reachable at its gateway's address, on the workload's `sshPort`. */
     sshReach: boolean;
+    /** Of all its traffic with the outside, at its gateway's uplink. */
+    rateLimit?: RateLimit | undefined;
   }>;
 
 /** `mesh`: nodes talk directly. `concentrator`: all traffic between nodes passes the tenant's concentrator. */
@@ -110,6 +114,8 @@ export type Port = Stamps &
     portSecurityEnabled: boolean;
     deviceId: string;
     deviceOwner: string;
+    /** Of the workload that is plugged in. */
+    rateLimit?: RateLimit | undefined;
   }>;
 
 export type NodeRole = 'compute' | 'network';
@@ -231,6 +237,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     tokenHash: f.required('tokenHash', parseString),
     automaticGateway: f.required('automaticGateway', parseBoolean),
     sshReach: f.optional('sshReach', parseBoolean) ?? false,
+    rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),
   network: (f) => ({
@@ -282,6 +289,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     deviceId: f.required('deviceId', parseString),
     deviceOwner: f.required('deviceOwner', parseString),
+    rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),
   securityGroup: parseSecurityGroup,

@@ -6,6 +6,7 @@ import { FakeKernel } from '@weft/lab/fake/fake-kernel';
 import { Dataplane } from './dataplane.ts';
 import { sha256 } from './kernel-contract.ts';
 import { objectKey } from './kernel-object.ts';
+import { KernelLacks } from './kernel-support.ts';
 import { portName } from './names.ts';
 import { ALL_OUT, fromGroup, groupId, instanceId, ipv4, mac, PlanBuilder, portId, tcpIn } from './plan-builder.testing.ts';
 
@@ -261,3 +262,29 @@ function zoneIn(kernel: FakeKernel): number {
   const element = kernel.objects().find((object) => object.kind === 'element' && object.set === 'zone');
   return Number(element?.kind === 'element' ? element.value : 0);
 }
+
+/** Knows no ifb until its module is loaded. */
+class KernelWithoutIfb extends FakeKernel {
+  loaded = false;
+
+  override put(object: Parameters<FakeKernel['put']>[0]): boolean {
+    if (!this.loaded && object.kind === 'link' && object.type === 'ifb') throw new KernelLacks([{ what: 'ifb interfaces', module: 'ifb' }]);
+    return super.put(object);
+  }
+}
+
+test('a limit that the kernel has no module for fails its port by the module’s name; the port works, and is limited once it is loaded', () => {
+  const kernel = new KernelWithoutIfb({}, { sha256 });
+  const dataplane = start(kernel);
+  const { plan } = twoWorkloads().workload({ n: 11, vni: VNI }, { rateLimit: { ingressKbps: 1000, egressKbps: 1000 } });
+  const port: PlanRef = { kind: 'port', key: portId(11) };
+  const failures = dataplane.apply(plan, 'all');
+  assert.deepEqual([...failures.keys()], [`port ${portId(11)}`]);
+  assert.match(failures.get(`port ${portId(11)}`)?.message ?? '', /this kernel lacks ifb interfaces \(module ifb\)/);
+  assert.ok(isOpen(kernel, 11) && isOpen(kernel, 12));
+  assert.ok(keysOf(kernel).includes(`qdisc fabric ${portName(portId(11))}`), 'what can be limited is');
+  assert.equal(dataplane.apply(plan, [port]).size, 1, 'it is said again, and not forgotten');
+  kernel.loaded = true;
+  assert.deepEqual(dataplane.apply(plan, [port]), new Map());
+  assert.ok(keysOf(kernel).includes(`redirect fabric ${portName(portId(11))}`));
+});

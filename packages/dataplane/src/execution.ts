@@ -77,9 +77,12 @@ export class Execution {
   /** Everything but the making of namespaces. */
   run({ remove, put }: Work): void {
     executeNft(this, { remove, put });
-    // What a namespace that goes takes along need not be taken out of it. Its links are: the kernel destroys namespaces when it pleases.
+    // What a namespace that goes takes along need not be taken out of it, nor a limit off a link that goes. A namespace's links are taken
+    // out: the kernel destroys namespaces when it pleases.
     const going = new Set(remove.flatMap(({ object }) => (object.kind === 'netns' ? [object.place] : [])));
-    const gone = ({ object }: Observed): boolean => going.has(object.place) && linkUnder(object) !== undefined;
+    const goingLinks = new Set(remove.flatMap(({ object }) => endsOf(object).map((end) => end.join(' '))));
+    const gone = ({ object }: Observed): boolean =>
+      (going.has(object.place) && linkUnder(object) !== undefined) || (isLimit(object) && goingLinks.has(linkUnder(object) ?? ''));
     const doomed = remove
       .filter((item) => !isNft(item.object) && !gone(item))
       .toSorted((a, b) => objectRank(b.object) - objectRank(a.object));
@@ -149,7 +152,9 @@ export class Execution {
   #dependentsOf(made: KernelObject): Desired[] {
     const ends = new Set(endsOf(made).map((end) => end.join(' ')));
     const isPort = (object: KernelObject): boolean => made.kind === 'link' && 'master' in object && object.master === made.name;
-    return [...this.deps.desired.all()].filter(({ object }) => ends.has(linkUnder(object) ?? '') || isPort(object));
+    const leadsTo = (object: KernelObject): boolean =>
+      object.kind === 'redirect' && made.kind === 'link' && object.place === made.place && object.to === made.name;
+    return [...this.deps.desired.all()].filter(({ object }) => ends.has(linkUnder(object) ?? '') || isPort(object) || leadsTo(object));
   }
 
   /** Neighbours elsewhere keep an address's old MAC in their caches, and nothing crosses the tunnel to tell them: each node tells its own. */
@@ -164,6 +169,8 @@ export class Execution {
     if (link?.kind === 'link' && link.type === 'macvlan') kernel.announce(object.place, object.link, object.address, link.mac);
   }
 }
+
+const isLimit = ({ kind }: KernelObject): boolean => kind === 'qdisc' || kind === 'redirect';
 
 function stageOf(object: KernelObject): 0 | 1 | 2 {
   if (object.kind !== 'link' || object.type === 'end') return 2;

@@ -6,7 +6,17 @@ import type { Mac } from '@weft/core/mac';
 import { BROADCAST_MAC } from '@weft/core/mac';
 import type { Vni } from '@weft/core/vni';
 import type { Kernel } from './kernel.ts';
-import type { ChainObject, ElementObject, KernelObject, LinkObject, NftObject, SetObject, TableObject } from './kernel-object.ts';
+import type {
+  ChainObject,
+  ElementObject,
+  KernelObject,
+  LinkObject,
+  NftObject,
+  QdiscObject,
+  RedirectObject,
+  SetObject,
+  TableObject,
+} from './kernel-object.ts';
 import { objectContent, objectKey } from './kernel-object.ts';
 import type { Place } from './names.ts';
 
@@ -73,6 +83,16 @@ const uplink: LinkObject = {
   mac: mac(9),
   parent: 'parent0',
 };
+const ifb: LinkObject = { kind: 'link', place: 'fabric', type: 'ifb', name: 'wi00000000001', alias: 'weft:limit:1' };
+const qdisc = (link: string, bytesPerSecond = 125_000, place: Place = 'fabric'): QdiscObject => ({
+  kind: 'qdisc',
+  place,
+  link,
+  bytesPerSecond,
+  burstBytes: 4096 * Math.ceil(bytesPerSecond / 400_000),
+  limitBytes: 24_224,
+});
+const redirect: RedirectObject = { kind: 'redirect', place: 'fabric', link: port.name, to: ifb.name };
 const local: KernelObject = { kind: 'fdb', place: 'fabric', link: port.name, mac: mac(1), role: 'local' };
 const remote: KernelObject = { kind: 'fdb', place: 'fabric', link: tunnel.name, mac: mac(2), role: 'remote', vtep: ip('172.30.0.12') };
 const neigh: KernelObject = { kind: 'neigh', place: 'fabric', link: bridge.name, address: ip('10.0.0.11'), mac: mac(1) };
@@ -128,7 +148,7 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
 
   contract('shows every object as it was put, also to the next process, and putting it again makes nothing anew', (kernel, again) => {
     for (const object of [netns('fabric'), netns(WORKLOAD), netns(GATEWAY)]) kernel.put(object);
-    const made: Exclude<KernelObject, NftObject>[] = [bridge, tunnel, port, uplink];
+    const made: Exclude<KernelObject, NftObject>[] = [bridge, tunnel, port, uplink, ifb];
     const changed: Exclude<KernelObject, NftObject>[] = [
       end,
       local as never,
@@ -136,6 +156,10 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
       neigh as never,
       address as never,
       route as never,
+      qdisc(port.name),
+      qdisc(ifb.name, 12_500_000_000),
+      qdisc(uplink.name, 8_000, GATEWAY),
+      redirect,
       { kind: 'fdb', place: 'fabric', link: tunnel.name, mac: BROADCAST_MAC, role: 'broadcast', vtep: ip('172.30.0.1') },
       { kind: 'fdb', place: 'fabric', link: tunnel.name, mac: BROADCAST_MAC, role: 'broadcast', vtep: ip('172.30.0.2') },
     ];
@@ -164,6 +188,33 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     ];
     for (const object of changed) assert.equal(kernel.put(object), false, objectKey(object));
     assertShows(kernel, [...changed, local, neigh]);
+  });
+
+  contract('changes a rate in place, takes a limit away, and a link that goes takes its limits along', (kernel, again) => {
+    for (const object of [...PLUGGED, ifb, redirect, qdisc(port.name), qdisc(ifb.name)]) kernel.put(object);
+    const faster = [qdisc(port.name, 2_500_000), qdisc(ifb.name, 250_000_000)];
+    for (const object of faster) assert.equal(kernel.put(object), false);
+    assertShows(kernel, [...faster, redirect, ifb]);
+    for (const object of [redirect, ...faster, ifb]) kernel.remove(object);
+    for (const object of [redirect, ...faster, ifb]) kernel.remove(object);
+    kernel.settle();
+    for (const seenBy of [kernel, again()]) assert.deepEqual(keysIn(seenBy), PLUGGED.map(objectKey).toSorted());
+    for (const object of [ifb, redirect, qdisc(port.name), qdisc(ifb.name)]) kernel.put(object);
+    kernel.remove(port);
+    kernel.remove(ifb);
+    kernel.settle();
+    const rest = [netns('fabric'), netns(WORKLOAD), bridge, tunnel].map(objectKey);
+    for (const seenBy of [kernel, again()]) assert.deepEqual(keysIn(seenBy), rest.toSorted());
+  });
+
+  contract('a redirection whose target went is not as it should be, and is mended by putting both again', (kernel) => {
+    for (const object of [...PLUGGED, ifb, redirect]) kernel.put(object);
+    kernel.remove(ifb);
+    assert.notEqual(contentIn(kernel, redirect), objectContent(redirect, sha256));
+    kernel.put(ifb);
+    assert.notEqual(contentIn(kernel, redirect), objectContent(redirect, sha256));
+    kernel.put(redirect);
+    assertShows(kernel, [ifb, redirect]);
   });
 
   contract('says that what hung on a bridge is gone when its MAC had to be changed', (kernel) => {
@@ -262,6 +313,8 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
       ['a neighbour on no bridge', neigh as never],
       ['a forwarding entry of no port', local as never],
       ['a forwarding entry of no tunnel', remote as never],
+      ['a limit of no port', qdisc(port.name)],
+      ['a redirection of no port', redirect],
     ];
     for (const [what, object] of impossible) assert.throws(() => kernel.put(object), what);
     assert.throws(
@@ -271,6 +324,7 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     assert.deepEqual(keysIn(kernel), before);
     for (const object of [bridge, port, end]) kernel.put(object);
     assert.throws(() => kernel.put(route as never), 'a route to what no address covers');
+    assert.throws(() => kernel.put(redirect), 'a redirection to nowhere');
     kernel.put(netns(OTHER_WORKLOAD));
     const elsewhere = { place: 'wl-00000009' as Place, name: 'eth0' };
     assert.throws(() => kernel.put({ ...port, name: 'wp00000000002', end: elsewhere }), 'a pair into no namespace');

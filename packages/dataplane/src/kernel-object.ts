@@ -8,7 +8,8 @@ import type { Place } from './names.ts';
  * Everything that Weft makes in a kernel, as data. A node's desired kernel is a set of these, computed from its plan; the observed kernel
  * is a set of these, read back; the difference is what there is to do. An object names others by name, never by index.
  */
-export type KernelObject = NetnsObject | NftObject | LinkObject | AddressObject | RouteObject | NeighObject | FdbObject;
+export type KernelObject =
+  NetnsObject | NftObject | LinkObject | QdiscObject | RedirectObject | AddressObject | RouteObject | NeighObject | FdbObject;
 
 export type NetnsObject = Readonly<{
   kind: 'netns';
@@ -65,7 +66,25 @@ export type LinkObject = Readonly<{ kind: 'link'; place: Place; name: string }> 
     /** The other end of a veth: made with it, configured by itself. */
     | Readonly<{ type: 'end'; mac: Mac; mtu: number }>
     | Readonly<{ type: 'macvlan'; alias: string; mac: Mac; parent: string }>
+    /** What is sent out of it arrives by the interface from which it was redirected. */
+    | Readonly<{ type: 'ifb'; alias: string }>
   );
+
+/** The kernel does not show a burst exactly; in steps of this it does, up to 100 Gbit/s. */
+export const BURST_UNIT_BYTES = 4096;
+
+/** A token bucket (tc-tbf) at the root of a link: what leaves by it waits for its turn. The burst is a multiple of {@link BURST_UNIT_BYTES}. */
+export type QdiscObject = Readonly<{
+  kind: 'qdisc';
+  place: Place;
+  link: string;
+  bytesPerSecond: number;
+  burstBytes: number;
+  limitBytes: number;
+}>;
+
+/** All that arrives by `link` is sent out of `to`, an ifb. */
+export type RedirectObject = Readonly<{ kind: 'redirect'; place: Place; link: string; to: string }>;
 
 export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: Ipv4; prefixLength: number }>;
 
@@ -96,6 +115,9 @@ export function objectKey(object: KernelObject): string {
       return `element ${object.place} ${object.family} ${object.set} ${object.key.join(' . ')}`;
     case 'link':
       return `link ${object.place} ${object.name}`;
+    case 'qdisc':
+    case 'redirect':
+      return `${object.kind} ${object.place} ${object.link}`;
     case 'address':
       return `address ${object.place} ${object.link} ${object.address}/${object.prefixLength}`;
     case 'route':
@@ -130,6 +152,10 @@ export function objectContent(object: KernelObject, sha256: (text: string) => st
       return object.value ?? '';
     case 'link':
       return linkContent(object);
+    case 'qdisc':
+      return `tbf ${object.bytesPerSecond} ${object.burstBytes} ${object.limitBytes}`;
+    case 'redirect':
+      return object.to;
     case 'address':
       return '';
     case 'route':
@@ -153,6 +179,8 @@ function linkContent(object: LinkObject): ObjectContent {
       return `end ${object.mac} ${object.mtu}`;
     case 'macvlan':
       return `macvlan ${object.mac} ${object.parent} ${object.alias}`;
+    case 'ifb':
+      return `ifb ${object.alias}`;
   }
 }
 
@@ -192,11 +220,15 @@ export function objectRank(object: KernelObject): number {
       return 1;
     case 'link':
       return object.type === 'bridge' ? 2 : object.type === 'end' ? 4 : 3;
+    case 'qdisc':
+      return 5;
+    case 'redirect':
+      return 6;
     case 'fdb':
     case 'neigh':
     case 'address':
-      return 5;
+      return 7;
     case 'route':
-      return 6;
+      return 8;
   }
 }

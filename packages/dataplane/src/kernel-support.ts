@@ -14,9 +14,10 @@ export type KernelFeature = Readonly<{ what: string; module: string; works: () =
 
 /** The kernel cannot carry tenants' traffic. Lists everything at once. */
 export class KernelLacks extends WeftError {
-  constructor(missing: readonly KernelFeature[]) {
+  constructor(missing: readonly Pick<KernelFeature, 'what' | 'module'>[], options: Readonly<{ cause?: unknown }> = {}) {
     const modules = [...new Set(missing.map((feature) => feature.module))];
     super('kernel_lacks', `this kernel lacks ${missing.map(({ what, module }) => `${what} (module ${module})`).join(', ')}`, {
+      ...options,
       details: { modules },
       remedy: `Load what is missing with \`modprobe ${modules.join(' ')}\` and name it in /etc/modules-load.d/weft.conf; if that fails, use a distribution kernel.`,
     });

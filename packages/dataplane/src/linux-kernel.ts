@@ -16,6 +16,7 @@ import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { endMarked, forgetConnections } from './linux-forget.ts';
+import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
@@ -76,6 +77,12 @@ export class LinuxKernel implements Kernel, Disposable {
     const { rtnl } = this.#namespaces.open(object.place);
     const index = this.#namespaces.index(object.place, object.link);
     switch (object.kind) {
+      case 'qdisc':
+        putQdisc(rtnl, index, object);
+        break;
+      case 'redirect':
+        putRedirect(rtnl, index, this.#namespaces.index(object.place, object.to));
+        break;
       case 'address':
         addrReplace(rtnl, { index, address: object.address, prefix: object.prefixLength });
         break;
@@ -109,6 +116,10 @@ export class LinuxKernel implements Kernel, Disposable {
         case 'link':
           this.#namespaces.forgetIndex(object.place, object.name);
           this.#noteTrash(object.place, link, linkTrash(rtnl, link));
+          break;
+        case 'qdisc':
+        case 'redirect':
+          removeLimit(rtnl, link.index, object.kind);
           break;
         case 'address':
           addrDelete(rtnl, { index: link.index, address: object.address, prefix: object.prefixLength });

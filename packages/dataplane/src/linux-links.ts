@@ -2,6 +2,7 @@ import { linkAdd, linkDelete, linkGet, linkSet } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { isPresent } from '@weft/netlink/netlink-error';
 import type { LinkObject } from './kernel-object.ts';
+import { namingModule } from './linux-limits.ts';
 import type { LinuxNamespaces } from './linux-namespaces.ts';
 import { requireLink } from './linux-namespaces.ts';
 
@@ -45,10 +46,11 @@ function fits(namespaces: LinuxNamespaces, object: MadeLink, link: Link): boolea
   return end?.parent === link.index && link.parent === end.index;
 }
 
-/** The number of the master, or of the parent; 0 for a bridge. */
+/** The number of the master, or of the parent; 0 for what needs neither. */
 function needsOf(namespaces: LinuxNamespaces, object: MadeLink): number {
   switch (object.type) {
     case 'bridge':
+    case 'ifb':
       return 0;
     case 'vxlan':
       return namespaces.index(object.place, object.master);
@@ -88,6 +90,9 @@ function makeLink(namespaces: LinuxNamespaces, object: MadeLink, needs: number):
     case 'macvlan':
       linkAdd(node, { kind: 'macvlan', name, alias, netns, mac: object.mac, parent: needs, mode: 'bridge', up: true });
       linkSet(node, needs, { up: true });
+      break;
+    case 'ifb':
+      namingModule({ what: 'ifb interfaces, for rate limits', module: 'ifb' }, () => linkAdd(rtnl, { kind: 'ifb', name, alias, up: true }));
       break;
   }
 }
@@ -137,6 +142,9 @@ function changeLink(namespaces: LinuxNamespaces, object: MadeLink, link: Link): 
     }
     case 'macvlan':
       linkSet(rtnl, link.index, { ...macIfOther(link, object), alias, up: true });
+      return false;
+    case 'ifb':
+      linkSet(rtnl, link.index, { alias, up: true });
       return false;
   }
 }

@@ -16,6 +16,8 @@ import { NftContext, NftError } from '@weft/sys/nft';
 import type { Observed } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NftFamily } from './kernel-object.ts';
 import { objectContent, objectKey } from './kernel-object.ts';
+import { interpretLimits, readLimits } from './linux-limits.ts';
+import type { FoundLimits } from './linux-limits.ts';
 import type { NamespaceHandles } from './linux-namespaces.ts';
 import { isTrash, trashDelete } from './linux-trash.ts';
 import { isOurLink, WORKLOAD_LINK } from './names.ts';
@@ -35,6 +37,7 @@ export type Found = Readonly<{
   tables: readonly Readonly<{ family: NftFamily; listing: unknown }>[];
   neighs: readonly Neigh[];
   fdb: readonly FdbEntry[];
+  limits: FoundLimits;
   addrs: readonly Addr[];
   routes: readonly Route[];
 }>;
@@ -50,11 +53,16 @@ export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): 
     links = linkList(rtnl);
   }
   const tables = familiesOf(place).flatMap((family) => readTable(family, netns));
-  const nothing = { place, links, tables, neighs: [], fdb: [], addrs: [], routes: [] };
+  const nothing = { place, links, tables, neighs: [], fdb: [], limits: NO_LIMITS, addrs: [], routes: [] };
   if (place === 'node') return nothing;
-  if (place === 'fabric') return { ...nothing, neighs: neighList(rtnl), fdb: fdbList(rtnl) };
-  return { ...nothing, addrs: addrList(rtnl), routes: routeList(rtnl) };
+  // A workload may queue as it likes.
+  const limits = place.startsWith('wl-') ? NO_LIMITS : readLimits(rtnl, namesOf(links));
+  if (place === 'fabric') return { ...nothing, limits, neighs: neighList(rtnl), fdb: fdbList(rtnl) };
+  return { ...nothing, limits, addrs: addrList(rtnl), routes: routeList(rtnl) };
 }
+
+const NO_LIMITS: FoundLimits = { qdiscs: [], redirects: [] };
+const namesOf = (links: readonly Link[]): ReadonlyMap<number, string> => new Map(links.map((link) => [link.index, link.name]));
 
 /** Everything of ours in what was found, in the form in which it would be desired. Pure. */
 export function interpret(found: readonly Found[], sha256: Sha256): Observed[] {
@@ -71,7 +79,8 @@ export function interpret(found: readonly Found[], sha256: Sha256): Observed[] {
     // What a namespace's sysctls are is checked whenever it is put; that it is there is enough here.
     see({ kind: 'netns', place, loopback: false, sysctls: {} }, false);
     for (const link of namespace.links) observeLink(place, link, { links, ends }, see);
-    const names = new Map(namespace.links.map((link) => [link.index, link.name]));
+    const names = namesOf(namespace.links);
+    interpretLimits(place, namespace.limits, names, see);
     observeEntries(namespace, names, see);
     observeAddresses(namespace, names, see);
   }
@@ -165,6 +174,9 @@ function observeLink(
       break;
     case 'macvlan':
       see({ ...base, type: 'macvlan', alias, mac, parent: nameIn('node', link.parent) }, link.up);
+      break;
+    case 'ifb':
+      see({ ...base, type: 'ifb', alias }, link.up);
       break;
     case undefined:
     default:

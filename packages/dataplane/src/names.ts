@@ -27,14 +27,19 @@ export const portName = (id: PortId): string => `wp${hex(id, 11)}`;
 /** The fabric's side of a gateway's leg: one per segment, so 5 digits of the concentrator and 6 of the VNI. */
 export const gatewayPortName = (id: ConcentratorId, vni: Vni): string => `wg${hex(id, 5)}${vni.toString(16).padStart(6, '0')}`;
 export const uplinkName = (id: ConcentratorId): string => `wu${hex(id, 11)}`;
+/** Beside a port in the fabric, or beside an uplink in its gateway: where what arrives by it waits. */
+export const limitName = (id: PortId | ConcentratorId): string => `wi${hex(id, 11)}`;
 /** The gateway's side of a leg, inside its namespace. */
 export const gatewayLegName = (vni: Vni): string => `seg${vni}`;
 /** The workload's only interface. */
 export const WORKLOAD_LINK = 'eth0';
 
-export const isOurLink = (name: string): boolean => /^w[bxpgu][0-9a-f]+$/.test(name);
+export const isOurLink = (name: string): boolean => /^w[bxpgui][0-9a-f]+$/.test(name);
+/** On these interfaces queues and filters are ours; on others they are somebody's wish. */
+export const isLimitable = (name: string): boolean => /^w[pui][0-9a-f]{11}$/.test(name);
 
-export const alias = (kind: 'segment' | 'tunnel' | 'port' | 'gateway' | 'uplink', id: string | number): string => `weft:${kind}:${id}`;
+export const alias = (kind: 'segment' | 'tunnel' | 'port' | 'gateway' | 'uplink' | 'limit', id: string | number): string =>
+  `weft:${kind}:${id}`;
 
 export const groupSetName = (id: SecurityGroupId): string => `members_${hex(id, 32)}`;
 export const groupIngressName = (id: SecurityGroupId): string => `gi_${hex(id, 32)}`;

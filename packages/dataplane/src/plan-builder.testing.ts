@@ -119,7 +119,7 @@ export class PlanBuilder {
   }
 
   /** 10.0.0.1 for each segment. */
-  gateway(n: number, vnis: readonly number[], as: Partial<Pick<GatewayBody, 'uplink' | 'infrastructure'>> = {}): this {
+  gateway(n: number, vnis: readonly number[], as: Partial<Pick<GatewayBody, 'uplink' | 'infrastructure' | 'rateLimit'>> = {}): this {
     const segments = vnis.map((number) => ({
       vni: vni(number),
       mac: GATEWAY_MAC,
@@ -133,6 +133,7 @@ export class PlanBuilder {
       uplink: as.uplink,
       infrastructure: as.infrastructure ?? ['172.30.0.0/24' as Cidr],
       segments,
+      rateLimit: as.rateLimit,
     });
     return this;
   }

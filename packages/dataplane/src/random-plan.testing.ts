@@ -7,6 +7,7 @@ import type { GroupRule } from '@weft/core/plan/group';
 import type { CompiledNatRule } from '@weft/core/plan/nat';
 import { Plan, planRefText } from '@weft/core/plan/plan';
 import type { PlanRef } from '@weft/core/plan/plan';
+import type { RateLimit } from '@weft/core/rate-limit';
 import type { ConcentratorId, InstanceId, PortId, SecurityGroupId, TenantId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
 
@@ -24,6 +25,7 @@ type Workload = Readonly<{
   guarded: boolean;
   groups: readonly number[];
   dhcp: boolean;
+  limit: RateLimit | undefined;
   /** Elsewhere: a peer instead of a port. */
   node: number;
 }>;
@@ -40,6 +42,7 @@ type Gateway = Readonly<{
   firewall: readonly number[] | undefined;
   /** Ports that NAT rules lead inside, and ports whose connections they give another source; undefined: no rules. */
   nat: Readonly<{ inbound: readonly number[]; outbound: readonly number[] }> | undefined;
+  limit: RateLimit | undefined;
 }>;
 export type World = Readonly<{
   workloads: readonly (Workload | undefined)[];
@@ -47,6 +50,8 @@ export type World = Readonly<{
   gateways: readonly (Gateway | undefined)[];
 }>;
 
+const rate = fc.option(fc.constantFrom(64, 20_000), { nil: undefined });
+const limit = fc.option(fc.record({ ingressKbps: rate, egressKbps: rate }), { nil: undefined });
 const workload = fc.record({
   segment: fc.nat(3),
   host: fc.nat(3),
@@ -55,6 +60,7 @@ const workload = fc.record({
   guarded: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   groups: fc.subarray([0, 1, 2]),
   dhcp: fc.boolean(),
+  limit,
   node: fc.constantFrom(0, 0, 0, 1, 2, 3),
 });
 const group = fc.record({
@@ -70,6 +76,7 @@ const gateway = fc.record({
   forwards: fc.array(fc.nat(3), { maxLength: 2 }),
   firewall: fc.option(fc.subarray([22, 80, 443]), { nil: undefined }),
   nat: fc.option(fc.record({ inbound: fc.subarray([8022, 8080]), outbound: fc.subarray([25, 80]) }), { nil: undefined }),
+  limit,
 });
 
 export const randomWorld: fc.Arbitrary<World> = fc.record({
@@ -153,7 +160,7 @@ export function planOf(world: World): Plan {
 }
 
 function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly Ipv4[] }>): void {
-  const { segment, host, up, guarded, groups, dhcp, addresses } = workload;
+  const { segment, host, up, guarded, groups, dhcp, limit: rateLimit, addresses } = workload;
   plan.set('port', portId(n), {
     portId: portId(n),
     vni: vniOf(segment),
@@ -163,6 +170,7 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
     adminStateUp: up,
     portSecurity: guarded,
     groups: groups.map(groupId),
+    rateLimit,
   });
   plan.set('instance', instanceId(n), {
     instanceId: instanceId(n),
@@ -206,6 +214,7 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
       mtu: 1450,
       subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
     })),
+    rateLimit: wish.limit,
   });
   if (wish.firewall !== undefined) {
     const rule = { direction: 'inbound', action: 'deny', protocol: 'tcp', remoteCidr: undefined } as const;

@@ -117,6 +117,7 @@ export type LinkSpec = Readonly<{
     | Readonly<{ kind: 'vxlan'; vxlan: Vxlan }>
     | Readonly<{ kind: 'veth'; peer: Readonly<{ name: string; netns?: Netns; mac?: Mac; mtu?: number }> }>
     | Readonly<{ kind: 'macvlan'; parent: number; mode: 'bridge' }>
+    | Readonly<{ kind: 'ifb' }>
   );
 
 /** What can be changed; absent stays as it is. `master` 0 takes it out of its bridge. */
@@ -162,6 +163,7 @@ export function writeLinkCreation(m: MessageWriter, spec: LinkSpec): void {
   if (spec.kind === 'macvlan') m.u32(IFLA_LINK, spec.parent);
   m.nest(IFLA_LINKINFO, (info) => {
     info.text(IFLA_INFO_KIND, spec.kind);
+    if (spec.kind === 'ifb') return;
     info.nest(IFLA_INFO_DATA, (data) => {
       switch (spec.kind) {
         case 'bridge':

@@ -50,7 +50,17 @@ test('a tenant is made by an administrator; its token is shown once and stored o
   const made = await rest.admin('POST', '/v1/tenants', { name: 'red' });
   const { id, token } = made.body as { id: string; token: string };
   assert.match(token, /^[\w-]{43}$/);
-  assert.deepEqual(Object.keys(made.body), ['id', 'name', 'automatic_gateway', 'ssh_reach', 'created_at', 'updated_at', 'token']);
+  assert.deepEqual(Object.keys(made.body), [
+    'id',
+    'name',
+    'automatic_gateway',
+    'ssh_reach',
+    'ingress_kbps',
+    'egress_kbps',
+    'created_at',
+    'updated_at',
+    'token',
+  ]);
   assert.deepEqual(
     [...rest.store.model.entries.values()].filter(({ value }) => value.includes(token)),
     [],

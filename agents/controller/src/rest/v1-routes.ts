@@ -92,7 +92,12 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
       return cluster.decideAndShow(
         (state, command) => {
           const { id } = find(who, request.params.id);
-          return updateTenant(state, command, id, { sshReach: request.body.ssh_reach });
+          const { ssh_reach: sshReach, ingress_kbps: ingressKbps, egress_kbps: egressKbps } = request.body;
+          if (ingressKbps !== undefined || egressKbps !== undefined) checkAdmin(who, 'limit how fast a tenant may be');
+          return updateTenant(state, command, id, {
+            ...(sshReach === undefined ? {} : { sshReach }),
+            rateLimit: { ...(ingressKbps === undefined ? {} : { ingressKbps }), ...(egressKbps === undefined ? {} : { egressKbps }) },
+          });
         },
         ({ tenant }) => tenantView(tenant),
       );

@@ -10,8 +10,17 @@ import { concentratorStatus, convergence, instanceStatus, sshReach } from '../st
 import type { StatusSources } from '../status.ts';
 
 export function tenantView(tenant: Tenant): TenantView {
-  const { id, name, automaticGateway, sshReach: reach, createdAt, updatedAt } = tenant;
-  return { id, name, automatic_gateway: automaticGateway, ssh_reach: reach, created_at: createdAt, updated_at: updatedAt };
+  const { id, name, automaticGateway, sshReach: reach, rateLimit, createdAt, updatedAt } = tenant;
+  return {
+    id,
+    name,
+    automatic_gateway: automaticGateway,
+    ssh_reach: reach,
+    ingress_kbps: rateLimit?.ingressKbps ?? null,
+    egress_kbps: rateLimit?.egressKbps ?? null,
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
 }
 
 export function nodeView(node: Node, observed: NodeObservation | undefined): NodeView {

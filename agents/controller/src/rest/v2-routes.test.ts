@@ -66,6 +66,8 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
     security_groups: [group['id']],
     port_security_enabled: true,
     'binding:vnic_type': 'normal',
+    'weft:ingress_kbps': null,
+    'weft:egress_kbps': null,
     revision_number: 1,
     ...stamps,
   });

@@ -3,8 +3,8 @@ import type { Command } from '@stricli/core';
 import { say } from './cli-context.ts';
 import type { CliContext } from './cli-context.ts';
 import { EXIT_FAILED, UsageError, formatFailure } from './failure.ts';
-import { API_FLAGS, docs, newName, optionalSwitch, optionalText, target } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { API_FLAGS, docs, kbps, limitFlags, newName, optionalSwitch, optionalText, target } from './flags.ts';
+import type { ApiFlags, LimitFlags } from './flags.ts';
 import { find, findId } from './resolve.ts';
 import { CONCENTRATOR, NODE, TENANT, findable } from './resources.ts';
 import { printJson, printMade, printView } from './resource-output.ts';
@@ -26,25 +26,39 @@ export const CREATE_TENANT: Command<CliContext> = buildCommand<ApiFlags, [string
   },
 });
 
-type SetTenantFlags = ApiFlags & Readonly<{ sshReach: 'on' | 'off' }>;
+type SetTenantFlags = ApiFlags & LimitFlags & Readonly<{ sshReach?: 'on' | 'off' }>;
 
 export const SET_TENANT: Command<CliContext> = buildCommand<SetTenantFlags, [string], CliContext>({
   docs: docs('Change what holds for all of a tenant', {
     more:
       'With SSH reach, port 22 of every workload is reached from outside, at an address and a port that `weft instance show` tells. What the\n' +
-      'workload’s security groups do not let in stays out.',
-    examples: ['weft tenant set red --ssh-reach on', 'weft tenant set red --ssh-reach off --as red'],
+      'workload’s security groups do not let in stays out. Limits are the operator’s: of all the tenant’s traffic with the outside together,\n' +
+      'in kilobits a second (1000 bits) with the headers of Ethernet frames counted.',
+    examples: [
+      'weft tenant set red --ssh-reach on',
+      'weft tenant set red --ssh-reach off --as red',
+      'weft tenant set red --ingress-kbps 100000 --egress-kbps none',
+    ],
+    usage: '[--as name] [--json] [--ssh-reach on|off] [--ingress-kbps kbps] [--egress-kbps kbps] <tenant>',
   }),
   parameters: {
     flags: {
       ...API_FLAGS,
-      sshReach: { kind: 'enum', values: ['on', 'off'], brief: 'Whether workloads’ SSH servers are reached from outside' },
+      sshReach: { kind: 'enum', values: ['on', 'off'], optional: true, brief: 'Whether workloads’ SSH servers are reached from outside' },
+      ...limitFlags('from outside to the tenant', 'from the tenant to the outside'),
     },
     positional: { kind: 'tuple', parameters: [target('tenant')] },
   },
   async func(flags, name) {
+    const { sshReach, ingressKbps, egressKbps } = flags;
+    const change = {
+      ...(sshReach === undefined ? {} : { ssh_reach: sshReach === 'on' }),
+      ...(ingressKbps === undefined ? {} : { ingress_kbps: kbps(ingressKbps) }),
+      ...(egressKbps === undefined ? {} : { egress_kbps: kbps(egressKbps) }),
+    };
+    if (Object.keys(change).length === 0) throw new UsageError('nothing to change', 'Say --ssh-reach, --ingress-kbps or --egress-kbps.');
     const { api } = await this.connect(flags.as);
-    const tenant = await api.tenants.update(await findId(findable(TENANT, api), name), { ssh_reach: flags.sshReach === 'on' });
+    const tenant = await api.tenants.update(await findId(findable(TENANT, api), name), change);
     printView(this, flags, TENANT, tenant);
   },
 });

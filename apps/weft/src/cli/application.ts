@@ -8,7 +8,7 @@ import { CREATE_FIREWALL_RULE, UPDATE_FIREWALL_RULE } from './firewall-commands.
 import { CREATE_INSTANCE } from './instance-commands.ts';
 import { LAB_ROUTES } from './lab-commands.ts';
 import { CREATE_NAT_RULE, UPDATE_NAT_RULE } from './nat-commands.ts';
-import { CREATE_NETWORK, CREATE_PORT, CREATE_SUBNET } from './network-commands.ts';
+import { CREATE_NETWORK, CREATE_PORT, CREATE_SUBNET, SET_PORT } from './network-commands.ts';
 import {
   ASSOCIATE_FLOATING_IP,
   CREATE_FLOATING_IP,
@@ -65,7 +65,7 @@ export function application(): Application<CliContext> {
     routes: {
       network: resourceRoutes(NETWORK, 'front', { create: CREATE_NETWORK }),
       subnet: resourceRoutes(SUBNET, 'front-v4', { create: CREATE_SUBNET }),
-      port: resourceRoutes(PORT, 'web-1', { create: CREATE_PORT }),
+      port: resourceRoutes(PORT, 'web-1', { create: CREATE_PORT, set: SET_PORT }),
       floatingIp: resourceRoutes(FLOATING_IP, '203.0.113.20 --as red', {
         create: CREATE_FLOATING_IP,
         associate: ASSOCIATE_FLOATING_IP,

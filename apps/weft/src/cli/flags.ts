@@ -1,4 +1,5 @@
 /** Flags and arguments as stricli wants them described, and the texts of `--help`. */
+import { UsageError } from './failure.ts';
 
 /** Flags of every command that calls the API. */
 export type ApiFlags = Readonly<{ as?: string; json?: boolean }>;
@@ -18,6 +19,23 @@ export const text = (brief: string, placeholder: string) => ({ kind: 'parsed', p
 export const optionalText = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), optional: true }) as const;
 export const manyTexts = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), optional: true, variadic: true }) as const;
 export const optionalSwitch = (brief: string) => ({ kind: 'boolean', optional: true, withNegated: false, brief }) as const;
+
+/** As they are typed; see {@link kbps}. */
+export type LimitFlags = Readonly<{ ingressKbps?: string; egressKbps?: string }>;
+
+export const limitFlags = (ingress: string, egress: string) =>
+  ({
+    ingressKbps: optionalText(`How fast traffic ${ingress} may be, or \`none\` (administrators only)`, 'kbps'),
+    egressKbps: optionalText(`How fast traffic ${egress} may be, or \`none\` (administrators only)`, 'kbps'),
+  }) as const;
+
+/** Kilobits a second; null for `none`. Which rates there can be, the API says. */
+export function kbps(given: string): number | null {
+  if (given === 'none') return null;
+  if (!/^\d{1,15}$/.test(given))
+    throw new UsageError(`${given} is no rate`, 'Say kilobits a second as a whole number, such as 20000, or `none`.');
+  return Number(given);
+}
 
 /** One word, the name of something new. */
 export const newName = (kind: string) =>

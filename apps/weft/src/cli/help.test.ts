@@ -8,6 +8,7 @@ for (const line of [
   'node',
   'subnet create',
   'port create',
+  'port set',
   'instance create',
   'node accept',
   'floating-ip create',

@@ -2,11 +2,11 @@ import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { Api, CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, manyTexts, newName, optionalSwitch, optionalText, text } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { API_FLAGS, docs, kbps, limitFlags, manyTexts, newName, optionalSwitch, optionalText, target, text } from './flags.ts';
+import type { ApiFlags, LimitFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { NETWORK, PORT, SECURITY_GROUP, SUBNET, TENANT, findable } from './resources.ts';
-import { printMade } from './resource-output.ts';
+import { printMade, printView } from './resource-output.ts';
 
 type NetworkFlags = ApiFlags & Readonly<{ external?: boolean; topology?: 'mesh' | 'concentrator'; tenant?: string }>;
 
@@ -122,6 +122,32 @@ export const CREATE_PORT: Command<CliContext> = buildCommand<PortFlags, [string]
       ...(flags.securityGroup === undefined ? {} : { security_groups: await groupIds(api, flags.securityGroup) }),
     });
     await printMade(this, flags, connection, PORT, port);
+  },
+});
+
+type SetPortFlags = ApiFlags & LimitFlags;
+
+export const SET_PORT: Command<CliContext> = buildCommand<SetPortFlags, [string], CliContext>({
+  docs: docs('Change how fast a port’s workload may be', {
+    more: 'Limits are the operator’s, in kilobits a second (1000 bits) with the headers of Ethernet frames counted: of all that the workload\nsends, and of all that comes to it. Running connections go on at the new rate.',
+    examples: ['weft port set web-1 --egress-kbps 20000', 'weft port set web-1 --ingress-kbps 100000 --egress-kbps none'],
+    usage: '[--as name] [--json] [--ingress-kbps kbps] [--egress-kbps kbps] <port>',
+  }),
+  parameters: {
+    flags: { ...API_FLAGS, ...limitFlags('to the workload', 'from the workload') },
+    positional: { kind: 'tuple', parameters: [target('port')] },
+  },
+  async func(flags, name) {
+    const { ingressKbps, egressKbps } = flags;
+    if (ingressKbps === undefined && egressKbps === undefined)
+      throw new UsageError('nothing to change', 'Say --ingress-kbps or --egress-kbps.');
+    const change = {
+      ...(ingressKbps === undefined ? {} : { 'weft:ingress_kbps': kbps(ingressKbps) }),
+      ...(egressKbps === undefined ? {} : { 'weft:egress_kbps': kbps(egressKbps) }),
+    };
+    const { api } = await this.connect(flags.as);
+    const port = await api.ports.update(await findId(findable(PORT, api), name), change);
+    printView(this, flags, PORT, port);
   },
 });
 

@@ -98,6 +98,9 @@ test('a command line becomes one call of the API', async () => {
     ['nat-rule delete dddd', `natRules.delete ${RULE}`],
     ['tenant set red --ssh-reach on', `tenants.update ${RED} {"ssh_reach":true}`],
     ['tenant set red --ssh-reach off', `tenants.update ${RED} {"ssh_reach":false}`],
+    ['tenant set red --ingress-kbps 20000 --egress-kbps none', `tenants.update ${RED} {"ingress_kbps":20000,"egress_kbps":null}`],
+    ['port set web --egress-kbps 20000', `ports.update ${PORT} {"weft:egress_kbps":20000}`],
+    ['port set web --ingress-kbps none', `ports.update ${PORT} {"weft:ingress_kbps":null}`],
     ['concentrator move eeee', `concentrators.move ${CONCENTRATOR} {}`],
     ['concentrator move eeee --node network2', `concentrators.move ${CONCENTRATOR} {"node_id":"${NODE}"}`],
   ];
@@ -201,4 +204,19 @@ test('which network, which address: what is not clear is asked for, with the cho
   await refuse(forward, many, /port wide has 2 addresses\nSay --ip, one of: 10\.0\.0\.6, 10\.0\.0\.7\./);
   await refuse('port-forwarding delete 203.0.113.20', cluster(), /[Ee]xpected/);
   await refuse('tenant set red --ssh-reach perhaps', cluster(), /on\|off/);
+});
+
+test('a limit that is no number, and a change of nothing, are refused before anything is asked', async () => {
+  const cases: readonly (readonly [line: string, message: RegExp])[] = [
+    ['port set web', /nothing to change\nSay --ingress-kbps or --egress-kbps\./],
+    ['port set web --egress-kbps fast', /fast is no rate\nSay kilobits a second as a whole number, such as 20000, or `none`\./],
+    ['tenant set red', /nothing to change\nSay --ssh-reach, --ingress-kbps or --egress-kbps\./],
+    ['tenant set red --ingress-kbps 10Mbit', /10Mbit is no rate/],
+  ];
+  for (const [line, message] of cases) {
+    const fake = cluster();
+    const { err, code } = await weft(line, fake);
+    assert.match(err, message);
+    assert.deepEqual([code, fake.calls], [2, []], line);
+  }
 });

@@ -286,3 +286,15 @@ test('a port in use stays; unknown ids are said to be unknown', () => {
   const networkId = testId<NetworkId>(1);
   assertRefused(cluster, () => cluster.tryToPort(network, { networkId }), 'not_found', /^network ffffffff/);
 });
+
+test('a port’s limits are set one by one, stay when nothing is said of them, and go with null', () => {
+  const { cluster, network } = withSubnet();
+  const port = cluster.port(network, { rateLimit: { egressKbps: 20_000 } });
+  assert.deepEqual(port.rateLimit, { ingressKbps: undefined, egressKbps: 20_000 });
+  assert.deepEqual(update(cluster, port, { name: 'other' }).rateLimit, port.rateLimit);
+  const both = update(cluster, port, { rateLimit: { ingressKbps: 64 } });
+  assert.deepEqual(both.rateLimit, { ingressKbps: 64, egressKbps: 20_000 });
+  assert.deepEqual(update(cluster, both, { rateLimit: { egressKbps: null } }).rateLimit, { ingressKbps: 64, egressKbps: undefined });
+  assert.equal(update(cluster, both, { rateLimit: { ingressKbps: null, egressKbps: null } }).rateLimit, undefined);
+  assert.equal(cluster.port(network).rateLimit, undefined);
+});

@@ -4,6 +4,8 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { isMulticastMac, localMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
+import { changedRateLimit } from '../rate-limit.ts';
+import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
@@ -25,6 +27,7 @@ export type CreatePort = Readonly<{
   portSecurityEnabled: boolean | undefined;
   deviceId: string;
   deviceOwner: string;
+  rateLimit?: RateLimitChange;
 }>;
 
 export function createPort(state: ClusterState, context: CommandContext, request: CreatePort): Changes & Readonly<{ port: Port }> {
@@ -51,6 +54,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     portSecurityEnabled,
     deviceId: request.deviceId,
     deviceOwner: request.deviceOwner,
+    rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
     ...stamps(context),
   };
   return { put: [port], remove: [], port };
@@ -61,6 +65,7 @@ export type UpdatePort = Readonly<
     Pick<Port, 'name' | 'description' | 'adminStateUp' | 'mac' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>
   > & {
     fixedIps?: readonly FixedIpRequest[];
+    rateLimit?: RateLimitChange;
   }
 >;
 
@@ -75,7 +80,7 @@ export function updatePort(
   const network = old === undefined ? undefined : state.networks.get(old.networkId);
   if (old === undefined || network === undefined) throw new NotFound('port', id);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
-  const { fixedIps, ...plain } = request;
+  const { fixedIps, rateLimit = {}, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
     throw new Conflict(
       'port_security_has_groups',
@@ -98,6 +103,7 @@ export function updatePort(
     mac: request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id),
     fixedIps: fixedIps === undefined ? old.fixedIps : allocate(state, context, network, fixedIps, old.fixedIps),
     securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
+    rateLimit: changedRateLimit(old.rateLimit, rateLimit),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
   return { put: [port, ...loose.map((floating) => disassociated(context, floating))], remove: [], port };

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { TenantId } from '../uuid.ts';
 import { deleteNetwork } from './network.ts';
 import { createTenant, defaultGroupOf, deleteTenant, updateTenant } from './tenant.ts';
+import type { UpdateTenant } from './tenant.ts';
 import { assertRefused, TestCluster, testId } from './test-support.ts';
 
 test('a tenant has a default group: everything out, from the group itself in', () => {
@@ -65,4 +66,15 @@ test('a tenant’s SSH reach is switched where the cluster has ports for it, and
   const other = without.tenant();
   assertRefused(without, update(without, other.id, true), 'no_ssh_ports', /no ports for SSH/);
   without.do(update(without, other.id, false)());
+});
+
+test('a tenant’s limits are changed without touching what else holds for it', () => {
+  const cluster = new TestCluster();
+  const { id } = cluster.tenant();
+  const update = (request: UpdateTenant) => cluster.do(updateTenant(cluster.state, cluster.context, id, request)).tenant;
+  update({ sshReach: true });
+  const limited = update({ rateLimit: { ingressKbps: 1000, egressKbps: 64 } });
+  assert.deepEqual([limited.sshReach, limited.rateLimit], [true, { ingressKbps: 1000, egressKbps: 64 }]);
+  assert.deepEqual(update({ sshReach: false }).rateLimit, limited.rateLimit);
+  assert.equal(update({ rateLimit: { ingressKbps: null, egressKbps: null } }).rateLimit, undefined);
 });

@@ -1,4 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { changedRateLimit } from '../rate-limit.ts';
+import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, Resource, Tenant } from '../resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from '../security-group.ts';
 import type { SecurityGroupId, TenantId } from '../uuid.ts';
@@ -27,12 +29,15 @@ export function createTenant(state: ClusterState, context: CommandContext, reque
     tokenHash: request.tokenHash,
     automaticGateway: request.automaticGateway ?? true,
     sshReach: false,
+    rateLimit: undefined,
     ...stamps(context),
   };
   return { put: [tenant, ...defaultGroup(context, tenant.id)], remove: [], tenant };
 }
 
-export type UpdateTenant = Readonly<Partial<Pick<Tenant, 'name' | 'description' | 'enabled' | 'sshReach'>>>;
+export type UpdateTenant = Readonly<
+  Partial<Pick<Tenant, 'name' | 'description' | 'enabled' | 'sshReach'>> & { rateLimit?: RateLimitChange }
+>;
 
 export function updateTenant(
   state: ClusterState,
@@ -48,7 +53,8 @@ export function updateTenant(
     });
   }
   if (request.name !== undefined) checkName(state, request.name, id);
-  const tenant = revised(context, old, request);
+  const { rateLimit = {}, ...plain } = request;
+  const tenant = revised(context, old, { ...plain, rateLimit: changedRateLimit(old.rateLimit, rateLimit) });
   return { put: [tenant], remove: [], tenant };
 }
 

@@ -25,6 +25,7 @@ import { createSubnet, deleteSubnet } from '../command/subnet.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import { parseIpv4 } from '../ipv4.ts';
+import type { RateLimitChange } from '../rate-limit.ts';
 import { parseResource } from '../resource.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
 import type { NodeId, Uuid } from '../uuid.ts';
@@ -69,7 +70,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(39), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(41), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -232,6 +233,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       const port = pick(state.ports.values(), a);
       return updatePort(state, ctx, port.id, { securityGroups: [...state.groupsOf(port.tenantId)].slice(b % 3).map(({ id }) => id) });
     }
+    case 35:
+      return updatePort(state, ctx, pick(state.ports.values(), a).id, { rateLimit: rateLimitWish(b) });
+    case 36:
+      return updateTenant(state, ctx, pick(state.tenants.values(), a).id, { rateLimit: rateLimitWish(b) });
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -249,6 +254,13 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       });
     }
   }
+}
+
+/** Sets one, takes one away or leaves one as it is, for each direction. */
+function rateLimitWish(b: number): RateLimitChange {
+  const change = (n: number): number | null | undefined => (n === 0 ? undefined : n === 1 ? null : 1000 * n);
+  const [ingressKbps, egressKbps] = [change(b % 4), change(Math.floor(b / 4) % 4)];
+  return { ...(ingressKbps === undefined ? {} : { ingressKbps }), ...(egressKbps === undefined ? {} : { egressKbps }) };
 }
 
 function forwardingWish(port: Port, b: number): PortForwardingRequest {
@@ -294,6 +306,9 @@ const START: readonly Wish[] = [
   { verb: 27, a: 1, b: 4 },
   { verb: 30, a: 0, b: 1 },
   { verb: 30, a: 0, b: 4 },
+  { verb: 35, a: 0, b: 11 },
+  { verb: 35, a: 1, b: 2 },
+  { verb: 36, a: 0, b: 11 },
 ];
 
 const dump = (plan: Plan): string[] =>

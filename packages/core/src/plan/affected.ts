@@ -180,11 +180,17 @@ function comparePresence(state: ClusterState, now: NetworkPresence, was: Network
   }
 }
 
+function collectTenant(state: ClusterState, tenantId: TenantId, affected: Affected): void {
+  for (const network of state.networksOf(tenantId)) collectNetwork(state, network, affected);
+  const concentrator = state.concentratorOf(tenantId);
+  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'gateway', key: gatewayKey(concentrator.id) });
+}
+
 /** The direct effects of one record under the given state. */
 function collect(state: ClusterState, resource: Resource, affected: Affected): void {
   switch (resource.kind) {
     case 'tenant':
-      for (const network of state.networksOf(resource.id)) collectNetwork(state, network, affected);
+      collectTenant(state, resource.id, affected);
       break;
     case 'network':
       collectNetwork(state, resource, affected);

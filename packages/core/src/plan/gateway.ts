@@ -5,6 +5,8 @@ import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
+import { parseRateLimit } from '../rate-limit.ts';
+import type { RateLimit } from '../rate-limit.ts';
 import type { Uplink } from '../resource.ts';
 import { parseUuid } from '../uuid.ts';
 import type { ConcentratorId, TenantId } from '../uuid.ts';
@@ -23,6 +25,8 @@ export type GatewayBody = Readonly<{
   /** Underlay, management and VTEP prefixes: dropped before any NAT when routed to the uplink (design §7). */
   infrastructure: readonly Cidr[];
   segments: readonly GatewaySegment[];
+  /** Of what passes the uplink. */
+  rateLimit?: RateLimit | undefined;
 }>;
 
 export const gatewayKey = (concentratorId: ConcentratorId): string => concentratorId;
@@ -59,5 +63,6 @@ export function parseGatewayBody(value: unknown): GatewayBody {
         }),
       };
     }),
+    rateLimit: f.optional('rateLimit', parseRateLimit),
   };
 }

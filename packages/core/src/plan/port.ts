@@ -3,6 +3,8 @@ import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
+import { parseRateLimit } from '../rate-limit.ts';
+import type { RateLimit } from '../rate-limit.ts';
 import { parseUuid } from '../uuid.ts';
 import type { InstanceId, PortId, SecurityGroupId } from '../uuid.ts';
 import { parseVni } from '../vni.ts';
@@ -21,6 +23,7 @@ export type PortBody = Readonly<{
   portSecurity: boolean;
   /** Sorted. Empty with port security on: nothing comes in, nothing goes out. */
   groups: readonly SecurityGroupId[];
+  rateLimit?: RateLimit | undefined;
 }>;
 
 export const portKey = (portId: PortId): string => portId;
@@ -36,5 +39,6 @@ export function parsePortBody(value: unknown): PortBody {
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurity: f.required('portSecurity', parseBoolean),
     groups: f.list('groups', parseUuid<SecurityGroupId>),
+    rateLimit: f.optional('rateLimit', parseRateLimit),
   };
 }

@@ -128,6 +128,7 @@ function renderPort(state: ClusterState, nodeId: NodeId, key: string): PortBody 
     adminStateUp: port.adminStateUp && network.adminStateUp,
     portSecurity: port.portSecurityEnabled,
     groups: port.securityGroups.toSorted(),
+    rateLimit: port.rateLimit,
   };
 }
 
@@ -249,6 +250,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     uplink: concentrator.uplink,
     infrastructure: facts.infrastructure,
     segments: segments.toSorted((a, b) => a.vni - b.vni),
+    rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
   };
 }
 

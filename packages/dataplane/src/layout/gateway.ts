@@ -2,10 +2,11 @@ import type { GatewayBody } from '@weft/core/plan/gateway';
 import { cidrPrefixLength } from '@weft/core/cidr';
 import { WeftError } from '@weft/core/weft-error';
 import type { KernelObject } from '../kernel-object.ts';
-import { alias, bridgeName, gatewayLegName, gatewayPlace, gatewayPortName, uplinkMac, uplinkName } from '../names.ts';
+import { alias, bridgeName, gatewayLegName, gatewayPlace, gatewayPortName, limitName, uplinkMac, uplinkName } from '../names.ts';
 import { gatewayTable } from '../ruleset/gateway.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
+import { limitObjects } from './limit.ts';
 
 /** What NAT needs off and routing needs on (datapath.md §3). `arp_ignore`: a leg answers for its own addresses only. */
 const SYSCTLS = {
@@ -22,6 +23,9 @@ const SYSCTLS = {
   'net.ipv4.conf.all.send_redirects': '0',
   'net.ipv4.conf.default.send_redirects': '0',
 };
+
+/** How large frames are outside is not ours to say; jumbo frames are the largest in use. */
+const OUTSIDE_FRAME_BYTES = 9022;
 
 /** A gateway: a namespace with one leg in each segment of its tenant, and one on the uplink. Its rules stand before its legs. */
 export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBody): readonly KernelObject[] {
@@ -79,6 +83,15 @@ export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBo
       },
       { kind: 'address', place, link, address: body.uplink.address, prefixLength: body.uplink.prefixLength },
       { kind: 'route', place, link, gateway: body.uplink.gateway },
+      ...limitObjects({
+        place,
+        link,
+        ifb: limitName(body.concentratorId),
+        alias: alias('limit', body.concentratorId),
+        leavingKbps: body.rateLimit?.egressKbps,
+        arrivingKbps: body.rateLimit?.ingressKbps,
+        frameBytes: OUTSIDE_FRAME_BYTES,
+      }),
     );
   }
   return objects;

@@ -9,6 +9,7 @@ import {
   gatewayPortName,
   groupEgressName,
   groupIngressName,
+  limitName,
   portEgressName,
   portIngressName,
   portName,
@@ -20,6 +21,10 @@ import { dropChain } from '../ruleset/drops.ts';
 import { MARK_EGRESS_ALLOWED } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
+import { limitObjects } from './limit.ts';
+
+/** Ethernet, two VLAN tags and the four bytes more that a pair takes. */
+const HEADER_BYTES = 26;
 
 /**
  * A workload's port: its link, and in front of it its rules. A port without `from` forwards nothing; one that is administratively down has
@@ -45,6 +50,18 @@ export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): re
     },
     { kind: 'link', place: workloadPlace(body.instanceId), type: 'end', name: WORKLOAD_LINK, mac: body.mac, mtu },
   ];
+  objects.push(
+    ...limitObjects({
+      place: 'fabric',
+      link,
+      ifb: limitName(body.portId),
+      alias: alias('limit', body.portId),
+      // What leaves the fabric by a port comes to its workload.
+      leavingKbps: body.rateLimit?.ingressKbps,
+      arrivingKbps: body.rateLimit?.egressKbps,
+      frameBytes: mtu + HEADER_BYTES,
+    }),
+  );
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
   objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
   for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });

@@ -1,0 +1,86 @@
+import { NetlinkError, isAbsent } from '@weft/netlink/netlink-error';
+import { TC_CLSACT, TC_ROOT, clsactAdd, qdiscDelete, qdiscList, tbfReplace } from '@weft/netlink/qdisc';
+import type { Qdisc } from '@weft/netlink/qdisc';
+import { redirectAdd, redirectList } from '@weft/netlink/redirect';
+import type { Redirect } from '@weft/netlink/redirect';
+import type { Rtnl } from '@weft/netlink/rtnl';
+import { BURST_UNIT_BYTES } from './kernel-object.ts';
+import type { QdiscObject, RedirectObject } from './kernel-object.ts';
+import { KernelLacks } from './kernel-support.ts';
+import { isLimitable } from './names.ts';
+import type { Place } from './names.ts';
+
+/** What queues and redirects in one namespace, on interfaces of ours that can have a limit. */
+export type FoundLimits = Readonly<{ qdiscs: readonly Qdisc[]; redirects: readonly Redirect[] }>;
+
+const isClsact = ({ parent, kind }: Qdisc): boolean => parent === TC_CLSACT && (kind === 'clsact' || kind === 'ingress');
+
+/** `names`: of the namespace's interfaces, by index. Throws NetlinkError. */
+export function readLimits(rtnl: Rtnl, names: ReadonlyMap<number, string>): FoundLimits {
+  const qdiscs = qdiscList(rtnl).filter(({ index }) => isLimitable(names.get(index) ?? ''));
+  return { qdiscs, redirects: qdiscs.filter(isClsact).flatMap(({ index }) => redirectList(rtnl, index)) };
+}
+
+/** Pure. Whatever else somebody put there is shown as something that nobody desires. */
+export function interpretLimits(
+  place: Place,
+  { qdiscs, redirects }: FoundLimits,
+  names: ReadonlyMap<number, string>,
+  see: (object: QdiscObject | RedirectObject, asDesired: boolean) => void,
+): void {
+  const byLink = Map.groupBy(redirects, ({ index }) => index);
+  for (const qdisc of qdiscs) {
+    const link = names.get(qdisc.index) ?? '';
+    if (isClsact(qdisc)) {
+      const [first, ...more] = byLink.get(qdisc.index) ?? [];
+      see({ kind: 'redirect', place, link, to: names.get(first?.to ?? 0) ?? '' }, first !== undefined && more.length === 0);
+    } else if (qdisc.parent === TC_ROOT && qdisc.handle !== 0) {
+      const { bytesPerSecond = 0, burstBytes = 0, limitBytes = 0 } = qdisc.tbf ?? {};
+      const rounded = Math.round(burstBytes / BURST_UNIT_BYTES) * BURST_UNIT_BYTES;
+      see({ kind: 'qdisc', place, link, bytesPerSecond, burstBytes: rounded, limitBytes }, qdisc.tbf !== undefined);
+    }
+  }
+}
+
+/** Connections that are being limited go on at the new rate. Throws KernelLacks, NetlinkError. */
+export function putQdisc(rtnl: Rtnl, index: number, { bytesPerSecond, burstBytes, limitBytes }: QdiscObject): void {
+  namingModule({ what: 'token buckets for rate limits', module: 'sch_tbf' }, () =>
+    tbfReplace(rtnl, { index, bytesPerSecond, burstBytes, limitBytes }),
+  );
+}
+
+/** One that stands as it should stays untouched. Throws KernelLacks, NetlinkError. */
+export function putRedirect(rtnl: Rtnl, index: number, to: number): void {
+  const standing = redirectList(rtnl, index);
+  if (standing.length === 1 && standing[0]?.to === to) return;
+  removeLimit(rtnl, index, 'redirect');
+  namingModule({ what: 'filters of arriving packets, for rate limits', module: 'sch_ingress' }, () => clsactAdd(rtnl, index));
+  namingModule(undefined, () => redirectAdd(rtnl, { index, to }));
+}
+
+/** Absent is success. Throws NetlinkError. */
+export function removeLimit(rtnl: Rtnl, index: number, kind: 'qdisc' | 'redirect'): void {
+  try {
+    qdiscDelete(rtnl, index, kind === 'qdisc' ? TC_ROOT : TC_CLSACT);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+type Part = Readonly<{ what: string; module: string }>;
+
+/**
+ * A kernel that lacks a part says ENOENT, for a kind of device EOPNOTSUPP: whoever reads it needs the module's name. Without `part` it is one
+ * of the two that a redirection takes, and the kernel's own words tell which. Throws KernelLacks, and what `action` throws.
+ */
+export function namingModule(part: Part | undefined, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || !['ENOENT', 'EOPNOTSUPP'].includes(error.errno)) throw error;
+    const redirection: Part = /action/i.test(error.extAck ?? '')
+      ? { what: 'redirection of packets, for rate limits', module: 'act_mirred' }
+      : { what: 'filters that take every packet, for rate limits', module: 'cls_u32' };
+    throw new KernelLacks([part ?? redirection], { cause: error });
+  }
+}
