@@ -5,7 +5,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import type { Changes, FloatingIp, Network, Resource, Subnet } from '../resource.ts';
 import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 /** Which port, and which of its addresses; `fixedIp` absent: its only one. */
@@ -67,11 +67,11 @@ export function updateFloatingIp(
   }
   const target =
     request.target === undefined ? {} : resolveTarget(state, old.tenantId, old.floatingNetworkId, request.target ?? undefined, old);
-  const floatingIp = revised(context, old, {
+  const floatingIp = updated(context, old, {
     ...target,
     ...(request.description === undefined ? {} : { description: request.description }),
   });
-  return { put: [floatingIp, ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
+  return { put: [...putChanged(old, floatingIp), ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
 }
 
 export function deleteFloatingIp(state: ClusterState, id: FloatingIpId): Changes {

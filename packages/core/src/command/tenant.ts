@@ -1,7 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Resource, SecurityGroup, SecurityGroupRule, Tenant } from '../resource.ts';
 import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type CreateTenant = Readonly<{ name: string; tokenHash: string }>;
@@ -39,8 +39,8 @@ export function updateTenant(
       remedy: 'Set `cluster.sshPorts.first` and `last` in the server configuration.',
     });
   }
-  const tenant = revised(context, old, request);
-  return { put: [tenant], remove: [], tenant };
+  const tenant = updated(context, old, request);
+  return { put: putChanged(old, tenant), remove: [], tenant };
 }
 
 export function deleteTenant(state: ClusterState, id: TenantId): Changes {
