@@ -50,6 +50,7 @@ export class Retirement {
         case 'securityGroupRule':
         case 'node':
         case 'firewallRule':
+        case 'addressHold':
           break;
       }
       if (record.kind === 'concentrator' && !this.#deps.cluster.state.concentrators.has(record.id)) this.#keep(record.id);

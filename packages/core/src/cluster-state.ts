@@ -1,3 +1,4 @@
+import type { AddressHold } from './address-hold.ts';
 import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
@@ -21,6 +22,7 @@ import type {
   Tenant,
 } from './resource.ts';
 import type {
+  AddressHoldId,
   ConcentratorId,
   FirewallRuleId,
   FloatingIpId,
@@ -58,6 +60,7 @@ export class ClusterState {
   readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
+  readonly addressHolds = new Map<AddressHoldId, AddressHold>();
 
   readonly networkByVni = new Map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
@@ -76,6 +79,7 @@ export class ClusterState {
   readonly #instanceByPort = new Map<PortId, InstanceId>();
   readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
+  readonly #concentratorByUplink = new Map<Ipv4, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
   readonly #instancesBySshPort = new Map<string, InstanceId>();
@@ -87,6 +91,8 @@ export class ClusterState {
   readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
   readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRuleId>();
   readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRuleId>();
+  readonly #holdsByAddress = new MultiMap<Ipv4, AddressHoldId>();
+  readonly #holdsByNode = new MultiMap<NodeId, AddressHoldId>();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
@@ -134,6 +140,7 @@ export class ClusterState {
       this.floatingIps,
       this.portForwardings,
       this.firewallRules,
+      this.addressHolds,
     ].flatMap((table) => [...(table as Map<string, Resource>).values()]);
   }
 
@@ -242,6 +249,25 @@ export class ClusterState {
     for (const id of this.#firewallRulesByPort.of(portId)) yield must(this.firewallRules.get(id));
   }
 
+  concentratorByUplink(address: Ipv4): Concentrator | undefined {
+    const id = this.#concentratorByUplink.get(address);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  *holdsAt(address: Ipv4): Generator<AddressHold> {
+    for (const id of this.#holdsByAddress.of(address)) yield must(this.addressHolds.get(id));
+  }
+
+  *holdsOn(nodeId: NodeId): Generator<AddressHold> {
+    for (const id of this.#holdsByNode.of(nodeId)) yield must(this.addressHolds.get(id));
+  }
+
+  /** Whether a gateway other than this one may still answer for the address; without one: any gateway. */
+  isHeldByAnother(address: Ipv4, concentratorId: ConcentratorId | undefined): boolean {
+    for (const hold of this.holdsAt(address)) if (hold.concentratorId !== concentratorId) return true;
+    return false;
+  }
+
   /** Where a port is plugged in: the node of the instance that it belongs to. */
   nodeOfPort(portId: PortId): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
@@ -312,6 +338,7 @@ export class ClusterState {
       floatingIp: this.floatingIps,
       portForwarding: this.portForwardings,
       firewallRule: this.firewallRules,
+      addressHold: this.addressHolds,
     };
     return tables[kind];
   }
@@ -346,6 +373,7 @@ export class ClusterState {
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'addressHold':
         break;
     }
   }
@@ -412,6 +440,7 @@ export class ClusterState {
         break;
       case 'concentrator':
         setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
+        if (resource.uplink !== undefined) setOrDelete(this.#concentratorByUplink, resource.uplink.address, resource.id, verb);
         if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
         break;
       case 'instance':
@@ -434,6 +463,10 @@ export class ClusterState {
       case 'firewallRule':
         this.#firewallRulesByTenant[verb](resource.tenantId, resource.id);
         if (resource.portId !== undefined) this.#firewallRulesByPort[verb](resource.portId, resource.id);
+        break;
+      case 'addressHold':
+        this.#holdsByAddress[verb](resource.address, resource.id);
+        this.#holdsByNode[verb](resource.nodeId, resource.id);
         break;
     }
   }

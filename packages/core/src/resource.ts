@@ -1,3 +1,5 @@
+import { parseAddressHold } from './address-hold.ts';
+import type { AddressHold } from './address-hold.ts';
 import { parseCidr } from './cidr.ts';
 import type { Cidr } from './cidr.ts';
 import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
@@ -213,7 +215,8 @@ export type Resource =
   | Instance
   | FloatingIp
   | PortForwarding
-  | FirewallRule;
+  | FirewallRule
+  | AddressHold;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
 
@@ -375,6 +378,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     ...parseStamps(f),
   }),
   firewallRule: parseFirewallRule,
+  addressHold: parseAddressHold,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

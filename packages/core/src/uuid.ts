@@ -14,6 +14,7 @@ export type InstanceId = Uuid & { readonly __brand: 'InstanceId' };
 export type FloatingIpId = Uuid & { readonly __brand: 'FloatingIpId' };
 export type PortForwardingId = Uuid & { readonly __brand: 'PortForwardingId' };
 export type FirewallRuleId = Uuid & { readonly __brand: 'FirewallRuleId' };
+export type AddressHoldId = Uuid & { readonly __brand: 'AddressHoldId' };
 export type ConcentratorId = Uuid & { readonly __brand: 'ConcentratorId' };
 
 export const NIL_UUID = '00000000-0000-0000-0000-000000000000' as Uuid;

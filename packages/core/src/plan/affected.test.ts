@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { canonicalJson } from '../canonical-json.ts';
 import { cidrClearingHostBits, parseCidr } from '../cidr.ts';
 import { ClusterState } from '../cluster-state.ts';
+import { releaseAddressHolds, withHolds } from '../command/address-hold.ts';
 import { isConcentratorUsed, placeConcentrator, retireConcentrator } from '../command/concentrator.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '../command/floating-ip.ts';
@@ -60,7 +61,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(29), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(30), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -211,6 +212,8 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 28:
     case 29:
       return decideFirewall(state, ctx, { a, b, pick });
+    case 30:
+      return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -284,7 +287,7 @@ test('after any sequence of changes the incremental plan equals the full compile
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
       for (const [step, next] of [...START, ...wishes].entries()) {
-        const changes = refusedIsFine(() => decide(state, ctx, next));
+        const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const affected = applyAffected(state, changes);
         for (const nodeId of affected.nodes()) {
@@ -312,7 +315,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
       const state = new ClusterState();
       const ctx = context();
       for (const next of [...START, ...wishes]) {
-        const changes = refusedIsFine(() => decide(state, ctx, next));
+        const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }
       const loaded = new ClusterState();

@@ -127,6 +127,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
+      case 'addressHold':
         break;
     }
   }
@@ -214,6 +215,12 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'firewallRule':
       collectFirewall(state, resource.tenantId, affected);
       break;
+    case 'addressHold': {
+      // Whoever waits for it.
+      const floating = state.floatingIpByAddress(resource.address);
+      if (floating !== undefined) collectFloatingIp(state, floating, affected);
+      break;
+    }
     case 'instance': {
       if (resource.nodeId !== undefined) {
         affected.add(resource.nodeId, { kind: 'instance', key: instanceKey(resource.id) });
