@@ -50,10 +50,13 @@ export class EventStream {
     response.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
+      // Nothing can follow on it, and an idle connection would outlive the stream.
+      connection: 'close',
       'x-accel-buffering': 'no',
       'x-openstack-request-id': requestId,
     });
-    response.write(': events of this cluster\n\n');
+    // With its place, a reader that was given no event yet can come back to it.
+    response.write(`id: ${this.#seq}\n\n`);
     this.#listening = events.listen(() => this.#pump());
     this.#beat();
     this.#pump();
