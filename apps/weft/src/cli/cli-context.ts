@@ -24,6 +24,7 @@ export type Api = Pick<
   | 'concentrators'
   | 'pools'
   | 'firewallRules'
+  | 'events'
 >;
 
 /** `as`: the name of the token that is used. */

@@ -16,6 +16,7 @@ for (const line of [
   'firewall-rule create',
   'tenant set',
   'concentrator move',
+  'events',
   'port list',
   'port delete',
   'lab',
