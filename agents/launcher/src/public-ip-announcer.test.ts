@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseIpv4 } from '@weft/core/ipv4';
@@ -93,6 +93,7 @@ test('each fact is told once: not for the same plan again, and not after a resta
   assert.deepEqual(bench.pass(), [`EVENT PublicIPAssigned ${TWO}`], 'it leads elsewhere');
   bench.plan.delete('publicip', ADDRESS);
   assert.deepEqual(bench.pass(), [`EVENT PublicIPUnassigned ${TWO}`]);
+  assert.equal(existsSync(bench.path), false, 'nothing is left to remember');
   bench.restart();
   assert.deepEqual(bench.pass(), []);
 });

@@ -6,6 +6,7 @@
  *
  * Only addresses that lead 1:1 to a workload are facts here; those that merely hold port forwardings are not.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fields, listOf, oneOf } from '@weft/core/fields';
 import { parseIpv4 } from '@weft/core/ipv4';
@@ -127,7 +128,8 @@ export class PublicIpAnnouncer {
 
   #save(facts: readonly Fact[]): void {
     try {
-      replaceFile(this.#path, JSON.stringify(facts));
+      if (facts.length === 0) rmSync(this.#path, { force: true });
+      else replaceFile(this.#path, JSON.stringify(facts));
     } catch (err) {
       this.#deps.log.warn({ err, path: this.#path }, 'what was told of public addresses is not saved and may be told again');
     }
