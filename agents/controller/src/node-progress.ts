@@ -44,7 +44,8 @@ export class NodeProgress {
 
   /**
    * Whether the node has let go of what it was told to at this revision: unlike {@link isApplied} this does not trust what was reported
-   * before the node can have known, nor a list of failures that may not be whole.
+   * before the node can have known, nor a list of failures that may not be whole. What a node could not remove it tells as its own failure,
+   * without a key (dataplane, `NODE`): that may be anything.
    */
   hasLetGo(revision: number, refTexts: readonly string[]): boolean {
     if (this.#applied === undefined || this.#applied < revision || this.#held !== undefined) return false;

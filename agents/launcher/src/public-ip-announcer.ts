@@ -44,6 +44,9 @@ type Fact = Readonly<{
 /** So often it has to fail again, after growing pauses, before it is called a failure and not a mishap. */
 const RETRIES = 2;
 
+/** What could not be removed is told under this name, for nothing in the plan owns it any more; it may be any address. */
+const NODE = 'node';
+
 export class PublicIpAnnouncer {
   readonly #path: string;
   readonly #deps: PublicIpAnnouncerDeps;
@@ -66,7 +69,7 @@ export class PublicIpAnnouncer {
     for (const fact of before) {
       const body = plan.get('publicip', publicIpKey(fact.address));
       if (body?.internal !== undefined && body.concentratorId === fact.concentratorId) continue;
-      if (isFailing(fact.address)) this.#cannotEnd(fact, retries);
+      if (isFailing(fact.address) || failed.has(NODE)) this.#cannotEnd(fact, retries);
       else this.#ended(fact);
     }
     for (const body of plan.of('publicip').values()) {
@@ -76,7 +79,9 @@ export class PublicIpAnnouncer {
       if (isFailing(body.address)) this.#cannot(body, body.internal, retries);
       else this.#assigned(body, body.internal);
     }
-    for (const address of this.#failingSince.keys()) if (!isFailing(address)) this.#failingSince.delete(address);
+    for (const address of this.#failingSince.keys()) {
+      if (!isFailing(address) && !failed.has(NODE)) this.#failingSince.delete(address);
+    }
     const now = [...this.#facts.values()];
     if (now.length !== before.length || now.some((fact, index) => fact !== before[index])) this.#save(now);
   }

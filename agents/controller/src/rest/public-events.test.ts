@@ -212,13 +212,15 @@ test('an address is not given to anybody else before its node has confirmed, als
   assert.deepEqual(await rig.told(await rest.as('blue')), [], 'nobody else’s business');
 });
 
-test('a node whose list of failures may not be whole confirms nothing', async () => {
+test('a node whose list of failures may not be whole confirms nothing, nor one that could not remove something', async () => {
   await using rig = await Rig.open();
   await rig.float();
   await rig.lead(null);
   const failed = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`port ${n}`, BROKEN]));
   const { epoch, revision, state } = rig.rest.controller.cluster;
-  rig.rest.link.synced(nodeId(2), { epoch, revision, failed });
-  await settle();
-  assert.equal(state.addressHolds.size, 1);
+  for (const told of [failed, { node: BROKEN }]) {
+    rig.rest.link.synced(nodeId(2), { epoch, revision, failed: told });
+    await settle();
+    assert.equal(state.addressHolds.size, 1);
+  }
 });
