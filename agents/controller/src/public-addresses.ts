@@ -72,7 +72,7 @@ export class PublicAddresses {
   reported(nodeId: NodeId): void {
     const progress = this.#deps.observe(nodeId)?.progress;
     if (progress === undefined) return;
-    for (const [address, internal] of [...this.#awaited]) {
+    for (const [address, internal] of this.#awaited) {
       const mapping = this.#mappingOf(address);
       // What the state says may be ahead of what is durable, which is what the node was told.
       if (mapping?.nodeId !== nodeId || mapping.internal !== internal || !progress.isApplied(refText(address))) continue;

@@ -1,7 +1,6 @@
 /** Every command twice gives the same answer and no second event (ciao.md §14, row 30). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Uuid } from '@weft/core/uuid';
 import { plainFrame } from '@weft/ssntp/frame';
 import type { Frame } from '@weft/ssntp/frame';
 import { ErrorOperand, EventOperand, FrameType, Status } from '@weft/ssntp/operands';
@@ -161,7 +160,7 @@ test('a frame of a node that comes twice says nothing new', async () => {
   const failure = plainFrame(FrameType.ERROR, ErrorOperand.AssignPublicIPFailure, encodePayload({ ...mapping, reason: 'assign_failure' }));
   const frames: readonly (readonly [what: string, send: () => void])[] = [
     ['STATS', () => rest.link.stats(1)],
-    ['Reply', () => rest.link.routed(nodeId(9) as Uuid, Status.Reply, { instance_uuid: world.instance, node_uuid: nodeId(1) })],
+    ['Reply', () => rest.link.routed(nodeId(9), Status.Reply, { instance_uuid: world.instance, node_uuid: nodeId(1) })],
     [
       'ConcentratorInstanceAdded',
       () =>
