@@ -135,6 +135,16 @@ test('nothing is told of a gateway that is not there, nor as the address’s fau
   assert.deepEqual(bench.pass(), []);
 });
 
+test('an address that went with its gateway is not told in its name', () => {
+  using bench = new Bench();
+  bench.lead(ONE);
+  bench.pass();
+  bench.plan.delete('publicip', ADDRESS);
+  bench.plan.delete('gateway', testId(9));
+  assert.deepEqual(bench.pass(), []);
+  assert.equal(existsSync(bench.path), false);
+});
+
 test('a failure is told when two retries have not helped, once; success after that is told, too', () => {
   using bench = new Bench();
   bench.lead(ONE);

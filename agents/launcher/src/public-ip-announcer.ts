@@ -70,7 +70,7 @@ export class PublicIpAnnouncer {
       const body = plan.get('publicip', publicIpKey(fact.address));
       if (body?.internal !== undefined && body.concentratorId === fact.concentratorId) continue;
       if (isFailing(fact.address) || failed.has(NODE)) this.#cannotEnd(fact, retries);
-      else this.#ended(fact);
+      else this.#ended(fact, plan.get('gateway', gatewayKey(fact.concentratorId)) !== undefined);
     }
     for (const body of plan.of('publicip').values()) {
       if (body.internal === undefined || plan.get('gateway', gatewayKey(body.concentratorId)) === undefined) continue;
@@ -110,10 +110,10 @@ export class PublicIpAnnouncer {
     if (this.#deps.speaksFor(concentratorId) && this.#deps.send(publicIpFailureFrame('release', fact))) this.#stuck.add(address);
   }
 
-  #ended(fact: Fact): void {
+  #ended(fact: Fact, isHosted: boolean): void {
     const { address, concentratorId, outcome } = fact;
-    // Of a gateway that was never announced on this connection nobody listens to us; the report says that all is applied.
-    const isHeard = outcome === 'assigned' && this.#deps.speaksFor(concentratorId);
+    // For a gateway that has gone elsewhere, or was never announced on this connection, another speaks by now; the report says it all.
+    const isHeard = outcome === 'assigned' && isHosted && this.#deps.speaksFor(concentratorId);
     if (isHeard && !this.#deps.send(publicIpEventFrame('unassigned', fact))) return;
     this.#stuck.delete(address);
     this.#facts.delete(address);
