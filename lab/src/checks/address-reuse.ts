@@ -57,6 +57,7 @@ async function releasedWhileStopped(context: CheckContext): Promise<Readonly<{ a
   undo.defer(() => launcher.signal('SIGCONT'));
   await red.client.floatingIps.update(own.id, { port_id: null });
   await red.client.floatingIps.delete(own.id);
+  // It is given back already; only the launcher is left to set going.
   undo.move();
   try {
     const until = performance.now() + STOPPED_MS;
