@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AddressHold } from '@weft/core/address-hold';
+import { deleteNode } from '@weft/core/command/node';
 import { parseIpv4 } from '@weft/core/ipv4';
 import { MemoryStore, nodeId, openController, settle } from './test-support.ts';
 import type { TestController } from './test-support.ts';
@@ -61,4 +62,15 @@ test('a confirmation is of the newest taking away, also while that is still bein
   store.release();
   assert.equal(await isHeldAfter(rig, first.revision), true);
   assert.equal(await isHeldAfter(rig, (await second).revision), false);
+});
+
+test('forgetting a node frees what it never confirmed, and says so', async () => {
+  await using rig = await openController();
+  rig.link.stats(1);
+  await settle();
+  await rig.controller.cluster.decide(() => ({ put: [HOLD], remove: [] }));
+  await rig.controller.cluster.decide((state) => deleteNode(state, nodeId(1)));
+  assert.equal(rig.controller.cluster.state.addressHolds.size, 0);
+  const [told] = [...rig.controller.events.after(0)].filter(({ name }) => name === 'public_ip.unmapped');
+  assert.equal(told?.message, 'Unmapped 203.0.113.9 from 10.0.0.9: its node is forgotten and has not confirmed it');
 });

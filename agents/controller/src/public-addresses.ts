@@ -37,6 +37,9 @@ export type PublicAddressesDeps = Readonly<{
 /** A floating IP that leads to a port, with the gateway that is to answer for it. */
 type Mapping = Readonly<{ floating: FloatingIp; internal: Ipv4; concentrator: Concentrator; nodeId: NodeId }>;
 
+/** An infinite revision: it never comes about. */
+type Association = Readonly<{ internal: Ipv4; revision: number }>;
+
 const refText = (address: Ipv4): string => planRefText({ kind: 'publicip', key: publicIpKey(address) });
 
 export class PublicAddresses {
@@ -44,8 +47,8 @@ export class PublicAddresses {
   readonly #state: ClusterState;
   /** What was told to be mapped: public address → where it leads. */
   readonly #mapped = new Map<Ipv4, Ipv4>();
-  /** Associated in this process's life, and not yet told to be mapped. */
-  readonly #awaited = new Map<Ipv4, Ipv4>();
+  /** Associated in this process's life, and not yet told to be mapped: where to, and with which revision. */
+  readonly #awaited = new Map<Ipv4, Association>();
   /** Of each hold that is durable: which version of it, and the revision that its node has to have applied. */
   readonly #holds: Map<AddressHoldId, Readonly<{ version: number; applied: number }>>;
   /** Holds that are being released. */
@@ -72,7 +75,9 @@ export class PublicAddresses {
   reported(nodeId: NodeId): void {
     const progress = this.#deps.observe(nodeId)?.progress;
     if (progress === undefined) return;
-    for (const [address, internal] of this.#awaited) {
+    for (const [address, { internal, revision }] of this.#awaited) {
+      // A report that was under way when the port was associated knows nothing of it.
+      if (progress.applied === undefined || progress.applied < revision) continue;
       const mapping = this.#mappingOf(address);
       // What the state says may be ahead of what is durable, which is what the node was told.
       if (mapping?.nodeId !== nodeId || mapping.internal !== internal || !progress.isApplied(refText(address))) continue;
@@ -97,7 +102,8 @@ export class PublicAddresses {
     }
     // Taken away meanwhile; it was mapped all the same, and is told to be unmapped next.
     const held = this.#holdOf(address, id);
-    if (held?.internal === undefined || held.internal !== internal) return this.#ignored(address, id);
+    if (held?.internal === undefined || held.internal !== internal || this.#mapped.get(address) === internal)
+      return this.#ignored(address, id);
     this.#awaited.delete(address);
     this.#tell({ tenantId: held.formerTenantId, name: 'public_ip.mapped', address, internal, message: `Mapped ${address} to ${internal}` });
     this.#mapped.set(address, internal);
@@ -130,15 +136,18 @@ export class PublicAddresses {
     for (const record of changes.put) {
       if (record.kind === 'addressHold') this.#holds.set(record.id, { version: record.revision, applied: revision });
     }
+    const forgotten = new Set<NodeId>(changes.remove.flatMap((record) => (record.kind === 'node' ? [record.id] : [])));
     for (const record of changes.remove) {
       if (record.kind !== 'addressHold') continue;
       for (const known of [this.#holds, this.#releasing, this.#stuck]) known.delete(record.id);
-      this.#tellUnmapped(record);
+      this.#tellUnmapped(record, forgotten.has(record.nodeId) ? ': its node is forgotten and has not confirmed it' : '');
     }
     for (const record of changes.put) {
       if (record.kind !== 'floatingIp') continue;
       if (record.fixedIp === undefined) this.#noLonger(record);
-      else if (this.#mapped.get(record.address) !== record.fixedIp) this.#awaited.set(record.address, record.fixedIp);
+      else if (this.#mapped.get(record.address) !== record.fixedIp) {
+        this.#awaited.set(record.address, { internal: record.fixedIp, revision });
+      }
     }
     for (const record of changes.remove) if (record.kind === 'floatingIp') this.#noLonger(record);
   }
@@ -162,16 +171,16 @@ export class PublicAddresses {
   }
 
   /** A hold is over. It is no news if the mapping lives on at another node, or never was. */
-  #tellUnmapped({ address, internal, formerTenantId }: AddressHold): void {
+  #tellUnmapped({ address, internal, formerTenantId }: AddressHold, why: string): void {
     if (internal === undefined || this.#state.floatingIpByAddress(address)?.fixedIp === internal) return;
-    const never = this.#awaited.get(address) === internal;
+    const never = this.#awaited.get(address)?.internal === internal;
     if (this.#state.floatingIpByAddress(address)?.fixedIp === undefined) this.#awaited.delete(address);
-    if (!never) this.#unmapped(formerTenantId, address, internal);
+    if (!never) this.#unmapped(formerTenantId, address, internal, why);
   }
 
-  #unmapped(tenantId: TenantId, address: Ipv4, internal: Ipv4): void {
+  #unmapped(tenantId: TenantId, address: Ipv4, internal: Ipv4, why = ''): void {
     if (this.#mapped.get(address) === internal) this.#mapped.delete(address);
-    this.#tell({ tenantId, name: 'public_ip.unmapped', address, internal, message: `Unmapped ${address} from ${internal}` });
+    this.#tell({ tenantId, name: 'public_ip.unmapped', address, internal, message: `Unmapped ${address} from ${internal}${why}` });
   }
 
   /**
@@ -196,7 +205,7 @@ export class PublicAddresses {
       // Decided twice at once, or something else meanwhile.
       if (floating === undefined || !this.#isRefused(address, concentratorId, internal)) return { put: [], remove: [] };
       taken.push(floating);
-      this.#awaited.set(address, internal);
+      this.#awaited.set(address, { internal, revision: Number.POSITIVE_INFINITY });
       return updateFloatingIp(state, context, floating.id, { target: null });
     });
     for (const { id, tenantId, portId } of taken) {

@@ -149,6 +149,23 @@ test('a launcher that had mapped it in between is believed', async () => {
   assert.deepEqual(await rig.told(), [`info: Mapped ${rig.address} to ${rig.inside}`, `info: Unmapped ${rig.address} from ${rig.inside}`]);
 });
 
+test('what a node says late of an address that was taken away meanwhile is not told again', async () => {
+  await using rig = await Rig.open();
+  await rig.float();
+  await rig.applied();
+  await rig.lead(null);
+  await assigned(rig);
+  assert.deepEqual(await rig.told(), [`info: Mapped ${rig.address} to ${rig.inside}`]);
+});
+
+test('a node that has not been told of the mapping yet says nothing about it by reporting', async () => {
+  await using rig = await Rig.open();
+  const before = rig.rest.controller.cluster.revision;
+  await rig.float();
+  await rig.applied(false, before);
+  assert.deepEqual(await rig.told(), []);
+});
+
 test('a new mapping that its gateway’s node cannot do is taken back, told once, and can be tried again', async () => {
   await using rig = await Rig.open();
   await rig.float();
