@@ -27,6 +27,8 @@ const CUT_MS = 300;
 const FROZEN_MS = 6500;
 /** Between two looks at all processes. */
 const LOOK_MS = 50;
+/** A launcher that was stopped goes on after so long. */
+const THAW_MS = 20;
 /** Longer than an idle gateway may be kept, and a little more. */
 const IDLE_FROZEN_MS = 12_000;
 
@@ -140,6 +142,17 @@ export const SABOTAGES: readonly Sabotage[] = [
     run: async ({ lab }, saboteur) => {
       const { first, last } = lab.topology.publicAddresses;
       await saboteur.addFilter(lab.network.netns('gateway'), 'forward', `ip daddr ${first}-${last} drop`);
+    },
+  },
+  {
+    check: 'address-reuse',
+    what: 'the launchers of network nodes do not stay stopped',
+    run: (context, saboteur) => {
+      const launchers = context.networkNodes().map((node) => context.lab.daemon(node));
+      const timer = setInterval(() => {
+        for (const launcher of launchers) launcher.signal('SIGCONT');
+      }, THAW_MS);
+      saboteur.mend(() => clearInterval(timer));
     },
   },
   {

@@ -9,6 +9,7 @@
  * process gives up, and the next one begins with what the store really has.
  */
 import { ClusterState } from '@weft/core/cluster-state';
+import { withHolds } from '@weft/core/command/address-hold';
 import type { ClusterConfig, CommandContext } from '@weft/core/command/context';
 import { applyAffected } from '@weft/core/plan/affected';
 import { compile } from '@weft/core/plan/compile';
@@ -174,9 +175,10 @@ export class Cluster {
 
   async #decide<X extends Changes, V>(command: Command<X>, show: (result: X) => V): Promise<readonly [V, Revision]> {
     this.#checkUsable();
+    const context = this.#context();
     let result: X;
     try {
-      result = command(this.state, this.#context());
+      result = command(this.state, context);
     } catch (error) {
       // The reason may lie in a commit that is still in flight.
       await this.settled();
@@ -188,7 +190,7 @@ export class Cluster {
       return [view, this.#revision];
     }
     const { promise, resolve, reject } = Promise.withResolvers<Revision>();
-    this.#commit(result, resolve, reject);
+    this.#commit(result, context, resolve, reject);
     if (this.#failure !== undefined) await promise;
     try {
       return [show(result), await promise];
@@ -212,10 +214,17 @@ export class Cluster {
     };
   }
 
-  #commit(changes: Changes, durable: (revision: Revision) => void, failed: (error: ClusterUnavailable) => void): void {
+  #commit(
+    decided: Changes,
+    context: CommandContext,
+    durable: (revision: Revision) => void,
+    failed: (error: ClusterUnavailable) => void,
+  ): void {
+    let changes: Changes;
     let commit: Promise<Revision>;
     let plans: ReadonlyMap<NodeId, readonly PlanChange[]>;
     try {
+      changes = withHolds(this.state, context, decided);
       plans = this.#applyAndRender(changes);
       commit = this.#deps.store.commit({
         put: changes.put.map((resource) => ({ key: resourceKey(resource), value: JSON.stringify(resource) })),

@@ -19,14 +19,18 @@ import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
 import { invalidPayloadFrame, parseInvalidPayload } from '@weft/ssntp/payloads/invalid-payload';
 import { parseNodeConnected, parseNodeDisconnected } from '@weft/ssntp/payloads/node-event';
 import { parsePlacement } from '@weft/ssntp/payloads/placement';
+import { parsePublicIpAssigned, parsePublicIpFailure, parsePublicIpUnassigned } from '@weft/ssntp/payloads/public-ip';
 import { parseRequest, replyFrame } from '@weft/ssntp/payloads/request';
 import { parseStats } from '@weft/ssntp/payloads/stats';
 import type { Store } from '@weft/store/store';
 import { Cluster } from './cluster.ts';
+import { EventLog } from './event-log.ts';
+import { LifeEvents } from './life-events.ts';
 import type { ControllerClock, SchedulerLink } from './link.ts';
 import { NodeCalls } from './node-calls.ts';
 import { NodeRegistry } from './node-registry.ts';
 import { Placement } from './placement.ts';
+import { PublicAddresses } from './public-addresses.ts';
 import { Retirement } from './retirement.ts';
 import type { StatusSources } from './status.ts';
 
@@ -67,8 +71,13 @@ export class Controller {
   readonly cluster: Cluster;
   readonly nodes: NodeRegistry;
   readonly calls: NodeCalls;
+  /** What happened, for the API. */
+  readonly events: EventLog;
+  readonly clock: ControllerClock;
   readonly #placement: Placement;
   readonly #retirement: Retirement;
+  readonly #publicAddresses: PublicAddresses;
+  readonly #life: LifeEvents;
   readonly #link: SchedulerLink;
   readonly #log: Logger;
   readonly #announced = new Map<ConcentratorId, NodeId>();
@@ -88,11 +97,17 @@ export class Controller {
       frame: (frame) => this.#onFrame(frame),
     });
     const { clock, log, random } = deps;
+    this.clock = clock;
+    this.events = new EventLog({}, { wallMs: () => clock.wallMs() });
+    this.#life = new LifeEvents({ cluster, events: this.events });
     this.nodes = new NodeRegistry({
       cluster,
       clock,
       log,
       send: (nodeId, sync) => this.#sendSync(nodeId, sync),
+      reported: (nodeId) => this.#publicAddresses.reported(nodeId),
+      connected: (nodeId) => this.#life.nodeConnected(nodeId),
+      lost: (nodeId) => this.#life.nodeLost(nodeId),
       ready: () => this.#placement.retryNow(),
     });
     this.calls = new NodeCalls({
@@ -106,6 +121,8 @@ export class Controller {
       random,
       send: (request) => this.#isConnected && this.#link.send(plainFrame(FrameType.COMMAND, Command.START, encodePayload(request))),
     });
+    const observe: StatusSources['observe'] = (nodeId) => this.nodes.observe(nodeId);
+    this.#publicAddresses = new PublicAddresses({ cluster, events: this.events, log, observe });
     this.#retirement = new Retirement({ idleMs: options.concentratorIdleMs ?? CONCENTRATOR_IDLE_MS }, { cluster, clock, log });
     cluster.listen({
       published: ({ changes }) => {
@@ -139,6 +156,7 @@ export class Controller {
     this.#retirement.close();
     await this.#link.close();
     await Promise.all(this.#tasks);
+    await this.#publicAddresses.drain();
     await this.nodes.drain();
   }
 
@@ -241,10 +259,22 @@ export class Controller {
         frameKey(EVENT, EventOperand.ConcentratorInstanceAdded),
         (payload) => {
           const { instance_uuid: id, node_uuid: nodeId } = parseConcentratorInstanceAdded(payload);
+          const concentrator = this.cluster.state.concentrators.get(id);
           // From a node that it has left, or never was on, it is not news.
-          if (nodeId === undefined || this.cluster.state.concentrators.get(id)?.nodeId !== nodeId) return this.#ignored(id, nodeId);
+          if (nodeId === undefined || concentrator?.nodeId !== nodeId) return this.#ignored(id, nodeId);
+          if (this.#announced.get(id) !== nodeId) this.#life.announced(concentrator);
           this.#announced.set(id, nodeId);
         },
+      ],
+      [frameKey(EVENT, EventOperand.PublicIPAssigned), (payload) => this.#publicAddresses.assigned(parsePublicIpAssigned(payload))],
+      [frameKey(EVENT, EventOperand.PublicIPUnassigned), (payload) => this.#publicAddresses.unassigned(parsePublicIpUnassigned(payload))],
+      [
+        frameKey(ERROR, ErrorOperand.AssignPublicIPFailure),
+        (payload) => this.#publicAddresses.assignFailure(parsePublicIpFailure(payload)),
+      ],
+      [
+        frameKey(ERROR, ErrorOperand.UnassignPublicIPFailure),
+        (payload) => this.#publicAddresses.unassignFailure(parsePublicIpFailure(payload)),
       ],
       [
         frameKey(ERROR, ErrorOperand.InvalidPayload),
@@ -262,8 +292,11 @@ export class Controller {
 
   /** Counts only from the node that the state names; the scheduler vouches for where an event came from. */
   #instanceEvent({ instance_uuid: id, node_uuid: nodeId }: InstanceEvent, state: string | undefined): void {
-    if (nodeId === undefined || this.cluster.state.instances.get(id)?.nodeId !== nodeId) this.#ignored(id, nodeId);
-    else this.nodes.instanceEvent(nodeId, id, state);
+    const instance = this.cluster.state.instances.get(id);
+    if (nodeId === undefined || instance?.nodeId !== nodeId) return this.#ignored(id, nodeId);
+    const known = this.nodes.observe(nodeId)?.instances.get(id);
+    if (state === 'stopped' && known !== state) this.#life.instanceStopped(instance);
+    this.nodes.instanceEvent(nodeId, id, state);
   }
 
   #ignored(instance: Uuid, node: NodeId | undefined): void {

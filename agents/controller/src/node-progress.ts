@@ -3,6 +3,8 @@ import type { ErrorInfo } from '@weft/core/weft-error';
 
 /** Changes that a node has not confirmed are counted one by one up to this; beyond, all of its plan counts as unconfirmed. */
 const MAX_UNCONFIRMED = 20_000;
+/** A node tells no more failures than this, and nobody knows what the others are. */
+const MAX_TOLD_FAILURES = 500;
 
 /**
  * How far a node is with its plan, as it reports: in memory only, known anew after a restart. A resource counts as applied when the node
@@ -38,6 +40,17 @@ export class NodeProgress {
 
   isApplied(refText: string): boolean {
     return this.#isCurrent() && !this.#unconfirmed.has(refText) && !Object.hasOwn(this.#failed, refText);
+  }
+
+  /**
+   * Whether the node has let go of what it was told to at this revision: unlike {@link isApplied} this does not trust what was reported
+   * before the node can have known, nor a list of failures that may not be whole. What a node could not remove it tells as its own failure,
+   * without a key (dataplane, `NODE`): that may be anything.
+   */
+  hasLetGo(revision: number, refTexts: readonly string[]): boolean {
+    if (this.#applied === undefined || this.#applied < revision || this.#held !== undefined) return false;
+    const failed = Object.keys(this.#failed);
+    return failed.length < MAX_TOLD_FAILURES && failed.every((text) => text.includes(' ') && !refTexts.includes(text));
   }
 
   /** A durable commit changed these resources of its plan. */

@@ -16,6 +16,12 @@ import { NodeSync } from './node-sync.ts';
 export type NodeRegistryDeps = Readonly<{
   cluster: Cluster;
   send: (nodeId: NodeId, sync: Sync) => void;
+  /** A node has told how far it is. */
+  reported: (nodeId: NodeId) => void;
+  /** Its connection is new. */
+  connected: (nodeId: NodeId) => void;
+  /** Its connection is over, while the scheduler’s is not. */
+  lost: (nodeId: NodeId) => void;
   /** A node can take work that it could not before. */
   ready: () => void;
   clock: ControllerClock;
@@ -99,21 +105,27 @@ export class NodeRegistry {
     entry.connected = true;
     entry.reported = false;
     this.#deps.log.info({ node: nodeId }, 'node connected');
+    this.#deps.connected(nodeId);
     entry.sync.ask();
   }
 
   disconnected(nodeId: NodeId): void {
     const entry = this.#entries.get(nodeId);
     if (entry?.connected !== true) return;
-    entry.connected = false;
-    entry.types.clear();
-    entry.sync.close();
-    this.#deps.log.info({ node: nodeId }, 'node disconnected');
+    this.#disconnect(nodeId, entry);
+    this.#deps.lost(nodeId);
   }
 
   /** The connection to the scheduler is lost: it tells anew who is there when it is back. */
   allDisconnected(): void {
-    for (const nodeId of this.#entries.keys()) this.disconnected(nodeId);
+    for (const [nodeId, entry] of this.#entries) if (entry.connected) this.#disconnect(nodeId, entry);
+  }
+
+  #disconnect(nodeId: NodeId, entry: Entry): void {
+    entry.connected = false;
+    entry.types.clear();
+    entry.sync.close();
+    this.#deps.log.info({ node: nodeId }, 'node disconnected');
   }
 
   synced(nodeId: NodeId, message: Synced): void {
@@ -127,6 +139,7 @@ export class NodeRegistry {
     else entry.progress.heldElsewhere(message.held);
     this.#logChange(nodeId, entry.progress, was?.revision, failures);
     entry.sync.synced(message);
+    this.#deps.reported(nodeId);
   }
 
   /** STATS: takes over what the node says of itself, and remembers the rest. Rejects as `reportNode` and `Cluster.decide` do. */

@@ -69,12 +69,18 @@ export function concentratorStatus(sources: StatusSources, concentrator: Concent
   return { status: active ? 'active' : 'building', error: undefined };
 }
 
-/** ACTIVE when it leads somewhere or a NAT rule uses it, and the node of the gateway that answers for it has applied that. */
+/**
+ * ACTIVE when it leads somewhere or a NAT rule uses it, and the node of the gateway that answers for it has applied that; ERROR when that node says it cannot. As
+ * long as another gateway has not given the address up, it is DOWN.
+ */
 export function floatingIpStatus(sources: StatusSources, floating: FloatingIp): FloatingIpStatus {
   const { state } = sources;
   for (const portId of [floating.portId, ...[...state.forwardingsOf(floating.id)].map((forwarding) => forwarding.internalPortId)]) {
-    const nodeId = portId === undefined ? undefined : gatewayOfPort(sources, portId)?.nodeId;
-    if (nodeId !== undefined) return isApplied(sources, nodeId, 'publicip', publicIpKey(floating.address)) ? 'ACTIVE' : 'DOWN';
+    const gateway = portId === undefined ? undefined : gatewayOfPort(sources, portId);
+    if (gateway?.nodeId === undefined || state.isHeldByAnother(floating.address, gateway.id)) continue;
+    const key = publicIpKey(floating.address);
+    if (failureOf(sources.observe(gateway.nodeId), 'publicip', key) !== undefined) return 'ERROR';
+    return isApplied(sources, gateway.nodeId, 'publicip', key) ? 'ACTIVE' : 'DOWN';
   }
   const gateway = state.concentratorOf(floating.tenantId);
   for (const _ of gateway?.uplink === undefined ? [] : state.natRulesUsing(floating.id)) {

@@ -26,6 +26,8 @@ export class Announcer {
   readonly #node: ReportingNode;
   readonly #deps: AnnouncerDeps;
   readonly #announced = new Set<ConcentratorId>();
+  /** Announced on this connection, also if they are gone since. */
+  readonly #spokenFor = new Set<ConcentratorId>();
   #timer: unknown;
   /** The node's VTEP address, if it has one. */
   vtep: () => Ipv4 | undefined = () => undefined;
@@ -39,6 +41,7 @@ export class Announcer {
   resume(): void {
     this.pause();
     this.#announced.clear();
+    this.#spokenFor.clear();
     this.#tick();
   }
 
@@ -55,9 +58,16 @@ export class Announcer {
       if (failed.has(planRefText({ kind: 'gateway', key: gatewayKey(body.concentratorId) }))) continue;
       const vtep = this.vtep();
       const frame = vtep === undefined ? undefined : gatewayAddedFrame(body, vtep);
-      if (frame !== undefined && this.#deps.send(frame)) this.#announced.add(body.concentratorId);
+      if (frame === undefined || !this.#deps.send(frame)) continue;
+      this.#announced.add(body.concentratorId);
+      this.#spokenFor.add(body.concentratorId);
     }
     for (const id of this.#announced) if (!present.has(id)) this.#announced.delete(id);
+  }
+
+  /** Whether the scheduler passes on what is said in this gateway's name. */
+  speaksFor(id: ConcentratorId): boolean {
+    return this.#spokenFor.has(id);
   }
 
   #tick(): void {

@@ -262,6 +262,47 @@ test('a restarted launcher applies the saved plan before it is connected, and re
   assert.equal(bench.applied.at(-1), 'all of instance port', 'the plan is confirmed');
 });
 
+test('what a restarted launcher applied of its saved plan is reported only once the plan is confirmed', async () => {
+  await using bench = await Bench.started();
+  bench.connect();
+  bench.full('e1', 3, [portItem(1)]);
+  await bench.restart(false);
+  bench.connect();
+  bench.sync({ op: 'ask' });
+  const [answer, ...more] = bench.synced();
+  assert.ok(answer?.digests !== undefined);
+  assert.deepEqual(more, [], 'something that the plan no longer names may still be in the kernel');
+  await bench.settle();
+  bench.sync({ op: 'delta', epoch: 'e1', from: 3, revision: 3, upsert: [], remove: [] });
+  await bench.settle();
+  assert.deepEqual(bench.synced(), [{ epoch: 'e1', revision: 3, failed: {} }]);
+});
+
+test('a public address is told after the report and its gateway, and wake-ups, however many, tell nothing and do nothing', async () => {
+  await using bench = await Bench.started();
+  bench.connect();
+  const address = '203.0.113.20';
+  const body = { concentratorId: testId(9), address, internal: '10.0.0.5', instanceId: testId(1) };
+  bench.full('e1', 3, [GATEWAY, { kind: 'publicip', key: address, v: 1, body }]);
+  const told = bench.sent
+    .map((frame) => frameName(frame.type, frame.operand))
+    .filter((name) => !name.includes('STAT') || name.includes('Synced'));
+  assert.deepEqual(told.slice(-3), ['STATUS Synced', 'EVENT ConcentratorInstanceAdded', 'EVENT PublicIPAssigned']);
+  const passes = bench.applied.length;
+  const command = { concentrator_uuid: testId(9), public_ip: address, private_ip: '10.0.0.5' };
+  bench.sent.length = 0;
+  for (const [operand, key] of [
+    [Command.AssignPublicIP, 'assign_public_ip'],
+    [Command.AssignPublicIP, 'assign_public_ip'],
+    [Command.ReleasePublicIP, 'release_public_ip'],
+    [Command.ReleasePublicIP, 'release_public_ip'],
+  ] as const) {
+    bench.receive(plainFrame(FrameType.COMMAND, operand, encodePayload({ [key]: command })));
+  }
+  await bench.settle(20);
+  assert.deepEqual([bench.applied.length, bench.sent], [passes, []]);
+});
+
 test('after a boot instances and gateways wait for a confirmation, also if the launcher is restarted meanwhile', async () => {
   await using bench = await Bench.started();
   bench.connect();

@@ -43,6 +43,7 @@ import { PlanStore } from './plan-store.ts';
 import { PlanSync } from './plan-sync.ts';
 import { launchProcess } from './process/launch-process.ts';
 import { ProcessTable } from './process/process-table.ts';
+import { PublicIpAnnouncer } from './public-ip-announcer.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Applied, DesiredPlan } from './reconciler.ts';
 import { appliedReport, instanceDeletedFrame, syncedFrame } from './reports.ts';
@@ -95,6 +96,7 @@ export class Launcher {
   readonly #announcer: Announcer;
   readonly #hintSender: HintSender;
   readonly #hints: Hints;
+  #publicIps: PublicIpAnnouncer | undefined;
   #lock: FileLock | undefined;
   #sync: PlanSync;
   /** CONNECTED's payload as it came, now or in an earlier life. */
@@ -147,6 +149,10 @@ export class Launcher {
     try {
       const saved = await this.#store.load();
       this.#configuration = saved.configuration;
+      this.#publicIps = new PublicIpAnnouncer(
+        { stateDir },
+        { log: this.#deps.log, send: (frame) => this.#client?.send(frame) ?? false, speaksFor: (id) => this.#announcer.speaksFor(id) },
+      );
       this.#sync = newPlanSync(saved.plan);
       this.#hintSender.begin();
       if (this.#bootMark.id === undefined) this.#deps.log.info({}, 'node has booted: instances and gateways wait for the controller');
@@ -298,7 +304,9 @@ export class Launcher {
     if (applied !== undefined) this.#report(applied);
   }
 
+  /** What was applied of a saved plan says nothing of what that plan does not name, so the controller does not hear of it. */
   #report(applied: Applied): void {
+    if (!applied.confirmed && this.#sync.held === undefined) return;
     const failed = new Map([...this.#sync.unparsed, ...applied.failed]);
     this.#send(syncedFrame(appliedReport({ ...applied, failed }, this.#sync.held)));
     this.#announceGateways();
@@ -309,6 +317,9 @@ export class Launcher {
     const { own } = this.#sync;
     if (this.#workloads === undefined || own === undefined || applied === undefined) return;
     this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed);
+    // A plan that was taken over since is told of after its own pass.
+    const isCurrent = applied.epoch === own.epoch && applied.revision === own.revision;
+    if (applied.confirmed && isCurrent) this.#publicIps?.update(own.plan, applied);
   }
 
   #send(frame: Frame): void {

@@ -121,7 +121,7 @@ test('the first change is applied before the call returns, after the kernel was 
   reconciler.changed([port(1)]);
   assert.deepEqual(dataplane.calls, ['observe', 'p1']);
   assert.deepEqual(follower.calls, ['p1']);
-  assert.deepEqual(reports, [{ epoch: 'e1', revision: 1, failed: new Map() }]);
+  assert.deepEqual(reports, [{ epoch: 'e1', revision: 1, failed: new Map(), confirmed: true, retries: 0 }]);
 });
 
 test('changes within 5 ms of a pass are applied together', async () => {

@@ -34,7 +34,15 @@ export type DesiredPlan = Readonly<{
 }>;
 
 /** What has been applied: all of the plan's revision but `failed`. */
-export type Applied = Readonly<{ epoch: string; revision: number; failed: ReadonlyMap<string, ErrorInfo> }>;
+export type Applied = Readonly<{
+  epoch: string;
+  revision: number;
+  failed: ReadonlyMap<string, ErrorInfo>;
+  /** False as long as the plan is only the saved one: what it does not name may still be there. */
+  confirmed: boolean;
+  /** How often in this process's life what failed was tried again after a pause. */
+  retries: number;
+}>;
 
 export type ReconcilerDeps = Readonly<{
   dataplane: DataplanePort;
@@ -66,6 +74,7 @@ export class Reconciler {
   #retryWhole = false;
   #needsObserve = true;
   #failures = 0;
+  #retries = 0;
   /** The pass that begins is a retry. */
   #retrying = false;
   #lastPassMs = Number.NEGATIVE_INFINITY;
@@ -167,7 +176,7 @@ export class Reconciler {
       const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
       this.#settle(failed);
       for (const follower of followers) follower.apply(plan, scope, this.#failed);
-      this.#report({ epoch: target.epoch, revision: target.revision, failed });
+      this.#report({ epoch: target.epoch, revision: target.revision, failed, confirmed: target.confirmed, retries: this.#retries });
       this.#scheduleRetry();
       this.#scheduleTidy();
       return true;
@@ -238,6 +247,7 @@ export class Reconciler {
       () => {
         delete this.#timers.retry;
         this.#retrying = true;
+        this.#retries += 1;
         this.#soon();
       },
       ceiling * (0.5 + random() / 2),

@@ -2,15 +2,16 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { Synced } from '@weft/core/plan/sync';
 import type { NodeRole } from '@weft/core/resource';
-import type { InstanceId, NodeId } from '@weft/core/uuid';
+import type { ConcentratorId, InstanceId, NodeId } from '@weft/core/uuid';
 import { NIL_UUID } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import { plainFrame, routedFrame } from '@weft/ssntp/frame';
 import type { Frame } from '@weft/ssntp/frame';
-import { Command, EventOperand, FrameType, Status } from '@weft/ssntp/operands';
+import { Command, ErrorOperand, EventOperand, FrameType, Status } from '@weft/ssntp/operands';
 import { encodePayload } from '@weft/ssntp/payload';
 import type { ConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrator-instance-added';
 import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
+import type { PublicIpEvent, PublicIpFailure } from '@weft/ssntp/payloads/public-ip';
 import type { Ready } from '@weft/ssntp/payloads/ready';
 import type { Stats } from '@weft/ssntp/payloads/stats';
 import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
@@ -96,4 +97,40 @@ export function tenantRemovedFrame(said: TenantEvent): Frame {
 export function instanceDeletedFrame(instanceId: InstanceId): Frame {
   const event: InstanceEvent = { instance_uuid: instanceId };
   return plainFrame(FrameType.EVENT, EventOperand.InstanceDeleted, encodePayload({ instance_deleted: event }));
+}
+
+/** A public address, and where it leads. */
+export type PublicMapping = Readonly<{
+  address: Ipv4;
+  concentratorId: ConcentratorId;
+  internal: Ipv4;
+  instanceId: InstanceId | undefined;
+}>;
+
+/** PublicIPAssigned or PublicIPUnassigned: the data path has done it. */
+export function publicIpEventFrame(what: 'assigned' | 'unassigned', mapping: PublicMapping): Frame {
+  const { address, concentratorId, internal, instanceId } = mapping;
+  const event: PublicIpEvent = {
+    concentrator_uuid: concentratorId,
+    instance_uuid: instanceId,
+    public_ip: address,
+    private_ip: internal,
+  };
+  const operand = what === 'assigned' ? EventOperand.PublicIPAssigned : EventOperand.PublicIPUnassigned;
+  return plainFrame(FrameType.EVENT, operand, encodePayload({ [`public_ip_${what}`]: event }));
+}
+
+/** AssignPublicIPFailure or UnassignPublicIPFailure: the data path cannot. */
+export function publicIpFailureFrame(what: 'assign' | 'release', mapping: PublicMapping): Frame {
+  const { address, concentratorId, internal, instanceId } = mapping;
+  const failure: PublicIpFailure = {
+    concentrator_uuid: concentratorId,
+    tenant_uuid: undefined,
+    instance_uuid: instanceId,
+    public_ip: address,
+    private_ip: internal,
+    reason: `${what}_failure`,
+  };
+  const operand = what === 'assign' ? ErrorOperand.AssignPublicIPFailure : ErrorOperand.UnassignPublicIPFailure;
+  return plainFrame(FrameType.ERROR, operand, encodePayload(failure));
 }

@@ -1,3 +1,4 @@
+import { ADDRESS_REUSE } from './address-reuse.ts';
 import { ANTI_SPOOF } from './anti-spoof.ts';
 import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
 import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
@@ -42,6 +43,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   ROUTING,
   DNS_NAME,
   PUBLIC_IP,
+  ADDRESS_REUSE,
   PORT_FORWARD,
   SSH_REACH,
   FIREWALL_RULE,

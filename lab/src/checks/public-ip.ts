@@ -17,12 +17,14 @@ const PORT = 8081;
 const CONNECT_MS = 5000;
 const STREAM_BYTES_PER_SECOND = 50_000;
 const REVOKED_MS = 5000;
+const TOLD_MS = 5000;
 /** At that rate bytes come every few milliseconds; this is far beyond what a busy machine delays them. */
 const STOPPED_MS = 1000;
 
 /**
  * A public address is its workload's, both ways: reached from outside, by the workload itself and by a neighbour on the other node, and what
- * the workload sends has it as source. Taken off the workload it leads nowhere, and a connection that was open does not outlive it.
+ * the workload sends has it as source. Taken off the workload it leads nowhere, and a connection that was open does not outlive it. Its
+ * tenant is told both, once.
  */
 export const PUBLIC_IP: LabCheck = {
   id: 'public-ip',
@@ -37,8 +39,10 @@ export const PUBLIC_IP: LabCheck = {
 
 async function ownAddress(context: CheckContext, tenant: LabTenant): Promise<string> {
   const workload = context.workload(tenant, 'open2');
+  const { last } = await tenant.client.events.list({ limit: 1 });
   await using own = await publicAddress(context, tenant, workload);
   await addressIs(context, tenant, own, 'ACTIVE');
+  await isTold(context, tenant, own, last, [`Mapped ${own.address} to ${workload.ip}`]);
   const where = context.gatewayLog(tenant);
   const [outside, place] = [context.outsidePlace(), context.place(workload)];
   const { outsideHost } = context.lab.topology;
@@ -52,7 +56,31 @@ async function ownAddress(context: CheckContext, tenant: LabTenant): Promise<str
   }
   await seenOutsideAs(context, tenant, own);
   await endsWithAddress(context, tenant, own, service);
-  return `${tenant.name} open2 is ${own.address} to all (outside connects in ${tookMs.toFixed(1)} ms)`;
+  const all = [`Mapped ${own.address} to ${workload.ip}`, `Unmapped ${own.address} from ${workload.ip}`];
+  await isTold(context, tenant, own, last, all);
+  return `${tenant.name} open2 is ${own.address} to all (outside connects in ${tookMs.toFixed(1)} ms), told once`;
+}
+
+/** Waits for what the tenant is told of its address since an event; more, or anything else, fails. */
+async function isTold(
+  context: CheckContext,
+  { name, client }: LabTenant,
+  { address }: PublicAddress,
+  after: number,
+  expected: readonly string[],
+): Promise<void> {
+  const where = context.logOf('control');
+  const told = async (): Promise<string[]> => {
+    const { events } = await client.events.list({ after, limit: 1000 });
+    return events.filter(({ resources }) => resources['public_ip'] === address).map(({ message }) => message);
+  };
+  const what = `${name} to be told: ${expected.join(', ')}`;
+  await waitFor({ expected: what, withinMs: TOLD_MS, where, signal: context.signal }, async () => {
+    const seen = await told();
+    return seen.length >= expected.length ? { done: undefined } : { seen: seen.join(', ') };
+  });
+  const seen = await told();
+  expect(seen.join() === expected.join(), what, seen.join(', '), where);
 }
 
 /** Its own workload has the address as source, and no other has. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { ApiError } from './api-error.ts';
+import { followEvents } from './event-stream.ts';
 import type { FloatingIpView } from './floating-ips.ts';
 import type { NetworkView } from './networks.ts';
 import type { PortForwardingView } from './port-forwardings.ts';
@@ -15,6 +16,8 @@ import type {
   CreateInstanceBody,
   CreateNatRuleBody,
   CreateTenantBody,
+  EventView,
+  EventsView,
   FirewallRuleView,
   HealthView,
   InstanceView,
@@ -144,6 +147,14 @@ export class WeftClient {
       this.call('PUT', `/v1/nat-rules/${path(id)}`, body, options),
     delete: (id: string, options?: CallOptions): Promise<void> => this.call('DELETE', `/v1/nat-rules/${path(id)}`, undefined, options),
   };
+  readonly events = {
+    /** The newest, or what came after a number; at most `limit` (default 100) of them, oldest first. */
+    list: (query?: Filters, options?: CallOptions): Promise<EventsView> =>
+      this.call('GET', `/v1/events${queryText(query)}`, undefined, options),
+    /** Each as it happens, beginning after a number if one is given. It connects again by itself. Throws ApiError for what will not pass. */
+    follow: (after?: number, options: CallOptions = {}): AsyncIterable<EventView> =>
+      followEvents({ after, signal: options.signal }, (seq, signal) => this.#stream(`/v1/events`, seq, signal)),
+  };
   readonly pools: Reader<PoolView> = this.#v1<PoolView>('pools');
 
   constructor(options: WeftClientOptions, deps: WeftClientDeps = {}) {
@@ -173,6 +184,29 @@ export class WeftClient {
     } catch (cause) {
       throw ApiError.notUnderstood(`${method} ${target}`, answer.status, cause);
     }
+  }
+
+  /** An answer that goes on: its status is checked, its body is the caller's. Throws ApiError or the signal's reason. */
+  #stream(target: string, lastEventId: number | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    const { token, ca } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const headers = {
+      'x-auth-token': token,
+      accept: 'text/event-stream',
+      ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
+    };
+    const url = new URL(this.#base.pathname.replace(/\/$/, '') + target, this.#base);
+    const request = this.#request(url, { method: 'GET', headers, signal, ...(ca === undefined ? {} : { ca }) }, (response) => {
+      const status = response.statusCode ?? 0;
+      if (status === 200) return resolve(response);
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', (cause) => reject(ApiError.unreachable(url.origin, cause)));
+      response.on('end', () => reject(ApiError.fromAnswer(`GET ${target}`, { status, text: Buffer.concat(chunks).toString('utf8') })));
+    });
+    request.on('error', (cause) => reject(ApiError.unreachable(url.origin, cause)));
+    request.end();
+    return promise;
   }
 
   #send(method: string, url: URL, payload: string | undefined, signal: AbortSignal | undefined): Promise<Answer> {

@@ -47,6 +47,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   invalid_ip_for_network: { neutron: [400, 'InvalidIpForNetwork'], v1: [422, 'Address outside the network'] },
   invalid_ip_for_subnet: { neutron: [400, 'InvalidIpForSubnet'], v1: [422, 'Address outside the subnet'] },
   ip_address_already_allocated: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address taken'] },
+  ip_address_held: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address not given up yet'] },
   ip_address_generation_failure: { neutron: [409, 'IpAddressGenerationFailure'], v1: [409, 'No address left'] },
   port_security_required: {
     neutron: [400, 'PortSecurityAndIPRequiredForSecurityGroups'],
@@ -118,6 +119,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   node_not_connected: { neutron: [409, 'Conflict'], v1: [409, 'Node not connected'] },
   nothing_held: { neutron: [409, 'Conflict'], v1: [409, 'Nothing to accept'] },
   // The cluster.
+  too_many_streams: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Too many event streams'] },
   unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Temporarily unavailable'] },
 };
 

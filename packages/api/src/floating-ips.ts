@@ -8,8 +8,8 @@ import type { PortStatus } from './ports.ts';
 import { descriptionAttribute, identityAttributes, stampAttributes } from './standard-attributes.ts';
 import { ipAddress, nullOr, uuid } from './values.ts';
 
-/** `ACTIVE`: the gateway's node answers for the address. `DOWN`: it leads nowhere, or not yet. */
-export type FloatingIpStatus = 'ACTIVE' | 'DOWN';
+/** `ACTIVE`: the gateway's node answers for the address. `DOWN`: it leads nowhere, or not yet. `ERROR`: the gateway's node cannot, and tries on. */
+export type FloatingIpStatus = 'ACTIVE' | 'DOWN' | 'ERROR';
 
 export type FloatingIpSource = Readonly<{
   record: FloatingIp;

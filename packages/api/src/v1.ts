@@ -251,6 +251,46 @@ export const PortWhyView = Type.Object({
   unanswered: Type.Array(Id),
 });
 export type PortWhyView = Static<typeof PortWhyView>;
+/** `public_ip.map_failed` and `unmap_failed`: the gateway's node could not. A mapping that failed is taken back. */
+export const EventName = Type.Union([
+  Type.Literal('public_ip.mapped'),
+  Type.Literal('public_ip.unmapped'),
+  Type.Literal('public_ip.map_failed'),
+  Type.Literal('public_ip.unmap_failed'),
+  Type.Literal('instance.created'),
+  Type.Literal('instance.placed'),
+  Type.Literal('instance.stopped'),
+  Type.Literal('instance.deleted'),
+  Type.Literal('concentrator.made'),
+  Type.Literal('concentrator.placed'),
+  Type.Literal('concentrator.announced'),
+  Type.Literal('concentrator.moved'),
+  Type.Literal('concentrator.retired'),
+  Type.Literal('node.joined'),
+  Type.Literal('node.connected'),
+  Type.Literal('node.lost'),
+  Type.Literal('node.forgotten'),
+]);
+export type EventName = Static<typeof EventName>;
+
+/** Something that happened. Tenants see their own, administrators all. */
+export const EventView = Type.Object({
+  /** Rises with every event of the cluster, so a tenant's own have gaps. */
+  seq: Type.Integer(),
+  time: Timestamp,
+  /** Null: it concerns no one tenant. */
+  tenant_id: nullable(Id),
+  type: Type.Union([Type.Literal('info'), Type.Literal('error')]),
+  name: EventName,
+  /** By what they are: `floating_ip`, `instance`, `node`, … */
+  resources: Type.Record(Type.String(), Type.String()),
+  message: Type.String(),
+});
+export type EventView = Static<typeof EventView>;
+
+/** Oldest first. Only so many are kept: `truncated` says that some which were asked for are no longer there. */
+export const EventsView = Type.Object({ events: Type.Array(EventView), last: Type.Integer(), truncated: Type.Boolean() });
+export type EventsView = Static<typeof EventsView>;
 
 /** `scheduler`: whether new work can be placed; existing traffic does not need it. */
 export const HealthView = Type.Object({

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseCidr } from './cidr.ts';
 import { ClusterState } from './cluster-state.ts';
+import type { AddressHold } from './address-hold.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
@@ -48,6 +49,7 @@ const COUNT = {
   portForwarding: 4,
   firewallRule: 4,
   natRule: 4,
+  addressHold: 3,
 };
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
@@ -148,7 +150,9 @@ function record(kind: Kind, n: number, variant: number): Resource {
     }
     case 'concentrator': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
-      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink: undefined, ...stamps };
+      const [prefixLength, gateway] = [24, parseIpv4('10.0.0.1')];
+      const uplink = v(4) % 3 === 0 ? undefined : { address: parseIpv4(`10.0.0.${95 + 2 * n + (variant % 2)}`), prefixLength, gateway };
+      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink, ...stamps };
     }
     case 'instance': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
@@ -233,6 +237,17 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'addressHold':
+      return {
+        kind,
+        id: id(kind, n),
+        address: parseIpv4(`10.0.0.${100 + (variant % 6)}`),
+        nodeId: id('node', variant),
+        concentratorId: id('concentrator', v(2)),
+        formerTenantId: id('tenant', variant),
+        internal: undefined,
+        ...stamps,
+      };
   }
 }
 
@@ -299,6 +314,7 @@ function answers(state: Questions): string[] {
     say(`NAT rules of ${n}`, ids(state.natRulesOf(tenantId)));
     say(`NAT rules of port ${n}`, ids(state.natRulesOfPort(portId)));
     say(`NAT rules using ${n}`, ids(state.natRulesUsing(id<FloatingIp['id']>('floatingIp', n))));
+    say(`holds on ${n}`, ids(state.holdsOn(nodeId)));
     say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
     const network = state.networks.get(networkId);
     say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
@@ -322,7 +338,10 @@ function answers(state: Questions): string[] {
       `SSH port ${n}`,
       [0, 1].map((tenant) => state.instanceBySshPort(id<Tenant['id']>('tenant', tenant), 100 + n)?.id ?? null),
     );
-    say(`public address ${n}`, state.floatingIpByAddress(parseIpv4(`10.0.0.${95 + n}`))?.id);
+    const address = parseIpv4(`10.0.0.${95 + n}`);
+    say(`public address ${n}`, [state.floatingIpByAddress(address)?.id, state.concentratorByUplink(address)?.id]);
+    const asking = [undefined, id<Concentrator['id']>('concentrator', n)];
+    say(`holds at ${n}`, [ids(state.holdsAt(address)), asking.map((gateway) => state.isHeldByAnother(address, gateway))]);
   }
   return lines.toSorted();
 }
@@ -415,6 +434,18 @@ class Scan implements Questions {
   }
   *natRulesUsing(floatingIpId: Uuid): Generator<NatRule> {
     yield* this.#all('natRule').filter((rule) => rule.floatingIpId === floatingIpId);
+  }
+  concentratorByUplink(address: Ipv4): Concentrator | undefined {
+    return this.#all('concentrator').find((concentrator) => concentrator.uplink?.address === address);
+  }
+  *holdsAt(address: Ipv4): Generator<AddressHold> {
+    yield* this.#all('addressHold').filter((hold) => hold.address === address);
+  }
+  *holdsOn(nodeId: NodeId): Generator<AddressHold> {
+    yield* this.#all('addressHold').filter((hold) => hold.nodeId === nodeId);
+  }
+  isHeldByAnother(address: Ipv4, concentratorId: Uuid | undefined): boolean {
+    return [...this.holdsAt(address)].some((hold) => hold.concentratorId !== concentratorId);
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);

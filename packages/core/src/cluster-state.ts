@@ -1,3 +1,4 @@
+import type { AddressHold } from './address-hold.ts';
 import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { IdentityIndex } from './identity-index.ts';
@@ -26,6 +27,7 @@ import type {
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { setOrDelete } from './set-or-delete.ts';
 import type {
+  AddressHoldId,
   ConcentratorId,
   FirewallRuleId,
   FloatingIpId,
@@ -65,6 +67,7 @@ export class ClusterState {
   readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
   readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
   readonly natRules = new Map<NatRuleId, NatRule>();
+  readonly addressHolds = new Map<AddressHoldId, AddressHold>();
   /** Who may use the API. */
   readonly identity = new IdentityIndex();
 
@@ -82,6 +85,7 @@ export class ClusterState {
     portForwarding: this.portForwardings,
     firewallRule: this.firewallRules,
     natRule: this.natRules,
+    addressHold: this.addressHolds,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
     applicationCredential: this.identity.applicationCredentials,
@@ -103,9 +107,12 @@ export class ClusterState {
   readonly #instanceByPort = new Map<PortId, InstanceId>();
   readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
+  readonly #concentratorByUplink = new Map<Ipv4, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
   readonly #publicSide = new PublicIndex();
+  readonly #holdsByAddress = new MultiMap<Ipv4, AddressHoldId>();
+  readonly #holdsByNode = new MultiMap<NodeId, AddressHoldId>();
 
   readonly #endpoints = new CountMap<NetworkId, NodeId>();
   readonly #segments = new CountMap<NodeId, NetworkId>();
@@ -257,6 +264,25 @@ export class ClusterState {
     return this.#publicSide.natRulesUsing(floatingIpId);
   }
 
+  concentratorByUplink(address: Ipv4): Concentrator | undefined {
+    const id = this.#concentratorByUplink.get(address);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  *holdsAt(address: Ipv4): Generator<AddressHold> {
+    for (const id of this.#holdsByAddress.of(address)) yield must(this.addressHolds.get(id));
+  }
+
+  *holdsOn(nodeId: NodeId): Generator<AddressHold> {
+    for (const id of this.#holdsByNode.of(nodeId)) yield must(this.addressHolds.get(id));
+  }
+
+  /** Whether a gateway other than this one may still answer for the address; without one: any gateway. */
+  isHeldByAnother(address: Ipv4, concentratorId: ConcentratorId | undefined): boolean {
+    for (const hold of this.holdsAt(address)) if (hold.concentratorId !== concentratorId) return true;
+    return false;
+  }
+
   /** Where a port is plugged in: the node of the instance that it belongs to. */
   nodeOfPort(portId: PortId): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
@@ -381,6 +407,7 @@ export class ClusterState {
         break;
       case 'concentrator':
         setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
+        if (resource.uplink !== undefined) setOrDelete(this.#concentratorByUplink, resource.uplink.address, resource.id, verb);
         if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
         break;
       case 'instance':
@@ -400,6 +427,10 @@ export class ClusterState {
       case 'tokenKey':
       case 'tokenRevocation':
         this.identity.index(resource, verb);
+        break;
+      case 'addressHold':
+        this.#holdsByAddress[verb](resource.address, resource.id);
+        this.#holdsByNode[verb](resource.nodeId, resource.id);
         break;
     }
   }

@@ -23,6 +23,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'portForwarding':
     case 'firewallRule':
     case 'natRule':
+    case 'addressHold':
     case 'user':
     case 'roleAssignment':
     case 'applicationCredential':

@@ -10,9 +10,12 @@ import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
 import { createApplicationCredential, createUser, grantRole, revokeToken, rotateTokenKey } from './command/identity.ts';
 import { updateTenant } from './command/tenant.ts';
+import type { AddressHold } from './address-hold.ts';
+import { stamps } from './command/context.ts';
+import type { Ipv4 } from './ipv4.ts';
 import { parseResource, resourceKey } from './resource.ts';
 import type { Resource } from './resource.ts';
-import type { NetworkId, TenantId, TokenRevocationId } from './uuid.ts';
+import type { ConcentratorId, NetworkId, TenantId, TokenRevocationId } from './uuid.ts';
 import { InvalidValue } from './weft-error.ts';
 
 /** A record of every kind, with every optional field once there and once not. */
@@ -53,9 +56,19 @@ function records(): readonly Resource[] {
     if (gatewayIp === null) cluster.do(placeInstance(cluster.state, cluster.context, instance.id, node));
     const concentrator = cluster.state.concentratorOf(network.tenantId);
     if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
+    if (concentrator !== undefined) cluster.do({ put: [hold(cluster, concentrator.id, internalAddress, gatewayIp === null)], remove: [] });
     identity(cluster, gatewayIp === null ? network.tenantId : undefined);
   }
   return cluster.records();
+}
+
+function hold(cluster: TestCluster, concentratorId: ConcentratorId, address: Ipv4 | undefined, wasMapped: boolean): AddressHold {
+  const { context, state } = cluster;
+  const formerTenantId = state.concentrators.get(concentratorId)?.tenantId;
+  assert.ok(formerTenantId !== undefined && address !== undefined);
+  const id = context.uuid() as AddressHold['id'];
+  const who = { nodeId: cluster.node(2), concentratorId, formerTenantId };
+  return { kind: 'addressHold', id, address, ...who, internal: wasMapped ? address : undefined, ...stamps(context) };
 }
 
 function identity(cluster: TestCluster, tenantId: TenantId | undefined): void {
@@ -89,7 +102,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 18, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 19, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -126,6 +139,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'natRule.portId',
     'natRule.floatingIpId',
     'toPort',
+    'internal',
   ];
   for (const record of records()) {
     for (const field of Object.keys(stored(record))) {

@@ -1,3 +1,5 @@
+import { parseAddressHold } from './address-hold.ts';
+import type { AddressHold } from './address-hold.ts';
 import { parseCidr } from './cidr.ts';
 import type { Cidr } from './cidr.ts';
 import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
@@ -208,6 +210,7 @@ export type Resource =
   | PortForwarding
   | FirewallRule
   | NatRule
+  | AddressHold
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -358,6 +361,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   tokenKey: parseTokenKey,
   tokenRevocation: parseTokenRevocation,
   natRule: parseNatRule,
+  addressHold: parseAddressHold,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -8,7 +8,7 @@ import { sha256 } from './kernel-contract.ts';
 import { objectKey } from './kernel-object.ts';
 import { KernelLacks } from './kernel-support.ts';
 import { portName } from './names.ts';
-import { ALL_OUT, fromGroup, groupId, instanceId, ipv4, mac, PlanBuilder, portId, tcpIn } from './plan-builder.testing.ts';
+import { ALL_OUT, concentratorId, fromGroup, groupId, instanceId, ipv4, mac, PlanBuilder, portId, tcpIn } from './plan-builder.testing.ts';
 
 const VNI = 10_001;
 const FACTS = {
@@ -163,6 +163,39 @@ test('what was changed by somebody else is logged once, and not what is only unk
   dataplane.apply(plan, 'all');
   dataplane.observe();
   assert.equal(warnings.length, 1);
+});
+
+test('a public address whose failure is not told is in place, or gone: each call that fails on the way is somebody’s', () => {
+  const address = ipv4('203.0.113.20');
+  const refs: PlanRef[] = [{ kind: 'publicip', key: address }];
+  const uplink = { address: ipv4('203.0.113.10'), prefixLength: 24, gateway: ipv4('203.0.113.1') };
+  const present = (kernel: FakeKernel): number =>
+    keysOf(kernel).filter((key) => key.includes(address) || key.includes('public_out')).length;
+  for (const goes of [false, true]) {
+    let [told, calls] = [0, 0];
+    for (; ; calls += 1) {
+      const kernel = new FakeKernel({ nodeLinks: ['up'] }, { sha256 });
+      const log = { info: () => {}, warn: () => {} };
+      const dataplane = new Dataplane({ facts: { ...FACTS, uplinkInterface: 'up' }, runDir: '/run/x' }, { kernel, log, sha256 });
+      const { plan } = new PlanBuilder().segment(VNI, { hub: true }).gateway(1, [VNI], { uplink });
+      const body = { concentratorId: concentratorId(1), address, internal: ipv4('10.0.0.11') };
+      if (goes) plan.set('publicip', address, body);
+      assert.deepEqual(dataplane.apply(plan, 'all'), new Map());
+      if (goes) plan.delete('publicip', address);
+      else plan.set('publicip', address, body);
+      const whole = goes ? 0 : 3;
+      kernel.failCall(calls + 1, 'ENOMEM');
+      const failed = [...dataplane.apply(plan, refs).keys()];
+      kernel.revive();
+      // As the launcher and the controller take it: a failure of the node's may be anybody's removal.
+      if (goes ? failed.length > 0 : failed.includes(`publicip ${address}`)) told += 1;
+      else assert.equal(present(kernel), whole, `${goes ? 'removal' : 'arrival'}, call ${calls + 1}: ${failed.join()}`);
+      assert.deepEqual(dataplane.apply(plan, failed.length === 0 ? [] : 'all'), new Map());
+      assert.equal(present(kernel), whole, 'mended by the next pass');
+      if (failed.length === 0 && calls > 20) break;
+    }
+    assert.ok(told > 0, 'some calls matter');
+  }
 });
 
 /** Each takes from workload 11 something that it had; `after` is whose connections must end. */

@@ -154,7 +154,7 @@ test('a floating IP is ACTIVE when its gateway’s node has applied it, and only
   assert.equal(await status(), 'DOWN');
   const key = planRefText({ kind: 'publicip', key: String(address) });
   applied({ [key]: { code: 'kernel', message: 'no', retryable: true } });
-  assert.equal(await status(), 'DOWN');
+  assert.equal(await status(), 'ERROR');
   applied();
   assert.equal(await status(), 'ACTIVE');
   await put(red, id, { port_id: null });

@@ -22,6 +22,7 @@ import type { InstanceId, NodeId, PortId, TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { tokenHash } from './authenticate.ts';
 import { visible } from './collections.ts';
+import { eventRoutes } from './event-routes.ts';
 import { filtered } from './filtered.ts';
 import { firewallRoutes } from './firewall-routes.ts';
 import { natRoutes } from './nat-routes.ts';
@@ -42,6 +43,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   firewallRoutes(scope, context);
   natRoutes(scope, context);
   whyRoutes(scope, context);
+  eventRoutes(scope, context);
 }
 
 function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {

@@ -3,6 +3,7 @@ import type { Application, Command, RouteMap } from '@stricli/core';
 import { weftVersion } from '../version.ts';
 import { ACCEPT_NODE, CREATE_TENANT, MOVE_CONCENTRATOR, SET_TENANT } from './admin-commands.ts';
 import type { CliContext } from './cli-context.ts';
+import { EVENTS } from './event-commands.ts';
 import { exitCodeOf, formatFailure } from './failure.ts';
 import { CREATE_FIREWALL_RULE, UPDATE_FIREWALL_RULE } from './firewall-commands.ts';
 import { CREATE_INSTANCE } from './instance-commands.ts';
@@ -85,6 +86,7 @@ export function application(): Application<CliContext> {
       concentrator: resourceRoutes(CONCENTRATOR, '3f2a', { move: MOVE_CONCENTRATOR }),
       pool: resourceRoutes(POOL, 'outside-v4'),
       why: WHY,
+      events: EVENTS,
       lab: LAB_ROUTES,
     },
     docs: { brief: 'Isolated networks for tenants', fullDescription: DESCRIPTION },

@@ -26,6 +26,7 @@ export type Api = Pick<
   | 'firewallRules'
   | 'natRules'
   | 'why'
+  | 'events'
 >;
 
 /** `as`: the name of the token that is used. */

@@ -20,6 +20,7 @@ for (const line of [
   'nat-rule update',
   'tenant set',
   'concentrator move',
+  'events',
   'port list',
   'port delete',
   'why',

@@ -90,6 +90,17 @@ export class FakeApi {
       priority: 32_768,
       description: '',
     }),
+    events: {
+      list: async (query: object) => {
+        this.#note(`events.list ${JSON.stringify(query)}`);
+        const events = this.items.get('events') ?? [];
+        return { events, last: Number(events.at(-1)?.['seq'] ?? 0), truncated: false };
+      },
+      follow: (after: number) => {
+        this.#note(`events.follow ${after}`);
+        return ReadableStream.from(this.items.get('coming') ?? []);
+      },
+    },
   } as unknown as Api;
 
   add(collection: string, ...items: readonly Item[]): this {

@@ -98,15 +98,18 @@ export function retireConcentrator(state: ClusterState, id: ConcentratorId): Cha
   return { put: [], remove: [concentrator] };
 }
 
-/** An address on the outside that no gateway has; undefined where the cluster has no uplink. */
+/** An address on the outside that no gateway has, or may still answer for; undefined where the cluster has no uplink. */
 export function freeUplink(state: ClusterState, context: CommandContext): Uplink | undefined {
   const { uplink } = context.cluster;
   if (uplink === undefined) return undefined;
-  const taken = new Set([...state.concentrators.values()].map((other) => other.uplink?.address));
   const random = context.random(4);
   const address = allocateAddress(
     [{ start: uplink.first, end: uplink.last }],
-    (candidate) => taken.has(candidate) || candidate === uplink.gateway || state.floatingIpByAddress(candidate) !== undefined,
+    (candidate) =>
+      candidate === uplink.gateway ||
+      state.concentratorByUplink(candidate) !== undefined ||
+      state.floatingIpByAddress(candidate) !== undefined ||
+      state.isHeldByAnother(candidate, undefined),
     new DataView(random.buffer, random.byteOffset, 4).getUint32(0),
   );
   if (address === undefined) {

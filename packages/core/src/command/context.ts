@@ -1,3 +1,4 @@
+import { canonicalJson } from '../canonical-json.ts';
 import type { Cidr } from '../cidr.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { Resource, Topology } from '../resource.ts';
@@ -53,6 +54,16 @@ export class Refused extends WeftError {}
 /** Stamps of a new record. */
 export function stamps(context: CommandContext): Readonly<{ revision: number; createdAt: string; updatedAt: string }> {
   return { revision: 1, createdAt: context.now, updatedAt: context.now };
+}
+
+/** What a request makes of a record: the record itself if it says nothing new, so that a repetition is no change ({@link putChanged}). */
+export function updated<T extends Resource>(context: CommandContext, old: T, wanted: Partial<Omit<T, 'kind' | 'id'>>): T {
+  return canonicalJson({ ...old, ...wanted }) === canonicalJson(old) ? old : revised(context, old, wanted);
+}
+
+/** What to write of an update that may have changed nothing. */
+export function putChanged<T extends Resource>(old: T, now: T): readonly T[] {
+  return now === old ? [] : [now];
 }
 
 /** The next version of a record. */

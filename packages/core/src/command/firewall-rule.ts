@@ -2,7 +2,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { FirewallMatch, FirewallRule } from '../firewall-rule.ts';
 import type { Changes } from '../resource.ts';
 import type { FirewallRuleId, PortId, TenantId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type CreateFirewallRule = FirewallMatch &
@@ -32,8 +32,9 @@ export function updateFirewallRule(
 ): Decision {
   const old = state.firewallRules.get(id);
   if (old === undefined) throw new NotFound('firewallRule', id);
-  const firewallRule = checked(state, revised<FirewallRule>(context, old, request));
-  return { put: [firewallRule], remove: [], firewallRule };
+  const wanted = checked(state, { ...old, ...request });
+  const firewallRule = updated<FirewallRule>(context, old, wanted);
+  return { put: putChanged(old, firewallRule), remove: [], firewallRule };
 }
 
 export function deleteFirewallRule(state: ClusterState, id: FirewallRuleId): Changes {

@@ -5,7 +5,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import type { Changes, FloatingIp, Network, Resource, Subnet } from '../resource.ts';
 import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 /** Which port, and which of its addresses; `fixedIp` absent: its only one. */
@@ -67,11 +67,11 @@ export function updateFloatingIp(
   }
   const target =
     request.target === undefined ? {} : resolveTarget(state, old.tenantId, old.floatingNetworkId, request.target ?? undefined, old);
-  const floatingIp = revised(context, old, {
+  const floatingIp = updated(context, old, {
     ...target,
     ...(request.description === undefined ? {} : { description: request.description }),
   });
-  return { put: [floatingIp, ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
+  return { put: [...putChanged(old, floatingIp), ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };
 }
 
 export function deleteFloatingIp(state: ClusterState, id: FloatingIpId): Changes {
@@ -103,11 +103,12 @@ function publicAddress(
 ): Readonly<{ subnet: Subnet; address: Ipv4 }> {
   const subnets = [...state.subnetsOf(network.id)].filter((subnet) => request.subnetId === undefined || subnet.id === request.subnetId);
   if (subnets.length === 0 && request.subnetId !== undefined) throw new NotFound('subnet', request.subnetId);
-  const uplinks = new Set([...state.concentrators.values()].map((concentrator) => concentrator.uplink?.address));
+  // What this one has not given up yet it may have back.
+  const holder = state.concentratorOf(request.tenantId)?.id;
   const isTaken = (subnet: Subnet, address: Ipv4): boolean =>
     address === subnet.gatewayIp ||
     address === context.cluster.uplink?.gateway ||
-    uplinks.has(address) ||
+    state.concentratorByUplink(address) !== undefined ||
     state.floatingIpByAddress(address) !== undefined ||
     state.portByAddress(subnet.id, address) !== undefined;
   const wanted = request.address;
@@ -122,12 +123,24 @@ function publicAddress(
     if (isTaken(subnet, wanted)) {
       throw new Conflict('ip_address_already_allocated', `IP address ${wanted} already allocated in subnet ${subnet.id}.`);
     }
+    if (state.isHeldByAnother(wanted, holder)) {
+      throw new Conflict(
+        'ip_address_held',
+        `IP address ${wanted} was released, but the node that answered for it has not confirmed that.`,
+        {
+          details: { address: wanted, nodes: [...state.holdsAt(wanted)].map(({ nodeId }) => nodeId) },
+          remedy: 'Try again in a moment, or take any free address; if its node is gone for good, delete the node.',
+          retryable: true,
+        },
+      );
+    }
     return { subnet, address: wanted };
   }
   const random = context.random(4);
   const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
+  const isUnfit = (subnet: Subnet, candidate: Ipv4): boolean => isTaken(subnet, candidate) || state.isHeldByAnother(candidate, holder);
   for (const subnet of subnets) {
-    const address = allocateAddress(subnet.allocationPools, (candidate) => isTaken(subnet, candidate), start);
+    const address = allocateAddress(subnet.allocationPools, (candidate) => isUnfit(subnet, candidate), start);
     if (address !== undefined) return { subnet, address };
   }
   throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);

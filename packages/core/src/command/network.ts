@@ -4,7 +4,7 @@ import type { Changes, Network, Resource, Topology } from '../resource.ts';
 import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { missingConcentrator } from './concentrator.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type CreateNetwork = Readonly<{
@@ -58,9 +58,9 @@ export function updateNetwork(
   const mtu = request.mtu === undefined ? old.mtu : checkMtu(context, request.mtu);
   if (request.external === true && !old.external) checkNoPorts(state, id);
   if (request.external === false) checkNoFloatingIps(state, id, 'cannot become internal');
-  const network = revised(context, old, { ...request, mtu });
+  const network = updated(context, old, { ...request, mtu });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
-  return { put: [network, ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
+  return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
 }
 
 /** A network goes with its subnets, once no port is left on it. */

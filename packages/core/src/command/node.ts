@@ -34,10 +34,11 @@ export function reportNode(state: ClusterState, context: CommandContext, request
   return { put: same ? [] : [revised(context, old, changed)], remove: [] };
 }
 
+/** A node that is forgotten answers for nothing any more: addresses that waited for its word are free. */
 export function deleteNode(state: ClusterState, id: NodeId): Changes {
   const node = state.nodes.get(id);
   if (node === undefined) throw new NotFound('node', id);
   for (const _ of state.instancesOn(id)) throw new Conflict('node_in_use', `node ${node.hostname} still runs instances`);
   for (const _ of state.concentratorsOn(id)) throw new Conflict('node_in_use', `node ${node.hostname} still hosts concentrators`);
-  return { put: [], remove: [node] };
+  return { put: [], remove: [node, ...state.holdsOn(id)] };
 }

@@ -3,7 +3,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import type { Changes, FloatingIp, PortForwarding } from '../resource.ts';
 import type { FloatingIpId, PortForwardingId, PortId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type PortForwardingRequest = Readonly<{
@@ -54,8 +54,9 @@ export function updatePortForwarding(
   if (old === undefined || floating === undefined) throw new NotFound('portForwarding', id);
   check(state, floating, request, old);
   const { internalLast: _, ...fields } = request;
-  const portForwarding = revised(context, old, fields);
-  return { put: [portForwarding, revised(context, floating, {})], remove: [], portForwarding };
+  const portForwarding = updated(context, old, fields);
+  const put = portForwarding === old ? [] : [portForwarding, revised(context, floating, {})];
+  return { put, remove: [], portForwarding };
 }
 
 export function deletePortForwarding(state: ClusterState, context: CommandContext, id: PortForwardingId): Changes {

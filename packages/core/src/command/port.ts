@@ -8,7 +8,7 @@ import { changedRateLimit } from '../rate-limit.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { defaultGroupOf } from './tenant.ts';
 
@@ -97,7 +97,7 @@ export function updatePort(
     });
   }
   const groups = request.securityGroups ?? old.securityGroups;
-  const port = revised(context, old, {
+  const port = updated(context, old, {
     ...plain,
     portSecurityEnabled,
     mac: request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id),
@@ -106,7 +106,7 @@ export function updatePort(
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
-  return { put: [port, ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
+  return { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
 }
 
 /** A port that nobody uses goes; a public address that led to it stays with its tenant; forwardings to it, and rules about it, go. */

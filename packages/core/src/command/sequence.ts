@@ -41,7 +41,7 @@ export function sequence<X extends Changes>(
 }
 
 /** What takes the changes back, computed before they are applied. */
-function inverse(state: ClusterState, changes: Changes): Changes {
+export function inverse(state: ClusterState, changes: Changes): Changes {
   const put = new Map<string, Resource>();
   const remove: Resource[] = [];
   for (const resource of [...changes.remove, ...changes.put]) {

@@ -6,7 +6,7 @@ import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { AllocationPool, Changes, Network, Resource, Subnet } from '../resource.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { missingConcentrator } from './concentrator.ts';
 
@@ -90,8 +90,8 @@ export function updateSubnet(
   if (old === undefined) throw new NotFound('subnet', id);
   if (request.enableDhcp === true) checkCidr({ cidr: old.cidr, enableDhcp: true });
   if (request.allocationPools !== undefined) checkPools(old.cidr, request.allocationPools, old.gatewayIp);
-  const subnet = revised(context, old, request);
-  return { put: [subnet], remove: [], subnet };
+  const subnet = updated(context, old, request);
+  return { put: putChanged(old, subnet), remove: [], subnet };
 }
 
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {

@@ -4,7 +4,7 @@ import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, Resource, Tenant } from '../resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from '../security-group.ts';
 import type { SecurityGroupId, TenantId } from '../uuid.ts';
-import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import { Conflict, NotFound, putChanged, Refused, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { EVERYTHING, ruleRecord } from './security-group.ts';
 
@@ -54,8 +54,8 @@ export function updateTenant(
   }
   if (request.name !== undefined) checkName(state, request.name, id);
   const { rateLimit = {}, ...plain } = request;
-  const tenant = revised(context, old, { ...plain, rateLimit: changedRateLimit(old.rateLimit, rateLimit) });
-  return { put: [tenant], remove: [], tenant };
+  const tenant = updated(context, old, { ...plain, rateLimit: changedRateLimit(old.rateLimit, rateLimit) });
+  return { put: putChanged(old, tenant), remove: [], tenant };
 }
 
 export function deleteTenant(state: ClusterState, id: TenantId): Changes {

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { canonicalJson } from '../canonical-json.ts';
 import { cidrClearingHostBits, parseCidr } from '../cidr.ts';
 import { ClusterState } from '../cluster-state.ts';
+import { releaseAddressHolds, withHolds } from '../command/address-hold.ts';
 import { isConcentratorUsed, placeConcentrator, retireConcentrator } from '../command/concentrator.ts';
 import type { CommandContext } from '../command/context.ts';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '../command/floating-ip.ts';
@@ -70,7 +71,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(41), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(42), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -237,6 +238,8 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       return updatePort(state, ctx, pick(state.ports.values(), a).id, { rateLimit: rateLimitWish(b) });
     case 36:
       return updateTenant(state, ctx, pick(state.tenants.values(), a).id, { rateLimit: rateLimitWish(b) });
+    case 37:
+      return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {
       // A rule more or less in some group, naming a group of the same tenant.
       const group = pick(state.securityGroups.values(), a);
@@ -321,7 +324,7 @@ test('after any sequence of changes the incremental plan equals the full compile
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
       for (const [step, next] of [...START, ...wishes].entries()) {
-        const changes = refusedIsFine(() => decide(state, ctx, next));
+        const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const affected = applyAffected(state, changes);
         for (const nodeId of affected.nodes()) {
@@ -349,7 +352,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
       const state = new ClusterState();
       const ctx = context();
       for (const next of [...START, ...wishes]) {
-        const changes = refusedIsFine(() => decide(state, ctx, next));
+        const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }
       const loaded = new ClusterState();

@@ -137,6 +137,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'applicationCredential':
       case 'tokenKey':
       case 'tokenRevocation':
+      case 'addressHold':
         break;
     }
   }
@@ -241,6 +242,12 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'tokenKey':
     case 'tokenRevocation':
       break;
+    case 'addressHold': {
+      // Whoever waits for it.
+      const floating = state.floatingIpByAddress(resource.address);
+      if (floating !== undefined) collectFloatingIp(state, floating, affected);
+      break;
+    }
     case 'instance': {
       if (resource.nodeId !== undefined) {
         affected.add(resource.nodeId, { kind: 'instance', key: instanceKey(resource.id) });

@@ -302,19 +302,25 @@ function gatewayOfForwarding(state: ClusterState, nodeId: NodeId, forwarding: Po
   return gatewayOfPort(state, nodeId, port.id);
 }
 
-function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): PublicIpBody | undefined {
+/** Nothing as long as another gateway may still answer for the address: it waits until that one's node has confirmed. */
+export function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): PublicIpBody | undefined {
   const floating = state.floatingIpByAddress(key as Ipv4);
-  if (floating === undefined) return undefined;
+  if (floating === undefined || state.isHeldByAnother(floating.address, state.concentratorOf(floating.tenantId)?.id)) return undefined;
   const direct = floating.portId === undefined ? undefined : gatewayOfPort(state, nodeId, floating.portId);
-  if (direct !== undefined) return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp };
+  if (direct !== undefined) {
+    const instanceId = floating.portId === undefined ? undefined : state.instanceOfPort(floating.portId)?.id;
+    return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp, instanceId };
+  }
   for (const forwarding of state.forwardingsOf(floating.id)) {
     const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
-    if (concentrator !== undefined) return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
+    if (concentrator !== undefined) {
+      return { concentratorId: concentrator.id, address: floating.address, internal: undefined, instanceId: undefined };
+    }
   }
   const concentrator = state.concentratorOf(floating.tenantId);
   if (concentrator?.nodeId !== nodeId || concentrator.uplink === undefined) return undefined;
   for (const _ of state.natRulesUsing(floating.id)) {
-    return { concentratorId: concentrator.id, address: floating.address, internal: undefined };
+    return { concentratorId: concentrator.id, address: floating.address, internal: undefined, instanceId: undefined };
   }
   return undefined;
 }

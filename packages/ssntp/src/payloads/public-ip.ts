@@ -12,10 +12,10 @@ export type PublicIpCommand = Readonly<{
   private_ip: Ipv4;
 }>;
 
-/** EVENT PublicIPAssigned and PublicIPUnassigned. */
+/** EVENT PublicIPAssigned and PublicIPUnassigned. An address may lead to a port that is plugged in nowhere; then there is no instance. */
 export type PublicIpEvent = Readonly<{
   concentrator_uuid: ConcentratorId;
-  instance_uuid: InstanceId;
+  instance_uuid: InstanceId | undefined;
   public_ip: Ipv4;
   private_ip: Ipv4 | undefined;
 }>;
@@ -57,7 +57,7 @@ function parseCommand(map: PayloadMap): PublicIpCommand {
 function parseEvent(map: PayloadMap): PublicIpEvent {
   return {
     concentrator_uuid: map.uuid<ConcentratorId>('concentrator_uuid'),
-    instance_uuid: map.uuid<InstanceId>('instance_uuid'),
+    instance_uuid: map.optionalUuid<InstanceId>('instance_uuid'),
     public_ip: map.parsed('public_ip', parseIpv4),
     private_ip: map.optionalParsed('private_ip', parseIpv4),
   };
