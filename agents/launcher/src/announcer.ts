@@ -27,7 +27,7 @@ export class Announcer {
   readonly #deps: AnnouncerDeps;
   readonly #announced = new Set<ConcentratorId>();
   #timer: unknown;
-  /** The node's VTEP address, if it has one. */
+  /** The node's VTEP address, once it is known. */
   vtep: () => Ipv4 | undefined = () => undefined;
 
   constructor(node: ReportingNode, deps: AnnouncerDeps) {
@@ -42,8 +42,17 @@ export class Announcer {
     this.#tick();
   }
 
+  /** The node's address is another one: says so at once, and no gateway is known to be there. */
+  relocated(): void {
+    this.#announced.clear();
+    if (this.#timer === undefined) return;
+    this.pause();
+    this.#tick();
+  }
+
   pause(): void {
     this.#deps.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Announces those that the data path has applied and the other side does not know of. */
@@ -64,7 +73,7 @@ export class Announcer {
     const { send, facts, instances, clock, random } = this.#deps;
     const now = facts();
     send(readyFrame(this.#node, now));
-    send(statsFrame(this.#node, now, instances()));
+    send(statsFrame({ ...this.#node, vtep: this.vtep() }, now, instances()));
     const timer = clock.setTimeout(() => this.#tick(), PERIOD_MS * (0.9 + 0.2 * random()));
     // A report keeps no process alive.
     (timer as { unref?: () => void }).unref?.();

@@ -1,6 +1,5 @@
-import { hostname, networkInterfaces } from 'node:os';
+import { hostname } from 'node:os';
 import { Fields, integerIn } from '@weft/core/fields';
-import type { Ipv4 } from '@weft/core/ipv4';
 import { parseUuid } from '@weft/core/uuid';
 import type { NodeId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
@@ -10,8 +9,8 @@ import { linuxFeatures, requireKernel } from '@weft/dataplane/kernel-support';
 import { openLinuxDataplane } from '@weft/dataplane/linux-dataplane';
 import { dnsmasqPath, requireDnsmasq } from '@weft/launcher/dhcp/dnsmasq-command';
 import { Launcher } from '@weft/launcher/launcher';
-import { nodeAddresses, readNodeFacts } from '@weft/launcher/node-facts';
-import { vtepOf } from '@weft/launcher/vtep';
+import { interfaceAddresses, readNodeFacts } from '@weft/launcher/node-facts';
+import type { Underlay } from '@weft/launcher/underlay';
 import { SsntpClient } from '@weft/ssntp/client';
 import { systemClock } from '@weft/ssntp/clock';
 import type { Configure } from '@weft/ssntp/payloads/configure';
@@ -74,11 +73,12 @@ export const LAUNCHER: Daemon<LauncherConfig> = {
       },
       {
         client: (handler) => new SsntpClient({ ...clientOptions, connect }, { clock: systemClock, random: Math.random, handler, log }),
-        dataplane: (configuration) => {
-          opened = openDataplane(config, configuration, log);
+        dataplane: (configuration, underlay) => {
+          opened = openDataplane(config, configuration, underlay, log);
           return opened.dataplane;
         },
         facts: () => readNodeFacts(config.stateDir),
+        addresses: interfaceAddresses,
         clock: systemClock,
         random: Math.random,
         log,
@@ -116,21 +116,17 @@ export function requireFit(
   if (network) requireDnsmasq(dnsmasqPath(machine.path));
 }
 
-function openDataplane(config: LauncherConfig, configuration: Configure, log: Logger): ReturnType<typeof openLinuxDataplane> {
+function openDataplane(
+  config: Pick<LauncherConfig, 'runDir' | 'uplink'>,
+  configuration: Configure,
+  underlay: Underlay,
+  log: Logger,
+): ReturnType<typeof openLinuxDataplane> {
   const weft = new Fields(configuration.weft, 'configure.weft');
-  const networks = configuration.launcher.compute_net;
-  const vtep = vtepOf(networks, nodeAddresses());
-  if (vtep === undefined) {
-    throw new NodeUnfit(
-      `this node has no address in a compute network (${networks.join(', ') || 'none is configured'})`,
-      'Give it one, or correct cluster.computeCidrs in the server’s configuration.',
-    );
-  }
   return openLinuxDataplane(
     {
       runDir: config.runDir,
-      vtep,
-      underlayInterface: interfaceOf(vtep),
+      ...underlay,
       vxlanPort: weft.required('vxlan_port', integerIn(1, 65_535)),
       mtu: weft.required('mtu', integerIn(68, 65_535)),
       connectionsPerPort: weft.required('connections_per_port', integerIn(1, 16_000_000)),
@@ -143,10 +139,4 @@ function openDataplane(config: LauncherConfig, configuration: Configure, log: Lo
       },
     },
   );
-}
-
-function interfaceOf(address: Ipv4): string {
-  const found = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some((each) => each.address === address));
-  if (found === undefined) throw new NodeUnfit(`no interface has the address ${address} any more`, 'Give it back to the node.');
-  return found[0];
 }
