@@ -76,7 +76,8 @@ export class UnderlayWatch {
     this.#waiting = undefined;
     if (before?.vtep === found.vtep && before.underlayInterface === found.underlayInterface) return;
     this.#current = found;
-    if (before !== undefined) log.info({ ...found, before: before.vtep }, 'the address in the compute network has changed');
+    if (before !== undefined)
+      log.info({ vtep: found.vtep, link: found.underlayInterface, from: before.vtep }, 'the address in the compute network has changed');
     changed(found);
   }
 
@@ -89,7 +90,7 @@ export class UnderlayWatch {
     const waitedSeconds = (clock.now() - waiting.sinceMs) / 1000;
     if (waitedSeconds < due) return;
     waiting.mentions += 1;
-    const fields = { networks: this.#networks, waitedSeconds: Math.floor(waitedSeconds), last: this.#current?.vtep };
+    const fields = { networks: this.#networks, waitedSeconds: Math.floor(waitedSeconds), vtep: this.#current?.vtep };
     const remedy = this.#networks.length === 0 ? 'set cluster.computeCidrs in the server’s configuration' : 'waiting for one';
     log.warn(fields, `this node has no address in a compute network, ${remedy}`);
   }

@@ -14,7 +14,7 @@ import { ClusterKey, connectedPayload, parseCluster } from './config.ts';
 import type { ClusterKeys } from './config.ts';
 import { AdminTokenInvalid, administratorToken } from './controller-part.ts';
 import { CredentialsInvalid, readCredentials } from './credentials.ts';
-import { NodeUnfit, requireFit } from './launcher.ts';
+import { NodeUnfit, requireFit } from './node.ts';
 import { parseServers } from './servers.ts';
 
 function directory(t: TestContext): string {
