@@ -14,7 +14,7 @@ import type { Place } from './probe/place.ts';
 import { TENANT_GATEWAY, workloadPin } from './scenario.ts';
 import type { LabTenant, Scenario, Workload } from './scenario.ts';
 import type { Snapshot } from './snapshot.ts';
-import { OUTSIDE_IFNAME } from './topology.ts';
+import { OUTSIDE_IFNAME, clusterNodes } from './topology.ts';
 import type { LabNodeName } from './topology.ts';
 
 /** Frames that came in and went out at an interface. */
@@ -64,10 +64,10 @@ export class CheckContext implements Disposable {
     return { netns, ifname, mac: macOf(netns, ifname), ip: TENANT_GATEWAY };
   }
 
-  /** Which network node has the tenant's gateway now. Throws if none has. */
+  /** Which node has the tenant's gateway now. Throws if none has. */
   gatewayNode({ name, concentratorId }: LabTenant): LabNodeName {
-    const node = this.networkNodes().find((node) => netnsIsPinned(this.gatewayPin(node, concentratorId)));
-    if (node === undefined) throw new Error(`no network node has ${name}’s gateway`);
+    const node = this.#gatewayHosts().find((node) => netnsIsPinned(this.gatewayPin(node, concentratorId)));
+    if (node === undefined) throw new Error(`no node has ${name}’s gateway`);
     return node;
   }
 
@@ -82,7 +82,7 @@ export class CheckContext implements Disposable {
 
   /** Lets go of the gateway's namespace, which this would keep alive otherwise: before it is moved or destroyed. Old places are void then. */
   releaseGateway(tenant: LabTenant): void {
-    for (const node of this.networkNodes()) {
+    for (const node of this.#gatewayHosts()) {
       const pin = this.gatewayPin(node, tenant.concentratorId);
       this.#namespaces.get(pin)?.[Symbol.dispose]();
       this.#namespaces.delete(pin);
@@ -123,6 +123,12 @@ export class CheckContext implements Disposable {
   forgetNeighbours(place: Place): void {
     using rtnl = Rtnl.open(place.netns);
     for (const { index, address } of neighList(rtnl)) neighDelete(rtnl, { index, address });
+  }
+
+  #gatewayHosts(): LabNodeName[] {
+    return clusterNodes(this.lab.topology)
+      .filter(({ roles }) => !roles.includes('compute'))
+      .map(({ name }) => name);
   }
 
   #netnsDir(node: LabNodeName): string {

@@ -10,8 +10,9 @@
  *     ├── control    │     ├── network ──────────────────┬─ (no address: gateways of tenants have theirs)
  *     ├── network    │     ├── network2 ─────────────────┤
  *     ├── network2   │     ├── compute1                  │
- *     ├── compute1   │     └── compute2                  │
- *     └── compute2   └───────────────────────────────────┴─ gateway
+ *     ├── compute1   │     ├── compute2                  │
+ *     ├── compute2   │     └── concentrator1 ────────────┤
+ *     └── concentrator1                                  └─ gateway
  *
  * The gateway also routes to the compute network, as a careless data centre would: what keeps a tenant's packets from the tunnel ends is
  * Weft, not the lab.
@@ -20,8 +21,9 @@ import { parseCidr } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { NodeRole } from '@weft/core/resource';
 
-export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2';
+export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2' | 'concentrator1';
 export type LabWireName = 'management' | 'data' | 'uplink' | 'outside';
 
 /** A leg of a node on a wire. Without an address the interface is only up. */
@@ -33,8 +35,9 @@ export type LabNodeSpec = Readonly<{
   defaultGateway: Ipv4 | undefined;
   /** Forwards between its legs. */
   router: boolean;
-  daemon: 'server' | 'launcher' | undefined;
-  roles: readonly ('compute' | 'network')[];
+  daemon: 'server' | 'launcher' | 'concentrator' | undefined;
+  /** What it is to the cluster; none for what is no node of it. */
+  roles: readonly NodeRole[];
 }>;
 
 export type Topology = Readonly<{
@@ -122,6 +125,7 @@ export function labTopology(): Topology {
       network('network2', 105),
       compute('compute1', 103),
       compute('compute2', 104),
+      { ...network('concentrator1', 106), daemon: 'concentrator', roles: ['concentrator'] },
     ],
     uplink: {
       cidr: parseCidr('203.0.113.0/24'),
@@ -136,6 +140,11 @@ export function labTopology(): Topology {
     ssntpPort: 8888,
     httpsPort: 8889,
   };
+}
+
+/** Those that are nodes of the cluster, each with a plan. */
+export function clusterNodes(topology: Topology): readonly LabNodeSpec[] {
+  return topology.nodes.filter((node) => node.roles.length > 0);
 }
 
 /** The node's address on that wire. Throws if it has none: then the topology is wrong. */

@@ -77,7 +77,10 @@ export class UnderlayWatch {
     if (before?.vtep === found.vtep && before.underlayInterface === found.underlayInterface) return;
     this.#current = found;
     if (before !== undefined)
-      log.info({ vtep: found.vtep, link: found.underlayInterface, from: before.vtep }, 'the address in the compute network has changed');
+      log.info(
+        { vtep: found.vtep, link: found.underlayInterface, previous: before.vtep },
+        'the address in the compute network has changed',
+      );
     changed(found);
   }
 
