@@ -21,7 +21,8 @@ void test('every check has exactly one sabotage', () => {
 void test('the checks are exactly those that are promised, and each comes after what it needs', () => {
   const promised =
     'nodes-joined dhcp-lease dhcp-reuse ping-mesh ping-concentrator tenant-isolation vni-injection anti-spoof default-security-group ' +
-    'outbound-nat routing dns-name public-ip port-forward ssh-reach control-plane-down launcher-kill old-backup concentrator-kill concentrator-move retire leftovers';
+    'outbound-nat routing dns-name public-ip port-forward ssh-reach control-plane-down launcher-kill old-backup concentrator-kill concentrator-move ' +
+    'concentrator-machine address-change retire leftovers';
   assert.deepEqual(ALL_CHECKS.map(({ id }) => id).toSorted(), promised.split(' ').toSorted());
   for (const [index, check] of ALL_CHECKS.entries()) {
     const earlier = ALL_CHECKS.slice(0, index).map(({ id }) => id);

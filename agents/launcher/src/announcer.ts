@@ -6,6 +6,7 @@ import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Frame } from '@weft/ssntp/frame';
+import type { Logger } from '@weft/ssntp/logger';
 import type { NodeFacts } from './node-facts.ts';
 import { gatewayAddedFrame, readyFrame, statsFrame } from './reports.ts';
 import type { ReportingNode } from './reports.ts';
@@ -17,6 +18,7 @@ export type AnnouncerDeps = Readonly<{
   instances: () => readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[];
   clock: Clock;
   random: () => number;
+  log: Logger;
 }>;
 
 const PERIOD_MS = 5000;
@@ -58,14 +60,18 @@ export class Announcer {
   /** Announces those that the data path has applied and the other side does not know of. */
   gateways(bodies: Iterable<GatewayBody>, failed: ReadonlyMap<string, ErrorInfo>): void {
     const present = new Set<ConcentratorId>();
+    let count = 0;
     for (const body of bodies) {
       present.add(body.concentratorId);
       if (this.#announced.has(body.concentratorId)) continue;
       if (failed.has(planRefText({ kind: 'gateway', key: gatewayKey(body.concentratorId) }))) continue;
       const vtep = this.vtep();
       const frame = vtep === undefined ? undefined : gatewayAddedFrame(body, vtep);
-      if (frame !== undefined && this.#deps.send(frame)) this.#announced.add(body.concentratorId);
+      if (frame === undefined || !this.#deps.send(frame)) continue;
+      this.#announced.add(body.concentratorId);
+      count += 1;
     }
+    if (count > 0) this.#deps.log.info({ count, vtep: this.vtep() }, 'gateways announced');
     for (const id of this.#announced) if (!present.has(id)) this.#announced.delete(id);
   }
 

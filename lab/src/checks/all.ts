@@ -1,5 +1,7 @@
+import { ADDRESS_CHANGE } from './address-change.ts';
 import { ANTI_SPOOF } from './anti-spoof.ts';
 import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
+import { CONCENTRATOR_MACHINE } from './concentrator-machine.ts';
 import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
 import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
 import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
@@ -44,6 +46,8 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   OLD_BACKUP,
   CONCENTRATOR_KILL,
   CONCENTRATOR_MOVE,
+  CONCENTRATOR_MACHINE,
+  ADDRESS_CHANGE,
   RETIRE,
   LEFTOVERS,
 ];
