@@ -42,6 +42,11 @@ export function readFileIfPresent(path: string): string | undefined {
   }
 }
 
+/** Fine if it is not there. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true });
+}
+
 /** Makes a directory and its parents; fine if it is there. */
 export function ensureDirectory(path: string, mode = 0o700): void {
   mkdirSync(path, { recursive: true, mode });
