@@ -49,8 +49,9 @@ test('a lease is renewed after half its time and rebound after seven eighths, un
 });
 
 test('what no node could live with is refused, and says what it is', () => {
-  const refused = (address: string, options: object, message: RegExp): void =>
-    void assert.throws(() => leaseOf(ack(address, { ...GOOD, ...options }), MAC, 0), message);
+  const refused = (address: string, options: object, message: RegExp): void => {
+    assert.throws(() => leaseOf(ack(address, { ...GOOD, ...options }), MAC, 0), message);
+  };
   for (const address of ['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255']) refused(address, {}, /leased address/);
   refused('10.88.0.70', { leaseSeconds: undefined }, /lease time/);
   refused('10.88.0.70', { leaseSeconds: 0 }, /lease time/);

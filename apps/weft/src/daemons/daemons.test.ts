@@ -85,6 +85,9 @@ void test('each daemon names what is wrong in its file, by line or key', async (
     ['launcher', 'servers: [control]\nroles: [computer]\n', /roles\[0\]/],
     ['concentrator', 'servers: [control]\nroles: [network]\n', /line 5: roles/],
     ['concentrator', 'servers: []\n', /servers/],
+    ['concentrator', 'servers: [control]\nunderlay: { address: dhcp }\n', /underlay\.interface: is missing: DHCP needs/],
+    ['concentrator', 'servers: [control]\nunderlay: { address: 10.88.0.7 }\n', /underlay\.address/],
+    ['concentrator', 'servers: [control]\nunderlay: { interface: data0123456789ab }\n', /underlay\.interface/],
   ] as const;
   for (const [name, text, message] of cases) {
     const { code, err } = await run(name, '--check-config', '--config', fileWith(t, keys + text));

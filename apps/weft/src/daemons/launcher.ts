@@ -20,5 +20,5 @@ export const LAUNCHER: Daemon<LauncherConfig> = {
     parseServers(path, config.servers);
     return { ...config, path };
   },
-  run: (config, deps) => runNode(config, config.roles, { ...deps, addresses: interfaceAddresses }),
+  run: (config, deps) => runNode(config, config.roles, { ...deps, addresses: () => interfaceAddresses }),
 };

@@ -56,8 +56,8 @@ export class NodeUnfit extends WeftError {
 export type NodeDeps = Readonly<{
   lifecycle: Lifecycle;
   log: Logger;
-  /** The addresses at which its tunnels may end. */
-  addresses: () => readonly NodeAddress[];
+  /** Where the addresses come from at which its tunnels may end; called once the machine has been found fit. */
+  addresses: () => () => readonly NodeAddress[];
 }>;
 
 /** Runs the agent of a node with these roles until the lifecycle ends it. Throws NodeUnfit, CredentialsInvalid, and what `Launcher.start` throws. */
@@ -68,6 +68,7 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
   const role = roles.reduce((mask, each) => mask | SSNTP_ROLES[each], 0);
   const credentials = readCredentials(config, role);
   const connect = waysTo(parseServers(config.path, config.servers), credentials);
+  const now = addresses();
   let opened: ReturnType<typeof openDataplane> | undefined;
   const launcher = new Launcher(
     {
@@ -86,7 +87,7 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
         return opened.dataplane;
       },
       facts: () => readNodeFacts(config.stateDir),
-      addresses,
+      addresses: now,
       clock: systemClock,
       random: Math.random,
       log,
