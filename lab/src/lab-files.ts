@@ -90,5 +90,7 @@ function serverConfig(topology: Topology): object {
 function nodeConfig(topology: Topology, node: LabNodeSpec): object {
   const uplink = node.legs.some((leg) => leg.wire === 'uplink') ? { uplink: UPLINK_IFNAME } : {};
   const common = { hostname: node.name, servers: [`${topology.controlHost}:${topology.ssntpPort}`], ...uplink };
-  return node.daemon === 'concentrator' ? { ...common, underlay: { interface: DATA_IFNAME } } : { ...common, roles: node.roles };
+  return node.daemon === 'concentrator'
+    ? { ...common, underlay: { interface: DATA_IFNAME, address: 'dhcp' } }
+    : { ...common, roles: node.roles };
 }

@@ -14,6 +14,8 @@
  *     ├── compute2   │     └── concentrator1 ────────────┤
  *     └── concentrator1                                  └─ gateway
  *
+ * concentrator1 asks for its address in the compute network by DHCP; the gateway gives it one of a slice, 10.88.0.64/27.
+ *
  * The gateway also routes to the compute network, as a careless data centre would: what keeps a tenant's packets from the tunnel ends is
  * Weft, not the lab.
  */
@@ -26,7 +28,7 @@ import type { NodeRole } from '@weft/core/resource';
 export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2' | 'concentrator1';
 export type LabWireName = 'management' | 'data' | 'uplink' | 'outside';
 
-/** A leg of a node on a wire. Without an address the interface is only up. */
+/** A leg of a node on a wire. Without an address the interface is only up, and what runs there may ask for one. */
 export type LabLeg = Readonly<{ wire: LabWireName; ifname: string; address: Ipv4 | undefined }>;
 
 export type LabNodeSpec = Readonly<{
@@ -45,6 +47,8 @@ export type Topology = Readonly<{
   nodes: readonly LabNodeSpec[];
   /** Where concentrators meet the outside: their addresses `first`…`last`, next hop `gateway`. */
   uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }>;
+  /** Addresses of the compute network that the gateway gives to those who ask by DHCP. */
+  slice: Readonly<{ first: Ipv4; last: Ipv4 }>;
   /** What tenants' public addresses are taken from; none of the uplink's. */
   publicAddresses: Readonly<{ first: Ipv4; last: Ipv4 }>;
   /** Where concentrators offer the workloads' SSH servers. */
@@ -125,7 +129,12 @@ export function labTopology(): Topology {
       network('network2', 105),
       compute('compute1', 103),
       compute('compute2', 104),
-      { ...network('concentrator1', 106), daemon: 'concentrator', roles: ['concentrator'] },
+      {
+        ...network('concentrator1', 106),
+        legs: [leg('management', '192.168.0.106'), leg('data'), leg('uplink')],
+        daemon: 'concentrator',
+        roles: ['concentrator'],
+      },
     ],
     uplink: {
       cidr: parseCidr('203.0.113.0/24'),
@@ -133,6 +142,7 @@ export function labTopology(): Topology {
       first: parseIpv4('203.0.113.10'),
       last: parseIpv4('203.0.113.99'),
     },
+    slice: { first: parseIpv4('10.88.0.64'), last: parseIpv4('10.88.0.95') },
     publicAddresses: { first: parseIpv4('203.0.113.100'), last: parseIpv4('203.0.113.199') },
     sshPorts: { first: 22_000, last: 22_999 },
     outsideHost: parseIpv4('198.51.100.1'),
