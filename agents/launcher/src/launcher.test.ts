@@ -52,6 +52,8 @@ class Bench implements AsyncDisposable {
     { ip: '192.168.0.103' as Ipv4, ifname: 'mgmt0' },
     { ip: '10.88.0.103' as Ipv4, ifname: 'data0' },
   ];
+  /** What the connection was told about the node's addresses. */
+  isGone: ((address: string) => boolean) | undefined;
   configurations = 0;
   broken: Error | undefined;
   failed = new Map<string, ErrorInfo>();
@@ -108,7 +110,12 @@ class Bench implements AsyncDisposable {
             if (this.connected) this.sent.push(frame);
             return this.connected;
           };
-          return { start: () => undefined, close: () => Promise.resolve(), send };
+          return {
+            start: () => undefined,
+            close: () => Promise.resolve(),
+            send,
+            localAddressesChanged: (isGone) => void (this.isGone = isGone),
+          };
         },
       },
     );
@@ -380,6 +387,12 @@ test('a node whose address changed takes its tunnels there, says so at once, and
   assert.equal(vteps()[0], '10.88.0.113');
   const [event, ...more] = bench.taken('EVENT ConcentratorInstanceAdded').map(parseConcentratorInstanceAdded);
   assert.deepEqual([event?.concentrator_ip, more.length], ['10.88.0.113', 0]);
+  const tried = ['192.168.0.103', '10.88.0.3', '127.0.0.1', '::1'];
+  assert.deepEqual(
+    tried.filter((address) => bench.isGone?.(address)),
+    ['10.88.0.3'],
+    'a connection from there is dead',
+  );
 });
 
 test('a node without an address in a compute network waits for one, and then has the plan that came meanwhile', async () => {

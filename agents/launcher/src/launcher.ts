@@ -10,6 +10,7 @@
  * Stopping leaves the kernel and all processes as they are.
  */
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import { canonicalJson } from '@weft/core/canonical-json';
 import { Plan, PLAN_KINDS } from '@weft/core/plan/plan';
@@ -60,6 +61,8 @@ export interface LauncherClient {
   close(): Promise<void>;
   /** False if there is no connection. */
   send(frame: Frame): boolean;
+  /** Addresses of this machine may be gone; a connection from one of them is dead. */
+  localAddressesChanged?(isGone: (address: string) => boolean): void;
 }
 
 export type LauncherDeps = Readonly<{
@@ -248,6 +251,8 @@ export class Launcher {
     this.#reconciler?.changed('all');
     this.#announcer.relocated();
     this.#announceGateways();
+    const own = new Set<string>(this.#deps.facts().networks.map(({ ip }) => ip));
+    this.#client?.localAddressesChanged?.((address) => isNodesIpv4(address) && !own.has(address));
   }
 
   /** From now on instances and gateways are part of what is reconciled. */
@@ -318,6 +323,11 @@ export class Launcher {
   #send(frame: Frame): void {
     this.#client?.send(frame);
   }
+}
+
+/** Of the addresses that `NodeFacts` would name if the node had them. */
+function isNodesIpv4(address: string): boolean {
+  return isIPv4(address) && !address.startsWith('127.');
 }
 
 function newPlanSync(saved: PlanSync['own']): PlanSync {
