@@ -3,6 +3,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
 import type { ConcentratorId } from '@weft/core/uuid';
 import { gatewayLegName, gatewayPlace, portName, tunnelName, WORKLOAD_LINK } from '@weft/dataplane/names';
+import { addrList } from '@weft/netlink/addr';
 import { linkGet } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { neighDelete, neighList } from '@weft/netlink/neigh';
@@ -14,7 +15,7 @@ import type { Place } from './probe/place.ts';
 import { TENANT_GATEWAY, workloadPin } from './scenario.ts';
 import type { LabTenant, Scenario, Workload } from './scenario.ts';
 import type { Snapshot } from './snapshot.ts';
-import { OUTSIDE_IFNAME } from './topology.ts';
+import { DATA_IFNAME, OUTSIDE_IFNAME, clusterNodes } from './topology.ts';
 import type { LabNodeName } from './topology.ts';
 
 /** Frames that came in and went out at an interface. */
@@ -64,11 +65,16 @@ export class CheckContext implements Disposable {
     return { netns, ifname, mac: macOf(netns, ifname), ip: TENANT_GATEWAY };
   }
 
-  /** Which network node has the tenant's gateway now. Throws if none has. */
-  gatewayNode({ name, concentratorId }: LabTenant): LabNodeName {
-    const node = this.networkNodes().find((node) => netnsIsPinned(this.gatewayPin(node, concentratorId)));
-    if (node === undefined) throw new Error(`no network node has ${name}’s gateway`);
+  /** Which node has the tenant's gateway now. Throws if none has. */
+  gatewayNode(tenant: LabTenant): LabNodeName {
+    const [node] = this.gatewayNodes(tenant);
+    if (node === undefined) throw new Error(`no node has ${tenant.name}’s gateway`);
     return node;
+  }
+
+  /** Several for a moment, when it moves. */
+  gatewayNodes({ concentratorId }: LabTenant): LabNodeName[] {
+    return this.#gatewayHosts().filter((node) => netnsIsPinned(this.gatewayPin(node, concentratorId)));
   }
 
   networkNodes(): LabNodeName[] {
@@ -82,7 +88,7 @@ export class CheckContext implements Disposable {
 
   /** Lets go of the gateway's namespace, which this would keep alive otherwise: before it is moved or destroyed. Old places are void then. */
   releaseGateway(tenant: LabTenant): void {
-    for (const node of this.networkNodes()) {
+    for (const node of this.#gatewayHosts()) {
       const pin = this.gatewayPin(node, tenant.concentratorId);
       this.#namespaces.get(pin)?.[Symbol.dispose]();
       this.#namespaces.delete(pin);
@@ -104,6 +110,13 @@ export class CheckContext implements Disposable {
     return { netns, ifname, mac: macOf(netns, ifname) };
   }
 
+  /** A node's address on the compute network now; undefined while it has none. */
+  dataAddress(node: LabNodeName): Ipv4 | undefined {
+    using rtnl = Rtnl.open(this.lab.network.netns(node));
+    const index = linkGet(rtnl, DATA_IFNAME)?.index;
+    return addrList(rtnl).find((each) => each.index === index)?.address;
+  }
+
   /** A node's fabric, where all its tenant plumbing is. */
   fabric(node: LabNodeName): Netns {
     return this.#netns(join(this.#netnsDir(node), 'fabric'));
@@ -123,6 +136,12 @@ export class CheckContext implements Disposable {
   forgetNeighbours(place: Place): void {
     using rtnl = Rtnl.open(place.netns);
     for (const { index, address } of neighList(rtnl)) neighDelete(rtnl, { index, address });
+  }
+
+  #gatewayHosts(): LabNodeName[] {
+    return clusterNodes(this.lab.topology)
+      .filter(({ roles }) => !roles.includes('compute'))
+      .map(({ name }) => name);
   }
 
   #netnsDir(node: LabNodeName): string {

@@ -8,6 +8,7 @@ import { WeftClient } from '@weft/api/client';
 import type { NodeId } from '@weft/core/uuid';
 import { writeFileAtomic } from '@weft/daemon/atomic-file';
 import { warmThreadPool } from '@weft/sys/netns';
+import { addressServer } from './address-server.ts';
 import { writeLabFiles } from './lab-files.ts';
 import type { NodeIds } from './lab-files.ts';
 import type { LabInfo } from './lab-info.ts';
@@ -35,7 +36,7 @@ export type LabOptions = Readonly<{
   signal: AbortSignal;
 }>;
 
-export type LabDaemon = 'server' | 'scheduler' | 'controller' | 'launcher';
+export type LabDaemon = 'server' | 'scheduler' | 'controller' | 'launcher' | 'concentrator';
 
 export type LabDeps = Readonly<{ progress: (text: string) => void }>;
 
@@ -51,6 +52,8 @@ export class Lab implements AsyncDisposable {
   readonly #deps: LabDeps;
   readonly #stack = new AsyncDisposableStack();
   readonly #daemons = new Map<LabNodeName, LabProcess>();
+  /** Gives machines their addresses in the compute network. */
+  #addresses: LabProcess | undefined;
   #network: LabNetwork | undefined;
   #relay: Relay | undefined;
   #nodeIds: NodeIds = new Map();
@@ -125,6 +128,7 @@ export class Lab implements AsyncDisposable {
   /** Throws LabProcessEnded if a daemon ended that nobody told to. */
   checkDaemons(): void {
     for (const daemon of this.#daemons.values()) daemon.check();
+    this.#addresses?.check();
   }
 
   /** Waits until the server's API answers: at the start, and after it was restarted. */
@@ -156,6 +160,7 @@ export class Lab implements AsyncDisposable {
   async leave(): Promise<void> {
     this.#stack.move();
     for (const daemon of this.#daemons.values()) daemon.abandon();
+    this.#addresses?.abandon();
     await this.#relay?.[Symbol.asyncDispose]();
   }
 
@@ -196,7 +201,11 @@ export class Lab implements AsyncDisposable {
   }
 
   #startDaemons(): void {
-    const { topology } = this.#options;
+    const { paths, topology, weft } = this.#options;
+    const addresses = addressServer({ paths, topology, network: this.network, labId: this.id });
+    this.#addresses = addresses;
+    this.#stack.defer(async () => void (await addresses.stop(STOP_MS)));
+    addresses.start();
     this.#stack.defer(() => this.#stopDaemons());
     for (const node of topology.nodes) {
       if (node.daemon === undefined) continue;

@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { NodeRole } from '@weft/core/resource';
 import { parseUuid } from '@weft/core/uuid';
 import type { NodeId } from '@weft/core/uuid';
 import { createAuthority, issueLeaf } from '@weft/pki/certificate';
 import type { Identity } from '@weft/pki/certificate';
 import { Role, oidsOfRoles } from '@weft/ssntp/role';
-import { UPLINK_IFNAME } from './topology.ts';
+import { DATA_IFNAME, UPLINK_IFNAME } from './topology.ts';
 import type { LabNodeName, LabNodeSpec, Topology } from './topology.ts';
 import type { LabPaths } from './lab-paths.ts';
 
@@ -59,7 +60,7 @@ async function writeNode(
   await writeFile(files.cert, leaf.certPem);
   await writeFile(files.key, leaf.keyPem, { mode: 0o600 });
   const common = { ...files, stateDir: directories.state, runDir: directories.run };
-  const config = server ? serverConfig(topology) : launcherConfig(topology, node);
+  const config = server ? serverConfig(topology) : nodeConfig(topology, node);
   const write = (daemon: string, content: object): Promise<void> =>
     writeFile(join(directories.etc, `${daemon}.yaml`), `${JSON.stringify(content, undefined, 2)}\n`);
   await write(node.daemon ?? '', { ...common, ...config });
@@ -71,9 +72,15 @@ async function writeNode(
   return [node.name, id];
 }
 
+const SSNTP_ROLES: Readonly<Record<NodeRole, number>> = {
+  compute: Role.CNAgent,
+  network: Role.NetworkingAgent,
+  concentrator: Role.CNCIAgent,
+};
+
 function rolesOf(node: LabNodeSpec): number {
   if (node.daemon === 'server') return Role.Scheduler | Role.Controller;
-  return node.roles.reduce((mask, role) => mask | (role === 'compute' ? Role.CNAgent : Role.NetworkingAgent), 0);
+  return node.roles.reduce((mask, role) => mask | SSNTP_ROLES[role], 0);
 }
 
 function serverConfig(topology: Topology) {
@@ -90,9 +97,12 @@ function serverConfig(topology: Topology) {
   };
 }
 
-function launcherConfig(topology: Topology, node: LabNodeSpec): object {
+function nodeConfig(topology: Topology, node: LabNodeSpec): object {
   const uplink = node.legs.some((leg) => leg.wire === 'uplink') ? { uplink: UPLINK_IFNAME } : {};
-  return { hostname: node.name, servers: [schedulerAt(topology)], roles: node.roles, ...uplink };
+  const common = { hostname: node.name, servers: [schedulerAt(topology)], ...uplink };
+  return node.daemon === 'concentrator'
+    ? { ...common, underlay: { interface: DATA_IFNAME, address: 'dhcp' } }
+    : { ...common, roles: node.roles };
 }
 
 function schedulerAt(topology: Topology): string {

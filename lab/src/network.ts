@@ -105,9 +105,9 @@ export class LabNetwork implements Disposable {
   }
 }
 
-/** The switch's end of a leg, within the 15 characters of an interface name: `compute1-mgmt`. */
+/** The switch's end of a leg, within the 15 characters of an interface name: `concentrator1-d`. No two wires begin with the same letter. */
 function switchPort(name: LabNodeName, wire: LabWireName): string {
-  return `${name}-${wire.slice(0, 4)}`;
+  return `${name}-${wire.slice(0, 1)}`;
 }
 
 function linkIndex(rtnl: Rtnl, name: string): number {

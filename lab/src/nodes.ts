@@ -1,13 +1,14 @@
 import type { NodeView } from '@weft/api/v1';
 import type { Lab } from './cluster.ts';
+import { clusterNodes } from './topology.ts';
 import { waitFor } from './wait.ts';
 
 /** Reconnecting launchers wait up to 5 s between attempts. */
 const NODES_MS = 30_000;
 
-/** Waits until every launcher's node is connected and has applied its plan without a failure. */
+/** Waits until every node is connected and has applied its plan without a failure. */
 export async function nodesInSync(lab: Lab, withinMs = NODES_MS): Promise<readonly NodeView[]> {
-  const expected = lab.topology.nodes.filter((node) => node.daemon === 'launcher');
+  const expected = clusterNodes(lab.topology);
   const options = {
     expected: `${expected.map((node) => node.name).join(', ')} to be connected and in sync`,
     withinMs,

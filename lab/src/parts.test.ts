@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { cidrContains } from '@weft/core/cidr';
+import { ipv4ToNumber } from '@weft/core/ipv4';
 import { LabBusy, LabLock } from './lab-lock.ts';
 import { isOrphanedLab, markIn, newLabId } from './marked-processes.ts';
 import { mountPoints } from './remains.ts';
@@ -37,6 +38,10 @@ void test('every address of the topology lies in its wire and none is given twic
   for (const { wire, address } of addresses) assert.equal(cidrContains(topology.wires[wire], address!), true, `${address} on ${wire}`);
   assert.equal(new Set(addresses.map((leg) => leg.address)).size, addresses.length);
   assert.equal(cidrContains(topology.uplink.cidr, topology.uplink.first), true);
+  const [first, last] = [topology.slice.first, topology.slice.last].map(ipv4ToNumber);
+  assert.ok(cidrContains(topology.wires.data, topology.slice.first) && cidrContains(topology.wires.data, topology.slice.last));
+  for (const { address } of addresses)
+    assert.ok(ipv4ToNumber(address!) < first! || ipv4ToNumber(address!) > last!, `${address} is of the slice`);
 });
 
 void test('the lock names its holder, excludes a second lab and leaves no file', (t) => {

@@ -283,6 +283,23 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'concentrator-machine',
+    what: "nothing gets out of concentrator1's tunnels",
+    run: async ({ lab }, saboteur) => {
+      await saboteur.addFilter(lab.network.netns('concentrator1'), 'output', `udp dport ${VXLAN_PORT} drop`);
+    },
+  },
+  {
+    check: 'address-change',
+    what: "the launcher of red's gateway is frozen when its node gets another address",
+    run: (context, saboteur) => {
+      const node = context.gatewayNode(context.scenario.red);
+      const address = context.dataAddress(node);
+      const changed = (): true | undefined => context.dataAddress(node) !== address || undefined;
+      once(saboteur, changed, (_, signal) => freezeFor(context, saboteur, node, FROZEN_MS, signal));
+    },
+  },
+  {
     check: 'retire',
     what: 'the launcher of the idle gateway is frozen when it is to go',
     run: (context, saboteur) => {

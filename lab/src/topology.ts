@@ -10,8 +10,11 @@
  *     ├── control    │     ├── network ──────────────────┬─ (no address: gateways of tenants have theirs)
  *     ├── network    │     ├── network2 ─────────────────┤
  *     ├── network2   │     ├── compute1                  │
- *     ├── compute1   │     └── compute2                  │
- *     └── compute2   └───────────────────────────────────┴─ gateway
+ *     ├── compute1   │     ├── compute2                  │
+ *     ├── compute2   │     └── concentrator1 ────────────┤
+ *     └── concentrator1                                  └─ gateway
+ *
+ * concentrator1 asks for its address in the compute network by DHCP; the gateway gives it one of a slice, 10.88.0.64/27.
  *
  * The gateway also routes to the compute network, as a careless data centre would: what keeps a tenant's packets from the tunnel ends is
  * Weft, not the lab.
@@ -20,11 +23,12 @@ import { parseCidr } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { NodeRole } from '@weft/core/resource';
 
-export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2';
+export type LabNodeName = 'gateway' | 'outside' | 'control' | 'network' | 'network2' | 'compute1' | 'compute2' | 'concentrator1';
 export type LabWireName = 'management' | 'data' | 'uplink' | 'outside';
 
-/** A leg of a node on a wire. Without an address the interface is only up. */
+/** A leg of a node on a wire. Without an address the interface is only up, and what runs there may ask for one. */
 export type LabLeg = Readonly<{ wire: LabWireName; ifname: string; address: Ipv4 | undefined }>;
 
 export type LabNodeSpec = Readonly<{
@@ -33,8 +37,9 @@ export type LabNodeSpec = Readonly<{
   defaultGateway: Ipv4 | undefined;
   /** Forwards between its legs. */
   router: boolean;
-  daemon: 'server' | 'launcher' | undefined;
-  roles: readonly ('compute' | 'network')[];
+  daemon: 'server' | 'launcher' | 'concentrator' | undefined;
+  /** What it is to the cluster; none for what is no node of it. */
+  roles: readonly NodeRole[];
 }>;
 
 export type Topology = Readonly<{
@@ -42,6 +47,8 @@ export type Topology = Readonly<{
   nodes: readonly LabNodeSpec[];
   /** Where concentrators meet the outside: their addresses `first`…`last`, next hop `gateway`. */
   uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }>;
+  /** Addresses of the compute network that the gateway gives to those who ask by DHCP. */
+  slice: Readonly<{ first: Ipv4; last: Ipv4 }>;
   /** What tenants' public addresses are taken from; none of the uplink's. */
   publicAddresses: Readonly<{ first: Ipv4; last: Ipv4 }>;
   /** Where concentrators offer the workloads' SSH servers. */
@@ -122,6 +129,12 @@ export function labTopology(): Topology {
       network('network2', 105),
       compute('compute1', 103),
       compute('compute2', 104),
+      {
+        ...network('concentrator1', 106),
+        legs: [leg('management', '192.168.0.106'), leg('data'), leg('uplink')],
+        daemon: 'concentrator',
+        roles: ['concentrator'],
+      },
     ],
     uplink: {
       cidr: parseCidr('203.0.113.0/24'),
@@ -129,6 +142,7 @@ export function labTopology(): Topology {
       first: parseIpv4('203.0.113.10'),
       last: parseIpv4('203.0.113.99'),
     },
+    slice: { first: parseIpv4('10.88.0.64'), last: parseIpv4('10.88.0.95') },
     publicAddresses: { first: parseIpv4('203.0.113.100'), last: parseIpv4('203.0.113.199') },
     sshPorts: { first: 22_000, last: 22_999 },
     outsideHost: parseIpv4('198.51.100.1'),
@@ -136,6 +150,11 @@ export function labTopology(): Topology {
     ssntpPort: 8888,
     httpsPort: 8889,
   };
+}
+
+/** Those that are nodes of the cluster, each with a plan. */
+export function clusterNodes(topology: Topology): readonly LabNodeSpec[] {
+  return topology.nodes.filter((node) => node.roles.length > 0);
 }
 
 /** The node's address on that wire. Throws if it has none: then the topology is wrong. */

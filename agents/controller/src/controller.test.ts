@@ -49,6 +49,19 @@ test('a report makes or changes the node, and the same report again makes no com
   assert.deepEqual([rig.store.model.revision, state.nodes.get(nodeId(1))?.roles], [2, ['compute']]);
 });
 
+test('a node whose address changed is at the new one, and one that names an address which it has not is where it was', async () => {
+  await using rig = await openController();
+  const report = async (address: string, vtep: string): Promise<unknown> => {
+    rig.link.stats(1, { roles: ['concentrator'], address, vtep });
+    await settle();
+    return rig.controller.cluster.state.nodes.get(nodeId(1))?.vtep;
+  };
+  assert.equal(await report('10.88.0.1', '10.88.0.1'), '10.88.0.1');
+  assert.equal(await report('10.88.0.11', '10.88.0.11'), '10.88.0.11');
+  assert.equal(await report('10.88.0.11', '10.88.0.12'), '10.88.0.11');
+  assert.equal(await report('10.88.0.11', 'nowhere'), '10.88.0.11', 'a report that cannot be read costs that report');
+});
+
 test('two nodes with one tunnel address: the second is refused, and logged once', async () => {
   await using rig = await openController();
   rig.link.stats(1);

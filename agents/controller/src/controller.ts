@@ -1,8 +1,9 @@
 import type { ClusterConfig } from '@weft/core/command/context';
 import { oneOf } from '@weft/core/fields';
+import { parseIpv4 } from '@weft/core/ipv4';
 import { parseSynced } from '@weft/core/plan/sync';
 import type { Sync } from '@weft/core/plan/sync';
-import type { NodeRole } from '@weft/core/resource';
+import { NODE_ROLES } from '@weft/core/resource';
 import type { ConcentratorId, NodeId, Uuid } from '@weft/core/uuid';
 import { WeftError, errorInfo } from '@weft/core/weft-error';
 import type { SsntpClientHandler } from '@weft/ssntp/client';
@@ -29,6 +30,7 @@ import { LifeEvents } from './life-events.ts';
 import type { ControllerClock, SchedulerLink } from './link.ts';
 import { NodeCalls } from './node-calls.ts';
 import { NodeRegistry } from './node-registry.ts';
+import type { StatsAdditions } from './node-registry.ts';
 import { Placement } from './placement.ts';
 import { PublicAddresses } from './public-addresses.ts';
 import { Retirement } from './retirement.ts';
@@ -240,7 +242,7 @@ export class Controller {
       ],
       [frameKey(EVENT, EventOperand.NodeDisconnected), (payload) => this.nodes.disconnected(parseNodeDisconnected(payload).node_uuid)],
       [frameKey(STATUS, Status.Synced), (payload, origin) => this.nodes.synced(origin as NodeId, parseSynced(payload))],
-      [frameKey(COMMAND, Command.STATS), (payload) => this.nodes.stats(parseStats(payload), parseRoles(payload))],
+      [frameKey(COMMAND, Command.STATS), (payload) => this.nodes.stats(parseStats(payload), parseAdditions(payload))],
       [frameKey(STATUS, Status.Reply), (payload, origin) => this.#onReply(payload, origin)],
       [frameKey(ERROR, ErrorOperand.StartFailure), (payload) => this.#placement.startFailure(parseStartFailure(payload))],
       [
@@ -311,10 +313,12 @@ export class Controller {
   }
 }
 
-const parseRole = oneOf('compute', 'network');
+const parseRole = oneOf(...NODE_ROLES);
 
-/** Weft's own addition to STATS; a node that does not send it has the roles that the scheduler told. */
-function parseRoles(payload: unknown): readonly NodeRole[] | undefined {
+function parseAdditions(payload: unknown): StatsAdditions {
   const map = new PayloadMap(payload, 'stats');
-  return map.has('weft_roles') ? map.list('weft_roles', parseRole) : undefined;
+  return {
+    roles: map.has('weft_roles') ? map.list('weft_roles', parseRole) : undefined,
+    vtep: map.optionalParsed('weft_vtep', parseIpv4),
+  };
 }

@@ -1,5 +1,6 @@
 import { reportNode } from '@weft/core/command/node';
 import type { ReportNode } from '@weft/core/command/node';
+import type { Ipv4 } from '@weft/core/ipv4';
 import { planRefText } from '@weft/core/plan/plan';
 import type { Sync, Synced } from '@weft/core/plan/sync';
 import type { NodeRole } from '@weft/core/resource';
@@ -30,6 +31,9 @@ export type NodeRegistryDeps = Readonly<{
 
 /** A node's figures as it last reported them; -1 where it cannot tell. */
 export type NodeLoad = Readonly<{ load: number; memTotalMb: number; memAvailableMb: number }>;
+
+/** Weft's own additions to STATS; a node that does not send them has the roles that the scheduler told, and its first compute address. */
+export type StatsAdditions = Readonly<{ roles: readonly NodeRole[] | undefined; vtep: Ipv4 | undefined }>;
 
 /** What is known of a node beside its record: from its reports, in memory only, gone with this process. */
 export type NodeObservation = Readonly<{
@@ -143,7 +147,7 @@ export class NodeRegistry {
   }
 
   /** STATS: takes over what the node says of itself, and remembers the rest. Rejects as `reportNode` and `Cluster.decide` do. */
-  async stats(stats: Stats, roles: readonly NodeRole[] | undefined): Promise<void> {
+  async stats(stats: Stats, { roles, vtep }: StatsAdditions): Promise<void> {
     const entry = this.#entry(stats.node_uuid);
     entry.lastSeenMs = this.#deps.clock.wallMs();
     entry.load = { load: stats.load, memTotalMb: stats.mem_total_mb, memAvailableMb: stats.mem_available_mb };
@@ -155,6 +159,7 @@ export class NodeRegistry {
       hostname: stats.hostname,
       roles: roles ?? rolesOf(entry.types),
       addresses: stats.networks.map(({ ip }) => ip),
+      vtep,
     };
     const { put } = await this.#deps.cluster.decide((state, context) => reportNode(state, context, report));
     if (put.length > 0) this.#deps.log.info({ node: report.id, hostname: report.hostname, roles: report.roles }, 'node reported');
@@ -279,5 +284,6 @@ function rolesOf(types: ReadonlySet<NodeType>): readonly NodeRole[] {
   const roles: NodeRole[] = [];
   if (types.has('compute_node')) roles.push('compute');
   if (types.has('network_node')) roles.push('network');
+  if (types.has('concentrator')) roles.push('concentrator');
   return roles;
 }

@@ -160,7 +160,10 @@ export class FakeLink implements SchedulerLink {
     this.handler.frame(routedFrame(FrameType.STATUS, operand, origin, encodePayload(payload), origin));
   }
 
-  stats(n: number, options: Readonly<{ roles?: readonly NodeRole[]; instances?: readonly object[]; address?: string }> = {}): void {
+  stats(
+    n: number,
+    options: Readonly<{ roles?: readonly NodeRole[]; instances?: readonly object[]; address?: string; vtep?: string }> = {},
+  ): void {
     const payload = {
       node_uuid: nodeId(n),
       mem_total_mb: 1000,
@@ -174,6 +177,7 @@ export class FakeLink implements SchedulerLink {
       status: 'READY',
       instances: options.instances ?? [],
       weft_roles: options.roles ?? ['compute'],
+      ...(options.vtep === undefined ? {} : { weft_vtep: options.vtep }),
     };
     this.handler.frame(plainFrame(FrameType.COMMAND, Command.STATS, encodePayload(payload)));
   }

@@ -6,6 +6,7 @@ import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Frame } from '@weft/ssntp/frame';
+import type { Logger } from '@weft/ssntp/logger';
 import type { NodeFacts } from './node-facts.ts';
 import { gatewayAddedFrame, readyFrame, statsFrame } from './reports.ts';
 import type { ReportingNode } from './reports.ts';
@@ -17,6 +18,7 @@ export type AnnouncerDeps = Readonly<{
   instances: () => readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[];
   clock: Clock;
   random: () => number;
+  log: Logger;
 }>;
 
 const PERIOD_MS = 5000;
@@ -29,7 +31,7 @@ export class Announcer {
   /** Announced on this connection, also if they are gone since. */
   readonly #spokenFor = new Set<ConcentratorId>();
   #timer: unknown;
-  /** The node's VTEP address, if it has one. */
+  /** The node's VTEP address, once it is known. */
   vtep: () => Ipv4 | undefined = () => undefined;
 
   constructor(node: ReportingNode, deps: AnnouncerDeps) {
@@ -45,13 +47,23 @@ export class Announcer {
     this.#tick();
   }
 
+  /** The node's address is another one: says so at once, and no gateway is known to be there. */
+  relocated(): void {
+    this.#announced.clear();
+    if (this.#timer === undefined) return;
+    this.pause();
+    this.#tick();
+  }
+
   pause(): void {
     this.#deps.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Announces those that the data path has applied and the other side does not know of. */
   gateways(bodies: Iterable<GatewayBody>, failed: ReadonlyMap<string, ErrorInfo>): void {
     const present = new Set<ConcentratorId>();
+    let count = 0;
     for (const body of bodies) {
       present.add(body.concentratorId);
       if (this.#announced.has(body.concentratorId)) continue;
@@ -61,7 +73,9 @@ export class Announcer {
       if (frame === undefined || !this.#deps.send(frame)) continue;
       this.#announced.add(body.concentratorId);
       this.#spokenFor.add(body.concentratorId);
+      count += 1;
     }
+    if (count > 0) this.#deps.log.info({ count, vtep: this.vtep() }, 'gateways announced');
     for (const id of this.#announced) if (!present.has(id)) this.#announced.delete(id);
   }
 
@@ -74,7 +88,7 @@ export class Announcer {
     const { send, facts, instances, clock, random } = this.#deps;
     const now = facts();
     send(readyFrame(this.#node, now));
-    send(statsFrame(this.#node, now, instances()));
+    send(statsFrame({ ...this.#node, vtep: this.vtep() }, now, instances()));
     const timer = clock.setTimeout(() => this.#tick(), PERIOD_MS * (0.9 + 0.2 * random()));
     // A report keeps no process alive.
     (timer as { unref?: () => void }).unref?.();

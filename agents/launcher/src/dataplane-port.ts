@@ -5,6 +5,7 @@ import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId, PortId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
 import type { ErrorInfo } from '@weft/core/weft-error';
+import type { Underlay } from './underlay.ts';
 
 type PortTraces = Readonly<{ vni: Vni; mac: Mac }>;
 
@@ -17,6 +18,8 @@ export interface DataplanePort {
    * removal of whatever no resource of the plan owns. Returns what failed, by `planRefText`; the rest is applied.
    */
   apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo>;
+  /** The node's tunnels end there from the next `apply` of `all` on. */
+  relocate(underlay: Underlay): void;
   /** Does a little of what `apply` put off, a few milliseconds' work. True: there is more. */
   tidy(): boolean;
   /** Whether somebody took away, since the last look, what `observe` and `apply` would put back. Cheap: it is asked every few seconds. */

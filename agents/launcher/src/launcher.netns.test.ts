@@ -25,7 +25,7 @@ import { Command, frameName, FrameType } from '@weft/ssntp/operands';
 import { decodePayload, encodePayload } from '@weft/ssntp/payload';
 import { netnsDelete, netnsOpen, warmThreadPool } from '@weft/sys/netns';
 import { Launcher } from './launcher.ts';
-import { nodeAddresses, readNodeFacts } from './node-facts.ts';
+import { interfaceAddresses, readNodeFacts } from './node-facts.ts';
 import { planItems } from './plan-item.ts';
 import {
   dhcpHost,
@@ -39,7 +39,6 @@ import {
   testMac,
   VNI,
 } from './test-support.ts';
-import { vtepOf } from './vtep.ts';
 
 const NODE = testId<NodeId>(0xa0);
 const GROUP = testId<SecurityGroupId>(0x60);
@@ -81,11 +80,10 @@ class Node implements AsyncDisposable {
         random: Math.random,
         log: this.log,
         facts: () => readNodeFacts(this.#directory.path),
-        dataplane: (configure) => {
-          const vtep = vtepOf(configure.launcher.compute_net, nodeAddresses())!;
+        addresses: interfaceAddresses,
+        dataplane: (_configure, underlay) => {
           const facts = {
-            vtep,
-            underlayInterface: 'under',
+            ...underlay,
             vxlanPort: 14_789,
             mtu: 1450,
             uplinkInterface: undefined,

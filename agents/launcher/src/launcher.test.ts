@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { planRefText } from '@weft/core/plan/plan';
+import type { Ipv4 } from '@weft/core/ipv4';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import { parseSynced } from '@weft/core/plan/sync';
 import type { Sync, Synced, SyncItem } from '@weft/core/plan/sync';
@@ -25,6 +26,7 @@ import { parseTenantAdded } from '@weft/ssntp/payloads/tenant-event';
 import { LauncherRunning } from './launcher-running.ts';
 import { Launcher } from './launcher.ts';
 import { gatewayBody, instanceBody, portItem, recordingLog, temporaryDirectory, testId, testMac, VNI } from './test-support.ts';
+import type { NodeAddress } from './underlay.ts';
 
 const NODE = testId<NodeId>(0xa0);
 const CONTROLLER = testId<Uuid>(0xc0);
@@ -54,6 +56,12 @@ class Bench implements AsyncDisposable {
   readonly applied: string[] = [];
   readonly sent: Frame[] = [];
   connected = false;
+  addresses: NodeAddress[] = [
+    { ip: '192.168.0.103' as Ipv4, ifname: 'mgmt0' },
+    { ip: '10.88.0.103' as Ipv4, ifname: 'data0' },
+  ];
+  /** What the connection was told about the node's addresses. */
+  isGone: ((address: string) => boolean) | undefined;
   configurations = 0;
   broken: Error | undefined;
   failed = new Map<string, ErrorInfo>();
@@ -88,13 +96,16 @@ class Bench implements AsyncDisposable {
             { ip: '10.88.0.103' as never, mac: testMac(2) },
           ],
         }),
-        dataplane: (configure) => {
+        addresses: () => this.addresses,
+        dataplane: (configure, underlay) => {
+          assert.equal(underlay.underlayInterface, 'data0');
           assert.deepEqual(configure.weft, { mtu: 1450 });
           this.configurations += 1;
           if (this.broken !== undefined) throw this.broken;
           return {
             observe: () => undefined,
             disturbed: () => false,
+            relocate: ({ vtep }) => void this.applied.push(`to ${vtep}`),
             tidy: () => false,
             portDrops: () => [{ kind: 'port mtu sent', packets: 3, bytes: 4500 }],
             gatewayDrops: () => undefined,
@@ -109,7 +120,12 @@ class Bench implements AsyncDisposable {
             if (this.connected) this.sent.push(frame);
             return this.connected;
           };
-          return { start: () => undefined, close: () => Promise.resolve(), send };
+          return {
+            start: () => undefined,
+            close: () => Promise.resolve(),
+            send,
+            localAddressesChanged: (isGone) => void (this.isGone = isGone),
+          };
         },
       },
     );
@@ -408,6 +424,42 @@ test('a data path that cannot be set up is tried again, and then has the plan th
   assert.equal(bench.taken('EVENT TenantAdded').length, 1);
 });
 
+test('a node whose address changed takes its tunnels there, says so at once, and announces its gateways anew', async () => {
+  await using bench = await Bench.started();
+  bench.connect();
+  bench.full('e1', 3, [portItem(1), GATEWAY]);
+  await bench.settle();
+  const vteps = (): unknown[] => bench.taken('COMMAND STATS').map((stats) => (stats as { weft_vtep: unknown }).weft_vtep);
+  assert.deepEqual([...new Set(vteps())], ['10.88.0.103']);
+  bench.taken('EVENT ConcentratorInstanceAdded');
+  bench.applied.length = 0;
+  bench.addresses[1] = { ip: '10.88.0.113' as Ipv4, ifname: 'data0' };
+  bench.clock.advance(1000);
+  await bench.settle(10);
+  assert.deepEqual(bench.applied, ['to 10.88.0.113', 'all of gateway port']);
+  assert.equal(vteps()[0], '10.88.0.113');
+  const [event, ...more] = bench.taken('EVENT ConcentratorInstanceAdded').map(parseConcentratorInstanceAdded);
+  assert.deepEqual([event?.concentrator_ip, more.length], ['10.88.0.113', 0]);
+  const tried = ['192.168.0.103', '10.88.0.3', '127.0.0.1', '::1'];
+  assert.deepEqual(
+    tried.filter((address) => bench.isGone?.(address)),
+    ['10.88.0.3'],
+    'a connection from there is dead',
+  );
+});
+
+test('a node without an address in a compute network waits for one, and then has the plan that came meanwhile', async () => {
+  await using bench = await Bench.started();
+  const address = bench.addresses.pop()!;
+  bench.connect();
+  bench.full('e1', 3, [portItem(1)]);
+  bench.clock.advance(3000);
+  assert.deepEqual([bench.applied, bench.configurations], [[], 0]);
+  bench.addresses.push(address);
+  bench.clock.advance(1000);
+  assert.deepEqual([bench.applied, bench.configurations], [['all of port'], 1]);
+});
+
 test('a frame that cannot be read is answered, logged once an origin, and changes nothing', async () => {
   await using bench = await Bench.started();
   bench.connect();
@@ -546,6 +598,7 @@ test('a second launcher is refused, and the first goes on', async () => {
     client: never,
     dataplane: never,
     facts: never,
+    addresses: never,
     clock: bench.clock,
     random: () => 0,
     log: bench.log,

@@ -12,6 +12,7 @@
  * Stopping leaves the kernel and all processes as they are.
  */
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { join } from 'node:path';
 import type { Cidr } from '@weft/core/cidr';
 import { canonicalJson } from '@weft/core/canonical-json';
@@ -49,7 +50,8 @@ import type { Applied, DesiredPlan } from './reconciler.ts';
 import { appliedReport, instanceDeletedFrame, syncedFrame } from './reports.ts';
 import { Runner } from './runner.ts';
 import { ensureDirectory } from './state-file.ts';
-import { vtepOf } from './vtep.ts';
+import { UnderlayWatch } from './underlay.ts';
+import type { NodeAddress, Underlay } from './underlay.ts';
 
 export type LauncherOptions = Readonly<{
   nodeId: NodeId;
@@ -67,14 +69,18 @@ export interface LauncherClient {
   close(): Promise<void>;
   /** False if there is no connection. */
   send(frame: Frame): boolean;
+  /** Addresses of this machine may be gone; a connection from one of them is dead. */
+  localAddressesChanged?(isGone: (address: string) => boolean): void;
 }
 
 export type LauncherDeps = Readonly<{
   client: (handler: SsntpClientHandler) => LauncherClient;
-  /** Called once the cluster's configuration is known, again only if it throws. */
-  dataplane: (configuration: Configure) => DataplanePort;
+  /** Called once the cluster's configuration and the node's address are known, again only if it throws. */
+  dataplane: (configuration: Configure, underlay: Underlay) => DataplanePort;
   /** The node's resources and addresses now. */
   facts: () => NodeFacts;
+  /** The addresses at which its tunnels may end. */
+  addresses: () => readonly NodeAddress[];
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -101,6 +107,7 @@ export class Launcher {
   #sync: PlanSync;
   /** CONNECTED's payload as it came, now or in an earlier life. */
   #configuration: unknown;
+  #underlay: UnderlayWatch | undefined;
   #dataplane: DataplanePort | undefined;
   /** What names of tenants end with, once the configuration is there. */
   #domain = '';
@@ -176,6 +183,7 @@ export class Launcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#deps.clock.clearTimeout(this.#openTimer);
+    this.#underlay?.stop();
     this.#announcer.pause();
     this.#hintSender.stop();
     await this.#client?.close();
@@ -208,11 +216,18 @@ export class Launcher {
     }
     if (this.#configuration !== undefined && canonicalJson(configuration) === canonicalJson(this.#configuration)) return;
     if (this.#dataplane !== undefined) log.warn({}, 'cluster configuration changed, it takes effect when the launcher starts again');
+    else this.#forgetUnderlay();
     this.#configuration = configuration;
     this.#store.save();
   }
 
-  /** Makes the data path and begins to reconcile, once the configuration is there. Tried again until it succeeds. */
+  /** What compute networks there are is only known from the next configuration. */
+  #forgetUnderlay(): void {
+    this.#underlay?.stop();
+    this.#underlay = undefined;
+  }
+
+  /** Makes the data path and begins to reconcile, once the configuration and an address are there. Tried again until it succeeds. */
   #open(): void {
     const { clock, random, log } = this.#deps;
     if (this.#dataplane !== undefined || this.#configuration === undefined || this.#stopped) return;
@@ -221,7 +236,9 @@ export class Launcher {
       const configure = parseConfigure(this.#configuration);
       this.#domain = dnsDomainOf(configure.weft);
       this.#computeNetworks = configure.launcher.compute_net;
-      const dataplane = this.#deps.dataplane(configure);
+      const underlay = this.#watch(configure);
+      if (underlay === undefined) return;
+      const dataplane = this.#deps.dataplane(configure, underlay);
       this.#dataplane = dataplane;
       this.#reconciler = new Reconciler({
         ...this.#deps,
@@ -230,7 +247,6 @@ export class Launcher {
         desired: () => this.#desired(),
         report: (applied) => this.#report(applied),
       });
-      this.#announcer.vtep = () => vtepOf(configure.launcher.compute_net, this.#deps.facts().networks);
     } catch (err) {
       if (this.#openFailures === 0) log.error({ err }, 'data path cannot be set up, trying again');
       const ceiling = Math.min(OPEN_RETRY_MAX_MS, OPEN_RETRY_MS * 2 ** Math.min(this.#openFailures, 20));
@@ -242,6 +258,34 @@ export class Launcher {
     this.#reconciler.start();
     if (this.#sync.own !== undefined) this.#reconciler.changed('all');
     this.#hintSender.again();
+  }
+
+  /** Where this node's tunnels end; undefined as long as it has no address for them. When it gets one, `#open` is called again. */
+  #watch(configure: Configure): Underlay | undefined {
+    if (this.#underlay === undefined) {
+      const watch = new UnderlayWatch(
+        { computeNetworks: configure.launcher.compute_net },
+        // What it finds at once is this call's answer.
+        { ...this.#deps, changed: (underlay) => (this.#underlay === watch ? this.#relocate(underlay) : undefined) },
+      );
+      watch.start();
+      this.#underlay = watch;
+      this.#announcer.vtep = () => watch.current?.vtep;
+    }
+    return this.#underlay.current;
+  }
+
+  /** The node's address is another one: its tunnels go there, and everybody is told at once. */
+  #relocate(underlay: Underlay): void {
+    if (this.#stopped) return;
+    if (this.#dataplane === undefined) return this.#open();
+    this.#dataplane.relocate(underlay);
+    this.#reconciler?.changed('all');
+    this.#announcer.relocated();
+    this.#announceGateways();
+    this.#hintSender.again();
+    const own = new Set<string>(this.#deps.facts().networks.map(({ ip }) => ip));
+    this.#client?.localAddressesChanged?.((address) => isNodesIpv4(address) && !own.has(address));
   }
 
   /** From now on instances and gateways are part of what is reconciled. */
@@ -325,6 +369,11 @@ export class Launcher {
   #send(frame: Frame): void {
     this.#client?.send(frame);
   }
+}
+
+/** Of the addresses that `NodeFacts` would name if the node had them. */
+function isNodesIpv4(address: string): boolean {
+  return isIPv4(address) && !address.startsWith('127.');
 }
 
 function newPlanSync(saved: PlanSync['own']): PlanSync {

@@ -3,6 +3,7 @@ import { availableParallelism, loadavg, networkInterfaces, totalmem } from 'node
 import { parseIpv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
 import type { Ready } from '@weft/ssntp/payloads/ready';
+import type { NodeAddress } from './underlay.ts';
 
 /** A node's resources and addresses now, as READY and STATS tell them. */
 export type NodeFacts = Omit<Ready, 'node_uuid' | 'hostname'>;
@@ -29,6 +30,15 @@ export function nodeAddresses(): NodeFacts['networks'] {
   return Object.values(networkInterfaces()).flatMap((addresses = []) =>
     addresses.flatMap(({ family, internal, address, mac }) =>
       family === 'IPv4' && !internal ? [{ ip: parseIpv4(address), mac: parseMac(mac) }] : [],
+    ),
+  );
+}
+
+/** The same with their interfaces, as tunnels may end at them. An address's label (`eth0:1`) is no part of its interface's name. */
+export function interfaceAddresses(): readonly NodeAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([label, addresses = []]) =>
+    addresses.flatMap(({ family, internal, address }) =>
+      family === 'IPv4' && !internal ? [{ ip: parseIpv4(address), ifname: label.replace(/:.*/, '') }] : [],
     ),
   );
 }

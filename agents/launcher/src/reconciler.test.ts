@@ -36,6 +36,8 @@ class FakeDataplane implements DataplanePort {
     return new Map(failed.map((ref) => [ref, FAILURE]));
   }
 
+  relocate(): void {}
+
   disturbed(): boolean {
     return this.isDisturbed;
   }

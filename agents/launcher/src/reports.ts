@@ -30,18 +30,22 @@ export function readyFrame({ nodeId, hostname }: ReportingNode, facts: NodeFacts
   return plainFrame(FrameType.STATUS, Status.READY, encodePayload(ready));
 }
 
-/** STATS, with the node's roles under `weft_roles`: the controller does not see the mask that the scheduler knows. */
+/**
+ * STATS, with the node's roles under `weft_roles`, for the controller does not see the mask that the scheduler knows, and where its tunnels
+ * end under `weft_vtep`: of several addresses only the node knows which one that is.
+ */
 export function statsFrame(
-  { nodeId, hostname, roles }: ReportingNode,
+  { nodeId, hostname, roles, vtep }: ReportingNode & Readonly<{ vtep?: Ipv4 | undefined }>,
   facts: NodeFacts,
   instances: readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[],
 ): Frame {
-  const stats: Stats & { weft_roles: readonly NodeRole[] } = {
+  const stats: Stats & { weft_roles: readonly NodeRole[]; weft_vtep?: Ipv4 | undefined } = {
     node_uuid: nodeId,
     ...facts,
     hostname,
     status: 'READY',
     weft_roles: roles,
+    ...(vtep === undefined ? {} : { weft_vtep: vtep }),
     instances: instances.map(({ instanceId, state }) => ({
       instance_uuid: instanceId,
       state,

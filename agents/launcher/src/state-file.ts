@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -42,7 +42,22 @@ export function readFileIfPresent(path: string): string | undefined {
   }
 }
 
+/** Fine if it is not there. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true });
+}
+
 /** Makes a directory and its parents; fine if it is there. */
 export function ensureDirectory(path: string, mode = 0o700): void {
   mkdirSync(path, { recursive: true, mode });
+}
+
+/** Removes a directory with all it holds, and its parent if nothing else is left there; fine if it is not there. */
+export function removeDirectory(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  try {
+    rmdirSync(dirname(path));
+  } catch (error) {
+    if (!['ENOTEMPTY', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }

@@ -68,12 +68,12 @@ const RULES: ReadonlyMap<number, FrameRule> = new Map<number, FrameRule>([
   [frameKey(COMMAND, Command.RefreshCNCI), toConcentrator((value) => parseRefreshCnci(value).cnci_uuid)],
   [frameKey(COMMAND, Command.Sync), { from: Role.Controller, kind: 'routed' }],
   [frameKey(COMMAND, Command.Request), { from: EVERYBODY, kind: 'routed' }],
-  [frameKey(COMMAND, Command.STATS), toControllers(LAUNCHERS, (value) => ({ sender: parseStats(value).node_uuid }))],
+  [frameKey(COMMAND, Command.STATS), toControllers(NODES, (value) => ({ sender: parseStats(value).node_uuid }))],
 
-  [frameKey(STATUS, Status.READY), { from: LAUNCHERS, kind: 'ready' }],
-  [frameKey(STATUS, Status.FULL), { from: LAUNCHERS, kind: 'status', status: 'full' }],
-  [frameKey(STATUS, Status.OFFLINE), { from: LAUNCHERS, kind: 'status', status: 'offline' }],
-  [frameKey(STATUS, Status.MAINTENANCE), { from: LAUNCHERS, kind: 'status', status: 'maintenance' }],
+  [frameKey(STATUS, Status.READY), { from: NODES, kind: 'ready' }],
+  [frameKey(STATUS, Status.FULL), { from: NODES, kind: 'status', status: 'full' }],
+  [frameKey(STATUS, Status.OFFLINE), { from: NODES, kind: 'status', status: 'offline' }],
+  [frameKey(STATUS, Status.MAINTENANCE), { from: NODES, kind: 'status', status: 'maintenance' }],
   [frameKey(STATUS, Status.Synced), { from: NODES, kind: 'routed' }],
   [frameKey(STATUS, Status.Reply), { from: EVERYBODY, kind: 'routed' }],
 

@@ -201,6 +201,11 @@ test('work goes to nodes of its kind that said READY and are not in maintenance'
   };
   assert.equal(await place({}), 'no_cn', 'connected, but never READY');
   assert.equal(await place({ network_node: true }), 'no_net_cn');
+  await cluster.joinReady(5, Role.CNCIAgent, 1_000, [controller]);
+  for (const pin of [{}, { node_id: testUuid(5) }]) {
+    assert.equal(await place({ network_node: true, ...pin }), 'no_net_cn', 'what goes to a concentrator’s machine is an operator’s to say');
+    assert.equal(await place(pin), 'no_cn');
+  }
   await cluster.joinReady(3, Role.NetworkingAgent, 1_000, [controller]);
   const compute = await cluster.joinReady(4, Role.CNAgent, 1_000, [controller]);
   assert.equal(await place({ network_node: true }), testUuid(3));
@@ -208,6 +213,19 @@ test('work goes to nodes of its kind that said READY and are not in maintenance'
   compute.send(STATUS, Status.MAINTENANCE);
   await until(() => cluster.node(4)?.status === 'maintenance', 'maintenance');
   assert.equal(await place({ node_id: testUuid(4) }), 'node_maintenance');
+});
+
+test('a concentrator’s machine reports its figures and its concentrators, but no instances', async () => {
+  const cluster = new Cluster();
+  const controller = await cluster.join(1, Role.Controller);
+  const machine = await cluster.joinReady(2, Role.CNCIAgent, 100, [controller]);
+  machine.send(COMMAND, Command.STATS, { ...ready(machine.uuid, 90), status: 'READY', instances: [] });
+  machine.send(EVENT, EventOperand.ConcentratorInstanceAdded, added(concentrator));
+  machine.send(EVENT, EventOperand.InstanceDeleted, { instance_deleted: { instance_uuid: instance } });
+  await controller.take('COMMAND STATS');
+  const event = (await controller.takePayload('EVENT ConcentratorInstanceAdded')) as { concentrator_instance_added: object };
+  assert.equal((event.concentrator_instance_added as { node_uuid: Uuid }).node_uuid, machine.uuid);
+  await until(() => cluster.scheduler.status().counters.refused === 1, 'the third refused');
 });
 
 test('STATS and instance events of a node go to every controller', async () => {

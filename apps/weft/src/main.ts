@@ -2,13 +2,13 @@
  * `weft`: daemons and tools in one executable. Each is loaded only when it is asked for, so that a command line tool does not pay for a web
  * server, nor for FFI.
  */
-import { isDaemonName, runDaemonCommand } from './daemons/daemons.ts';
+import { daemonCall, runDaemonCommand } from './daemons/daemons.ts';
 
 /** Runs what the arguments say. Sets the exit code; daemons end the process themselves. */
 export async function main(process: NodeJS.Process): Promise<void> {
-  const [command, ...rest] = process.argv.slice(2);
-  if (command !== undefined && isDaemonName(command)) {
-    const code = await runDaemonCommand(command, rest, process);
+  const daemon = daemonCall(process.argv.slice(2));
+  if (daemon !== undefined) {
+    const code = await runDaemonCommand(daemon.name, daemon.args, process);
     if (code !== undefined) process.exitCode = code;
     return;
   }

@@ -1,6 +1,8 @@
+import { ADDRESS_CHANGE } from './address-change.ts';
 import { ADDRESS_REUSE } from './address-reuse.ts';
 import { ANTI_SPOOF } from './anti-spoof.ts';
 import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
+import { CONCENTRATOR_MACHINE } from './concentrator-machine.ts';
 import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
 import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
 import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
@@ -56,6 +58,8 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   OLD_BACKUP,
   CONCENTRATOR_KILL,
   CONCENTRATOR_MOVE,
+  CONCENTRATOR_MACHINE,
+  ADDRESS_CHANGE,
   RETIRE,
   LEFTOVERS,
 ];

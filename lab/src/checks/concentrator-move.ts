@@ -80,7 +80,7 @@ async function waysIn(context: CheckContext, own: PublicAddress, shared: PublicA
   ];
 }
 
-async function serving(context: CheckContext, services: readonly Service[], withinMs: number, where?: string): Promise<void> {
+export async function serving(context: CheckContext, services: readonly Service[], withinMs: number, where?: string): Promise<void> {
   const { red } = context.scenario;
   await waitFor({ expected: "red's gateway to serve", withinMs, where, signal: context.signal }, () =>
     gatewayServes(context, red, services),
@@ -88,7 +88,7 @@ async function serving(context: CheckContext, services: readonly Service[], with
 }
 
 /** Moves red's gateway, and waits until it is there with all it serves, and nowhere else. Returns how long its public address was silent. */
-async function move(context: CheckContext, to: LabNodeName, own: PublicAddress, services: readonly Service[]): Promise<number> {
+export async function move(context: CheckContext, to: LabNodeName, own: PublicAddress, services: readonly Service[]): Promise<number> {
   const { red } = context.scenario;
   const from = context.gatewayNode(red);
   const where = `${context.logOf(from)}, ${context.logOf(to)}`;
@@ -117,7 +117,7 @@ async function move(context: CheckContext, to: LabNodeName, own: PublicAddress, 
 }
 
 /** After a failure: what comes next needs red's gateway where it was. */
-async function bringHome(context: CheckContext, home: LabNodeName): Promise<void> {
+export async function bringHome(context: CheckContext, home: LabNodeName): Promise<void> {
   const { red } = context.scenario;
   context.releaseGateway(red);
   const admin = context.lab.client().concentrators;

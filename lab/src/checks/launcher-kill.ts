@@ -2,6 +2,7 @@ import { expect } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { markedProcesses } from '../marked-processes.ts';
 import { nodesInSync } from '../nodes.ts';
+import { clusterNodes } from '../topology.ts';
 import type { LabCheck } from './lab-check.ts';
 import { everyFlow, undisturbed } from './traffic.ts';
 
@@ -13,7 +14,7 @@ export const LAUNCHER_KILL: LabCheck = {
   run: async (context) => {
     const { lab } = context;
     const before = outliving(context);
-    const launchers = lab.topology.nodes.filter((node) => node.daemon === 'launcher');
+    const launchers = clusterNodes(lab.topology);
     const detail = await undisturbed(context, everyFlow(context), async () => {
       for (const { name } of launchers) {
         const launcher = lab.daemon(name);

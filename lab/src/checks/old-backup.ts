@@ -7,6 +7,7 @@ import type { CheckContext } from '../check-context.ts';
 import { nodesInSync } from '../nodes.ts';
 import { createWorkload, workloadActive, workloadPin, workloadSpec } from '../scenario.ts';
 import { waitFor } from '../wait.ts';
+import { clusterNodes } from '../topology.ts';
 import type { LabCheck } from './lab-check.ts';
 import { everyFlow, undisturbed } from './traffic.ts';
 
@@ -97,7 +98,7 @@ async function acceptAll({ lab }: CheckContext): Promise<void> {
 /** Every launcher's node is ahead of the old store, so every one must hold. */
 async function nodesHolding(context: CheckContext): Promise<readonly NodeView[]> {
   const { lab } = context;
-  const count = lab.topology.nodes.filter((node) => node.daemon === 'launcher').length;
+  const count = clusterNodes(lab.topology).length;
   const options = {
     expected: `${count} nodes to hold the old state`,
     withinMs: HELD_MS,

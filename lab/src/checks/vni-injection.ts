@@ -79,7 +79,7 @@ export const VNI_INJECTION: LabCheck = {
 };
 
 /** What comes out of blue's tunnel as a datagram of alpha to charlie: both are in the default group, so charlie's port would take it. */
-function tunnelPacket(context: CheckContext): Readonly<{ payload: Uint8Array; mark: Uint8Array }> {
+export function tunnelPacket(context: CheckContext): Readonly<{ payload: Uint8Array; mark: Uint8Array }> {
   const { blue } = context.scenario;
   const mark = token();
   const frame = udpFrame({ source: context.workload(blue, 'alpha'), destination: context.workload(blue, 'charlie'), payload: mark });

@@ -417,7 +417,7 @@ function absent(what: string): NetlinkError {
 function isSameLink(held: LinkObject, object: MadeLink): boolean {
   if (held.type !== object.type) return false;
   if (held.type === 'vxlan' && object.type === 'vxlan') {
-    return held.vni === object.vni && held.local === object.local && held.port === object.port;
+    return held.vni === object.vni && held.port === object.port;
   }
   if (held.type === 'veth' && object.type === 'veth') return held.end.place === object.end.place && held.end.name === object.end.name;
   return true;

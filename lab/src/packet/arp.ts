@@ -2,7 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { macFromBytes, macToBytes } from '@weft/core/mac';
-import { concatBytes, viewOf } from './bytes.ts';
+import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 
 const REQUEST = 1;
 const REPLY = 2;

@@ -1,7 +1,7 @@
 import { parseIpv4, ipv4FromBytes } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { InvalidValue } from '@weft/core/weft-error';
-import { concatBytes, viewOf } from './bytes.ts';
+import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 
 /** As much of DNS (RFC 1035 §4) as a probe needs: one question for an address or a name, and the answers to it. */
 

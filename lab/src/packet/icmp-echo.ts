@@ -1,5 +1,5 @@
-import { viewOf } from './bytes.ts';
-import { internetChecksum } from './checksum.ts';
+import { viewOf } from '@weft/core/packet/bytes';
+import { internetChecksum } from '@weft/core/packet/checksum';
 
 const ECHO_REPLY = 0;
 const ECHO_REQUEST = 8;

@@ -1,7 +1,7 @@
 import type { Mac } from '@weft/core/mac';
-import { concatBytes, viewOf } from './bytes.ts';
-import { internetChecksum } from './checksum.ts';
-import { encodeEthernet, ETHERTYPE_IPV6 } from './ethernet.ts';
+import { concatBytes, viewOf } from '@weft/core/packet/bytes';
+import { internetChecksum } from '@weft/core/packet/checksum';
+import { encodeEthernet, ETHERTYPE_IPV6 } from '@weft/core/packet/ethernet';
 
 const ICMPV6 = 58;
 /** An option type for experiments (RFC 4727), which hosts skip; it carries the probe's mark. */

@@ -1,6 +1,6 @@
 import type { Vni } from '@weft/core/vni';
 import { VNI_MAX } from '@weft/core/vni';
-import { concatBytes, viewOf } from './bytes.ts';
+import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 
 const VNI_PRESENT = 0x08;
 

@@ -3,9 +3,9 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { InetSocket } from '@weft/sys/inet-socket';
 import type { Netns } from '@weft/sys/netns';
 import { isSysError } from '@weft/sys/sys-error';
-import { concatBytes, viewOf } from '../packet/bytes.ts';
+import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 import { decodeIcmpEcho, encodeIcmpEcho } from '../packet/icmp-echo.ts';
-import { decodeIpv4 } from '../packet/ipv4.ts';
+import { decodeIpv4 } from '@weft/core/packet/ipv4';
 import { token } from './token.ts';
 
 /** What the sender's own stack says when the network cannot be reached: for a probe that is an outcome, not an error. */

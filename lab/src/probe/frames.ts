@@ -5,14 +5,14 @@ import type { Mac } from '@weft/core/mac';
 import type { Vni } from '@weft/core/vni';
 import { encodeArp } from '../packet/arp.ts';
 import type { ArpMessage } from '../packet/arp.ts';
-import { concatBytes } from '../packet/bytes.ts';
-import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, encodeDhcp } from '../packet/dhcp.ts';
-import { encodeEthernet, encodeVlanTagged, ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '../packet/ethernet.ts';
-import type { EthernetFrame } from '../packet/ethernet.ts';
+import { concatBytes } from '@weft/core/packet/bytes';
+import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, encodeDhcp } from '@weft/core/packet/dhcp';
+import { encodeEthernet, encodeVlanTagged, ETHERTYPE_ARP, ETHERTYPE_IPV4 } from '@weft/core/packet/ethernet';
+import type { EthernetFrame } from '@weft/core/packet/ethernet';
 import { encodeIcmpEcho } from '../packet/icmp-echo.ts';
-import { encodeIpv4, fragmentIpv4, ipv4Packet, PROTOCOL_ICMP, PROTOCOL_UDP } from '../packet/ipv4.ts';
-import type { Ipv4Packet } from '../packet/ipv4.ts';
-import { encodeUdp } from '../packet/udp.ts';
+import { encodeIpv4, fragmentIpv4, ipv4Packet, PROTOCOL_ICMP, PROTOCOL_UDP } from '@weft/core/packet/ipv4';
+import type { Ipv4Packet } from '@weft/core/packet/ipv4';
+import { encodeUdp } from '@weft/core/packet/udp';
 import { encodeVxlan } from '../packet/vxlan.ts';
 
 /** One end of a packet. It need not exist, nor be the one that sends. */

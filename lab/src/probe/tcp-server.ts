@@ -1,7 +1,7 @@
 import type { Ipv4 } from '@weft/core/ipv4';
 import { InetSocket } from '@weft/sys/inet-socket';
 import { isSysError } from '@weft/sys/sys-error';
-import { concatBytes } from '../packet/bytes.ts';
+import { concatBytes } from '@weft/core/packet/bytes';
 import type { Place } from './place.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import type { Progress } from './progress-meter.ts';

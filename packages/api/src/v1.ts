@@ -48,7 +48,7 @@ export type NewTenantView = Static<typeof NewTenantView>;
 export const NodeView = Type.Object({
   id: Id,
   hostname: Type.String(),
-  roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('network')])),
+  roles: Type.Array(Type.Union([Type.Literal('compute'), Type.Literal('network'), Type.Literal('concentrator')])),
   /** Its management connection. Data traffic does not depend on it. */
   status: Type.Union([Type.Literal('connected'), Type.Literal('disconnected')]),
   /** `syncing` until the node has applied a plan of this cluster; `held`: it waits for `POST /v1/nodes/{id}/accept`. */

@@ -120,7 +120,9 @@ export type Port = Stamps &
     rateLimit?: RateLimit | undefined;
   }>;
 
-export type NodeRole = 'compute' | 'network';
+/** `network`: hosts concentrators that the scheduler places. `concentrator`: hosts those that an operator moves there. */
+export const NODE_ROLES = ['compute', 'network', 'concentrator'] as const;
+export type NodeRole = (typeof NODE_ROLES)[number];
 
 export type Node = Stamps &
   Readonly<{
@@ -301,7 +303,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     kind: 'node',
     id: f.required('id', id<NodeId>),
     hostname: f.required('hostname', parseString),
-    roles: f.list('roles', oneOf('compute', 'network')),
+    roles: f.list('roles', oneOf(...NODE_ROLES)),
     vtep: f.optional('vtep', parseIpv4),
     ...parseStamps(f),
   }),

@@ -22,7 +22,8 @@ const FACTS = {
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40);
 
 const newKernel = (): FakeKernel => new FakeKernel({ nodeLinks: ['uplink0'] }, { sha256 });
-const newDataplane = (kernel: FakeKernel): Dataplane => new Dataplane({ facts: FACTS, runDir: '/run/x' }, { kernel, log: SILENT, sha256 });
+const newDataplane = (kernel: FakeKernel, facts = FACTS): Dataplane =>
+  new Dataplane({ facts, runDir: '/run/x' }, { kernel, log: SILENT, sha256 });
 
 const contents = (objects: Iterable<KernelObject>): Map<string, string> =>
   new Map(
@@ -32,12 +33,12 @@ const contents = (objects: Iterable<KernelObject>): Map<string, string> =>
   );
 
 /** What a kernel holds that has this plan and never had another; port numbers and zones are the given kernel's. */
-function fresh(plan: Plan, numbersOf: FakeKernel): Map<string, string> {
+function fresh(plan: Plan, numbersOf: FakeKernel, facts = FACTS): Map<string, string> {
   const kernel = newKernel();
-  newDataplane(kernel).apply(new Plan(), 'all');
+  newDataplane(kernel, facts).apply(new Plan(), 'all');
   const numbers = numbersOf.objects().filter((object) => object.kind === 'element' && ['number', 'zone'].includes(object.set));
   kernel.transact('fabric', { remove: [], put: numbers as never });
-  assert.deepEqual(newDataplane(kernel).apply(plan, 'all'), new Map());
+  assert.deepEqual(newDataplane(kernel, facts).apply(plan, 'all'), new Map());
   return contents(kernel.objects());
 }
 
@@ -75,6 +76,28 @@ test('after any sequence of changes the kernel is as if it had never had another
         assert.deepEqual(again.apply(before, 'all'), new Map());
         assert.equal(kernel.changes, changes, 'changed something that was in place');
       }
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a node that moved to another address has what it would have if it had always been there, whatever else changed with it', () => {
+  const elsewhere = { vtep: vtepOf(200), underlayInterface: 'other' };
+  fc.assert(
+    fc.property(randomWorlds(2), fc.boolean(), (worlds, late) => {
+      const kernel = newKernel();
+      const dataplane = newDataplane(kernel);
+      const [first, second] = [planOf(worlds[0]!), planOf(worlds.at(-1)!)];
+      assert.deepEqual(dataplane.apply(first, 'all'), new Map());
+      dataplane.relocate(elsewhere);
+      // The plan may change before the whole of it is applied again.
+      if (late) assert.deepEqual(dataplane.apply(second, differenceOf(first, second)), new Map());
+      assert.deepEqual(dataplane.apply(second, 'all'), new Map());
+      assert.deepEqual(contents(kernel.objects()), fresh(second, kernel, { ...FACTS, ...elsewhere }));
+      const { changes } = kernel;
+      const restarted = newDataplane(kernel, { ...FACTS, ...elsewhere });
+      assert.deepEqual(restarted.apply(second, 'all'), new Map());
+      assert.equal(kernel.changes, changes, 'the next process finds nothing to change');
     }),
     { numRuns: RUNS },
   );

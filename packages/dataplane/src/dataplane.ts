@@ -10,7 +10,7 @@ import { DesiredState } from './desired-state.ts';
 import type { Desired } from './desired-state.ts';
 import { Execution, LastMacs } from './execution.ts';
 import type { Work } from './execution.ts';
-import type { Kernel, NodeFacts, Observed } from './kernel.ts';
+import type { Kernel, NodeFacts, Observed, Underlay } from './kernel.ts';
 import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout } from './layout/layout.ts';
@@ -47,7 +47,7 @@ export type DataplaneLog = Readonly<{
  * taken away in one before it goes. What the plan no longer allows is ended once its rules are gone, also by the next process.
  */
 export class Dataplane {
-  readonly #facts: NodeFacts;
+  #facts: NodeFacts;
   readonly #kernel: Kernel;
   readonly #log: DataplaneLog;
   readonly #sha256: (text: string) => string;
@@ -78,11 +78,18 @@ export class Dataplane {
     this.#sha256 = deps.sha256;
     this.#desired = new DesiredState(deps);
     this.#revocations = new Revocations({ zoneOf: (vni) => this.#numbers.knownZone(vni) });
-    this.#desired.own(NODE, [
-      { kind: 'netns', place: 'fabric', loopback: false, sysctls: FABRIC_SYSCTLS },
-      nodeTable(options.facts),
-      ...fabricTables(options.facts),
-    ]);
+    this.#desired.own(NODE, objectsOfNode(options.facts));
+  }
+
+  /**
+   * The node's tunnels end elsewhere from the next `apply` of all on: they are changed where they are, and what was sent to the old address
+   * is admitted no more.
+   */
+  relocate(underlay: Underlay): void {
+    const facts = { ...this.#facts, ...underlay };
+    this.#desired.disown(NODE);
+    this.#desired.own(NODE, objectsOfNode(facts));
+    this.#facts = facts;
   }
 
   workloadNetns(instanceId: InstanceId): string {
@@ -354,6 +361,10 @@ export class Dataplane {
 
 /** Owns what every node has. */
 const NODE = 'node';
+
+function objectsOfNode(facts: NodeFacts): readonly KernelObject[] {
+  return [{ kind: 'netns', place: 'fabric', loopback: false, sysctls: FABRIC_SYSCTLS }, nodeTable(facts), ...fabricTables(facts)];
+}
 
 const FABRIC_SYSCTLS = {
   'net.ipv6.conf.default.disable_ipv6': '1',

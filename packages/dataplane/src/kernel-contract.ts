@@ -248,11 +248,19 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     for (const object of [local, remote, address, neigh]) kernel.put(object as never);
     const elsewhere: LinkObject = { ...port, end: { place: OTHER_WORKLOAD, name: 'eth0' } };
     assert.equal(kernel.put(elsewhere), true);
-    assert.equal(kernel.put({ ...tunnel, local: ip('172.30.0.99') } as LinkObject), true);
+    assert.equal(kernel.put({ ...tunnel, port: 14_790 } as LinkObject), true);
     kernel.put({ ...end, place: OTHER_WORKLOAD });
     const keys = keysIn(kernel);
     for (const gone of [local, remote, address, end]) assert.equal(keys.includes(objectKey(gone)), false, objectKey(gone));
     assert.ok(keys.includes(objectKey(neigh)), 'what hung on the bridge stays');
+  });
+
+  contract('a tunnel that is to begin elsewhere does so, and keeps what hangs on it', (kernel) => {
+    for (const object of PLUGGED) kernel.put(object);
+    kernel.put(remote as never);
+    const moved = { ...tunnel, local: ip('172.30.0.99') } as LinkObject;
+    assert.equal(kernel.put(moved), false);
+    assertShows(kernel, [moved, remote]);
   });
 
   contract('a new pair takes the place of whatever else has its inner name', (kernel) => {

@@ -63,15 +63,16 @@ export type Count = Readonly<{ packets: number; bytes: number }>;
 export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;
 export type Losses = Readonly<{ links: readonly string[]; places: readonly Place[] }>;
 
+/** Where a node's tunnels end, and the interface with that address: tunnel packets are admitted only there. */
+export type Underlay = Readonly<{ vtep: Ipv4; underlayInterface: string }>;
+
 /** What a dataplane is told about its node. */
-export type NodeFacts = Readonly<{
-  /** Where its tunnels end, and the interface with that address: tunnel packets are admitted only there. */
-  vtep: Ipv4;
-  underlayInterface: string;
-  vxlanPort: number;
-  /** Of tenant packets, at most. */
-  mtu: number;
-  /** On network nodes: the parent of gateways' uplinks. It needs no address. */
-  uplinkInterface: string | undefined;
-  connectionsPerPort: number;
-}>;
+export type NodeFacts = Underlay &
+  Readonly<{
+    vxlanPort: number;
+    /** Of tenant packets, at most. */
+    mtu: number;
+    /** On network nodes: the parent of gateways' uplinks. It needs no address. */
+    uplinkInterface: string | undefined;
+    connectionsPerPort: number;
+  }>;

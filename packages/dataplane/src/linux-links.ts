@@ -39,7 +39,7 @@ export function putLink(namespaces: LinuxNamespaces, object: LinkObject): boolea
 function fits(namespaces: LinuxNamespaces, object: MadeLink, link: Link): boolean {
   if (link.kind !== object.type) return false;
   if (object.type === 'vxlan') {
-    return link.vxlan?.vni === object.vni && link.vxlan.local === object.local && link.vxlan.port === object.port && !link.vxlan.learning;
+    return link.vxlan?.vni === object.vni && link.vxlan.port === object.port && !link.vxlan.learning;
   }
   if (object.type !== 'veth') return true;
   const end = linkGet(namespaces.open(object.end.place).rtnl, object.end.name);
@@ -136,6 +136,8 @@ function changeLink(namespaces: LinuxNamespaces, object: MadeLink, link: Link): 
     case 'veth': {
       const master = namespaces.index(object.place, object.master);
       const moved = link.master !== master;
+      // When the node's address changes, its tunnels keep their entries. The kernel takes no MTU in the same message.
+      if (object.type === 'vxlan' && link.vxlan?.local !== object.local) linkSet(rtnl, link.index, { vxlanLocal: object.local });
       linkSet(rtnl, link.index, { mtu: object.mtu, alias, ...(moved ? { up: false, master } : {}) });
       linkSet(rtnl, link.index, { bridgePort: { ...NO_GUESSING, ...object.flags }, up: true });
       return moved;

@@ -132,6 +132,8 @@ export type LinkChange = Readonly<{
   group?: number;
   bridgePort?: Partial<BridgePort>;
   bridge?: Partial<Bridge>;
+  /** Where a VXLAN device's outer packets come from, from the next one on. The kernel refuses it together with `mtu` (EOPNOTSUPP). */
+  vxlanLocal?: Ipv4;
 }>;
 
 /** Interface names have 1 to 15 bytes, no slash and no white space (dev_valid_name in the kernel). Throws InvalidValue. */
@@ -188,11 +190,15 @@ export function writeLinkChange(m: MessageWriter, index: number, change: LinkCha
   if (change.name !== undefined) m.text(IFLA_IFNAME, parseInterfaceName(change.name));
   writeCommon(m, change);
   writeLinkAlias(m, change.alias);
-  const { bridge } = change;
-  if (bridge === undefined) return;
+  const { bridge, vxlanLocal } = change;
+  if (bridge !== undefined) writeKindChange(m, 'bridge', (data) => writeBridge(data, bridge));
+  if (vxlanLocal !== undefined) writeKindChange(m, 'vxlan', (data) => data.bytes(IFLA_VXLAN_LOCAL, ipv4ToBytes(vxlanLocal)));
+}
+
+function writeKindChange(m: MessageWriter, kind: 'bridge' | 'vxlan', write: (data: MessageWriter) => void): void {
   m.nest(IFLA_LINKINFO, (info) => {
-    info.text(IFLA_INFO_KIND, 'bridge');
-    info.nest(IFLA_INFO_DATA, (data) => writeBridge(data, bridge));
+    info.text(IFLA_INFO_KIND, kind);
+    info.nest(IFLA_INFO_DATA, write);
   });
 }
 

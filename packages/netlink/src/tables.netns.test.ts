@@ -53,8 +53,8 @@ test('an address is added with its broadcast, added again, and deleted', () => {
   addrReplace(rtnl, spec);
   addrReplace(rtnl, { index, address: parseIpv4('203.0.113.9'), prefix: 32 });
   assert.deepEqual(addrList(rtnl), [
-    { ...spec, peer: address, broadcast: '10.0.0.255', scope: 0 },
-    { index, address: '203.0.113.9', prefix: 32, peer: '203.0.113.9', broadcast: undefined, scope: 0 },
+    { ...spec, peer: address, broadcast: '10.0.0.255', scope: 0, validSeconds: undefined },
+    { index, address: '203.0.113.9', prefix: 32, peer: '203.0.113.9', broadcast: undefined, scope: 0, validSeconds: undefined },
   ]);
   addrDelete(rtnl, spec);
   assert.deepEqual(
@@ -63,6 +63,25 @@ test('an address is added with its broadcast, added again, and deleted', () => {
   );
   assert.throws(() => addrDelete(rtnl, spec), isAbsent);
   assert.throws(() => addrReplace(rtnl, { ...spec, index: 999 }), /10\.0\.0\.1\/24 on link 999: ENODEV/);
+});
+
+test('an address may have an end, which another time puts off, and none takes away', () => {
+  using rtnl = Rtnl.open();
+  const index = linkGet(rtnl, 'lo')!.index;
+  const spec = { index, address: parseIpv4('192.0.2.7'), prefix: 24 };
+  const seconds = (): (number | undefined)[] =>
+    addrList(rtnl)
+      .filter(({ address: ip }) => ip === spec.address)
+      .map(({ validSeconds }) => validSeconds);
+  for (const lifetimeSeconds of [100, 1000]) {
+    addrReplace(rtnl, { ...spec, lifetimeSeconds });
+    const [valid, ...more] = seconds();
+    assert.ok(valid !== undefined && valid <= lifetimeSeconds && valid > lifetimeSeconds - 60, `${valid} of ${lifetimeSeconds}`);
+    assert.deepEqual(more, []);
+  }
+  addrReplace(rtnl, { ...spec, lifetimeSeconds: 0xffff_ffff });
+  assert.deepEqual(seconds(), [undefined]);
+  addrDelete(rtnl, spec);
 });
 
 test('routes are written under our protocol number, replaced and deleted; those of others stay', () => {

@@ -16,6 +16,8 @@ export type StreamPeer = Readonly<{
  */
 export interface ByteStream {
   readonly peer: StreamPeer;
+  /** This end's IP address, of a transport that has such. */
+  readonly localAddress?: string | undefined;
   /** Bytes written and not yet handed to the network. */
   readonly bufferedBytes: number;
   /** Takes over `bytes`. False means that much is buffered: better wait for `onDrain`. Ignored after close. */

@@ -137,6 +137,22 @@ test('a lost connection is told, and made again', async () => {
   await bench.client.close();
 });
 
+test('a session from an address that is gone ends at once, and no other does', async () => {
+  const bench = await connected();
+  bench.client.localAddressesChanged(() => true);
+  assert.equal(bench.stream.ended, undefined, 'a transport without addresses');
+  bench.stream.localAddress = '10.88.0.3';
+  bench.client.localAddressesChanged((address) => address === '192.168.0.3');
+  assert.equal(bench.stream.ended, undefined);
+  bench.client.localAddressesChanged((address) => address === '10.88.0.3');
+  assert.equal(bench.stream.ended, 'destroy');
+  bench.stream.breakOff(new Error('destroyed'));
+  await settle();
+  assert.deepEqual(bench.events, ['disconnected transport_failed']);
+  bench.client.localAddressesChanged(() => true);
+  await bench.client.close();
+});
+
 test('sessions that end at once are retried with growing pauses, so that twins do not fight at full speed', async () => {
   const streams = Array.from({ length: 4 }, stream);
   const attempts = script(...streams);

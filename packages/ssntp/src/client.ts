@@ -73,6 +73,8 @@ export class SsntpClient {
   #requestCount = 0;
   #running: Promise<void> | undefined;
   #session: Session | undefined;
+  /** What the session, or the attempt at one, runs over. */
+  #stream: ByteStream | undefined;
   /** Logged since the last connection. */
   readonly #faults = new Set<string>();
 
@@ -99,6 +101,16 @@ export class SsntpClient {
 
   get connected(): boolean {
     return this.#session !== undefined;
+  }
+
+  /**
+   * Ends a session whose own end is at an address that is gone, and makes a new one: it is dead, though nobody could say so for as long as
+   * heartbeats may be missed.
+   */
+  localAddressesChanged(isGone: (address: string) => boolean): void {
+    const address = this.#stream?.localAddress;
+    if (address === undefined || !isGone(address)) return;
+    this.#stream?.destroy(new Error(`this machine no longer has the address ${address}`));
   }
 
   /** False when there is no session to send on. What true was said to can still be lost with the session. */
@@ -154,6 +166,7 @@ export class SsntpClient {
   /** One session from handshake to end; the promise always resolves. */
   #converse(stream: ByteStream, signal: AbortSignal): Promise<Visit> {
     const { promise, resolve } = Promise.withResolvers<Visit>();
+    this.#stream = stream;
     let since: number | undefined;
     const onAbort = (): void => session.close();
     const session = new Session(
@@ -174,6 +187,7 @@ export class SsntpClient {
           frame: (_, frame) => this.#onFrame(frame),
           closed: (_, reason) => {
             signal.removeEventListener('abort', onAbort);
+            this.#stream = undefined;
             if (since !== undefined) this.#onDisconnect(reason);
             const aborted = reason.code === 'connection_aborted';
             if (reason.code !== 'closed') {

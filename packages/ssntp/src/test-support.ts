@@ -31,6 +31,7 @@ export async function settle(turns = 20): Promise<void> {
 /** A stream whose other end is the test: it sees what was written, and says what arrives and how much is unread. */
 export class ScriptedStream implements ByteStream {
   readonly peer: StreamPeer;
+  localAddress: string | undefined;
   bufferedBytes = 0;
   /** How the session ended the stream, if it did. */
   ended: 'close' | 'destroy' | undefined;

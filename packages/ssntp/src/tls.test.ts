@@ -82,7 +82,9 @@ async function claim(stream: ByteStream, uuid: typeof CONTRACT_CLIENT.uuid, role
 }
 
 test('a certificate of the right authority, role and UUID connects', async () => {
-  assert.equal(await claim(await connectTls({ ...client, ...here }), CONTRACT_CLIENT.uuid, Role.CNAgent), undefined);
+  const stream = await connectTls({ ...client, ...here });
+  assert.equal(stream.localAddress, '127.0.0.1');
+  assert.equal(await claim(stream, CONTRACT_CLIENT.uuid, Role.CNAgent), undefined);
 });
 
 test('a role that the certificate lacks is refused on the wire', async () => {

@@ -134,6 +134,7 @@ export async function connectTls(options: TlsConnectOptions): Promise<ByteStream
 
 class TlsStream implements ByteStream {
   readonly peer: StreamPeer;
+  readonly localAddress: string | undefined;
   readonly #socket: TLSSocket;
   #corked = false;
   #closed = false;
@@ -142,6 +143,7 @@ class TlsStream implements ByteStream {
 
   constructor(socket: TLSSocket, peer: StreamPeer) {
     this.peer = peer;
+    this.localAddress = socket.localAddress;
     this.#socket = socket;
     // Frames are whole messages that somebody waits for; those of one turn are joined below instead.
     socket.setNoDelay(true);

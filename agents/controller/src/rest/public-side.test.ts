@@ -358,7 +358,7 @@ test('a concentrator moves on demand to a connected network node, and says why i
   const move = (body?: object, call = rest.admin): Promise<Reply> => call('POST', path, body);
   assertProblem(await move(), 409, 'no_network_node', /no other network node/);
   assertProblem(await move({ node_id: nodeId(2) }), 409, 'same_node', /is on node node2 already/);
-  assertProblem(await move({ node_id: nodeId(1) }), 409, 'not_a_network_node', /node1 is no network node/);
+  assertProblem(await move({ node_id: nodeId(1) }), 409, 'not_a_network_node', /node1 hosts no concentrators: its roles are compute/);
   assertProblem(await move({ node_id: NOWHERE }), 404, 'not_found', /could not be found/);
   assertProblem(await move({}, red), 403, 'forbidden', /only administrators/);
   assertProblem(await move({}, await rest.as('blue')), 404, 'not_found', /could not be found/);
@@ -374,4 +374,10 @@ test('a concentrator moves on demand to a connected network node, and says why i
   const [after] = listOf((await red('GET', '/v1/concentrators')).body['concentrators']);
   assert.equal(after?.['status'], 'building', 'the old node’s word does not count any more');
   assert.equal((await move({ node_id: nodeId(2) })).body['generation'], 3);
+  rest.link.stats(4, { roles: ['concentrator'] });
+  await settle();
+  connect(rest, 4);
+  assert.equal((await move({ node_id: nodeId(4) })).body['node_id'], nodeId(4), 'a machine for concentrators');
+  const { body } = await rest.admin('GET', `/v1/nodes/${nodeId(4)}`);
+  assert.deepEqual(body['roles'], ['concentrator']);
 });

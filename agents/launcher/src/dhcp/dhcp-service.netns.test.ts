@@ -364,6 +364,7 @@ test('a gateway that leaves the plan has no server any more when the data path a
   assert.deepEqual(bench.pids(), []);
   assert.equal(existsSync(bench.file('run', 'gateways', GATEWAY)), false);
   assert.equal(existsSync(bench.file('state', 'gateways', GATEWAY)), false);
+  for (const parent of ['run', 'state']) assert.equal(existsSync(bench.file(parent, 'gateways')), false, 'the last one takes it along');
 });
 
 test('the server of a gateway that left while no launcher ran is found and ended', async () => {

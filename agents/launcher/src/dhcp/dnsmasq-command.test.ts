@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { ConcentratorId } from '@weft/core/uuid';
-import { decodeDhcp } from '@weft/lab/packet/dhcp';
+import { decodeDhcp } from '@weft/core/packet/dhcp';
 import * as fc from 'fast-check';
 import { dhcpHost, gatewayBody, temporaryDirectory, testId, testMac, VNI } from '../test-support.ts';
 import { dnsDomainOf } from './dns-domain.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rmSync, statSync, truncateSync } from 'node:fs';
+import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { cidrContains } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
@@ -12,7 +12,7 @@ import type { ErrorInfo } from '@weft/core/weft-error';
 import { ManagedProcess } from '../process/managed-process.ts';
 import type { ManagedProcessDeps, WantedProcess } from '../process/managed-process.ts';
 import { processRecordFile } from '../process/process-record.ts';
-import { ensureDirectory, readFileIfPresent, replaceFile } from '../state-file.ts';
+import { ensureDirectory, readFileIfPresent, removeDirectory, replaceFile } from '../state-file.ts';
 import { fileName } from './by-gateway.ts';
 import type { FileChange } from './by-gateway.ts';
 import { sendDhcpReleases } from './dhcp-release.ts';
@@ -120,8 +120,8 @@ export class GatewayDhcp {
   async remove(): Promise<void> {
     this.#deps.clock.clearTimeout(this.#retry);
     await this.#process.stop();
-    rmSync(this.#options.runDirectory, { recursive: true, force: true });
-    rmSync(this.#options.stateDirectory, { recursive: true, force: true });
+    removeDirectory(this.#options.runDirectory);
+    removeDirectory(this.#options.stateDirectory);
   }
 
   /** Lets go of the server, which runs on. */

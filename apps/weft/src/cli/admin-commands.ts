@@ -66,12 +66,12 @@ export const SET_TENANT: Command<CliContext> = buildCommand<SetTenantFlags, [str
 type MoveFlags = ApiFlags & Readonly<{ node?: string }>;
 
 export const MOVE_CONCENTRATOR: Command<CliContext> = buildCommand<MoveFlags, [string], CliContext>({
-  docs: docs('Move a concentrator to another network node', {
+  docs: docs('Move a concentrator to another node', {
     more: 'Its addresses, public ones too, and all that it knows go along. Without --node it goes to the network node with the fewest.',
     examples: ['weft concentrator move 3f2a', 'weft concentrator move 3f2a --node network2'],
   }),
   parameters: {
-    flags: { ...API_FLAGS, node: optionalText('The network node that it is to go to', 'node') },
+    flags: { ...API_FLAGS, node: optionalText('The network node, or machine that runs weft concentrator, that it is to go to', 'node') },
     positional: { kind: 'tuple', parameters: [target('concentrator')] },
   },
   async func(flags, what) {

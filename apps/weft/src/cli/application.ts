@@ -55,7 +55,8 @@ WHERE THE CLUSTER IS
   that a running lab writes. It has the keys url, ca, and tokens by name; --as NAME chooses one of them.
 
 DAEMONS
-  weft server, weft controller, weft scheduler and weft launcher take --config FILE; each has a --help of its own.
+  weft server, weft controller, weft scheduler, weft launcher and weft concentrator take --config FILE; each has a
+  --help of its own. With a word behind it, weft concentrator is a command: weft concentrator list.
 
 EXIT CODES
   0 done   1 failed   2 the command line is wrong   3 something is missing on this machine`;

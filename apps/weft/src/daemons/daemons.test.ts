@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { parseDaemonArgs, runDaemonCommand } from './daemons.ts';
+import { daemonCall, parseDaemonArgs, runDaemonCommand } from './daemons.ts';
 
 class Sink {
   text = '';
@@ -39,6 +39,20 @@ void test('a daemon takes its configuration, a check of it, and its version, and
     assert.equal(parseDaemonArgs('server', wrong).kind, 'wrong', wrong.join(' '));
 });
 
+void test('weft concentrator is a daemon, and with a word behind it a command of the command line', async () => {
+  for (const args of [[], ['--config', 'x'], ['--version'], ['--help'], ['-h'], ['--conifg', 'x']]) {
+    assert.deepEqual(daemonCall(['concentrator', ...args]), { name: 'concentrator', args }, args.join(' '));
+  }
+  for (const args of [['list'], ['show', 'x'], ['move', 'x', '--node', 'y'], ['lsit']]) {
+    assert.equal(daemonCall(['concentrator', ...args]), undefined, args.join(' '));
+  }
+  assert.deepEqual(daemonCall(['launcher', 'list']), { name: 'launcher', args: ['list'] });
+  for (const args of [[], ['node', 'list'], ['--as', 'red', 'concentrator', 'list']]) assert.equal(daemonCall(args), undefined);
+  const { code, out } = await run('concentrator', '--help');
+  assert.equal(code, 0);
+  assert.match(out, /usage: weft concentrator[^]*weft concentrator list, show and move/);
+});
+
 void test('wrong arguments are told with the usage, exit code 2', async () => {
   const { code, err } = await run('scheduler', '--conifg', 'x');
   assert.equal(code, 2);
@@ -69,6 +83,11 @@ void test('each daemon names what is wrong in its file, by line or key', async (
     ['controller', 'servers: ["a:b:c"]\n', /servers\[0\]/],
     ['launcher', 'servers: [control]\nroles: []\n', /roles/],
     ['launcher', 'servers: [control]\nroles: [computer]\n', /roles\[0\]/],
+    ['concentrator', 'servers: [control]\nroles: [network]\n', /line 5: roles/],
+    ['concentrator', 'servers: []\n', /servers/],
+    ['concentrator', 'servers: [control]\nunderlay: { address: dhcp }\n', /underlay\.interface: is missing: DHCP needs/],
+    ['concentrator', 'servers: [control]\nunderlay: { address: 10.88.0.7 }\n', /underlay\.address/],
+    ['concentrator', 'servers: [control]\nunderlay: { interface: data0123456789ab }\n', /underlay\.interface/],
   ] as const;
   for (const [name, text, message] of cases) {
     const { code, err } = await run(name, '--check-config', '--config', fileWith(t, keys + text));

@@ -21,11 +21,24 @@ const DAEMONS = {
   controller: async () => (await import('./controller.ts')).CONTROLLER,
   scheduler: async () => (await import('./scheduler.ts')).SCHEDULER,
   launcher: async () => (await import('./launcher.ts')).LAUNCHER,
+  concentrator: async () => (await import('./concentrator.ts')).CONCENTRATOR,
 } as const;
 
 export type DaemonName = keyof typeof DAEMONS;
 
-export function isDaemonName(name: string): name is DaemonName {
+export type DaemonCall = Readonly<{ name: DaemonName; args: readonly string[] }>;
+
+/**
+ * The daemon that a command line calls, if it calls one. `weft concentrator` is a daemon; with a word behind it, as in `weft concentrator
+ * list`, it is about concentrators and the command line's.
+ */
+export function daemonCall([name, ...args]: readonly string[]): DaemonCall | undefined {
+  if (name === undefined || !isDaemonName(name)) return undefined;
+  const [first] = args;
+  return name === 'concentrator' && first !== undefined && !first.startsWith('-') ? undefined : { name, args };
+}
+
+function isDaemonName(name: string): name is DaemonName {
   return Object.hasOwn(DAEMONS, name);
 }
 
@@ -109,6 +122,13 @@ async function start(
   return runDaemon((lifecycle) => daemon.run(config, { lifecycle, log }), { log });
 }
 
+/** Of the same name, and not a daemon's. */
+const CONCENTRATOR_COMMANDS = [
+  'This is the agent of a machine that hosts concentrators. To see and move them: weft concentrator list, show and move,',
+  'each with a --help of its own.',
+  '',
+];
+
 function usage(name: DaemonName): string {
   return [
     `usage: weft ${name} [--config FILE] [--check-config] [--version]`,
@@ -117,5 +137,6 @@ function usage(name: DaemonName): string {
     '  --check-config   read the configuration, say what is wrong with it, and end',
     '  --version        print the version and end',
     '',
+    ...(name === 'concentrator' ? CONCENTRATOR_COMMANDS : []),
   ].join('\n');
 }

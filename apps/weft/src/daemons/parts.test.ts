@@ -16,7 +16,7 @@ import type { ClusterKeys } from './config.ts';
 import { AdminOpenrcInvalid, administratorPassword } from './admin-openrc.ts';
 import { AdminTokenInvalid, administratorToken } from './controller-part.ts';
 import { CredentialsInvalid, readCredentials } from './credentials.ts';
-import { NodeUnfit, requireFit } from './launcher.ts';
+import { NodeUnfit, requireFit } from './node.ts';
 import { parseServers } from './servers.ts';
 
 function directory(t: TestContext): string {

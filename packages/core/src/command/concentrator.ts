@@ -1,7 +1,7 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { allocateAddress } from '../address-pool.ts';
-import type { Changes, Concentrator, Uplink } from '../resource.ts';
+import type { Changes, Concentrator, NodeRole, Uplink } from '../resource.ts';
 import type { ConcentratorId, NodeId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -17,13 +17,16 @@ export function placeConcentrator(state: ClusterState, context: CommandContext, 
 
 export type MoveConcentrator = Readonly<{
   id: ConcentratorId;
-  /** Absent: the ready network node with the fewest concentrators. */
+  /** A network node or a concentrator's machine. Absent: the ready network node with the fewest concentrators. */
   nodeId: NodeId | undefined;
   /** Whether a node is there to take it over now. */
   isReady: (nodeId: NodeId) => boolean;
 }>;
 
-/** A concentrator goes to another network node, with all that belongs to it; its new generation fences the old one. */
+/** Roles whose nodes host concentrators. The scheduler, and a move that names no node, choose among network nodes alone. */
+const HOSTS: ReadonlySet<NodeRole> = new Set<NodeRole>(['network', 'concentrator']);
+
+/** A concentrator goes to another node, with all that belongs to it; its new generation fences the old one. */
 export function moveConcentrator(state: ClusterState, context: CommandContext, { id, nodeId, isReady }: MoveConcentrator): Changes {
   const concentrator = state.concentrators.get(id);
   if (concentrator === undefined) throw new NotFound('concentrator', id);
@@ -31,16 +34,16 @@ export function moveConcentrator(state: ClusterState, context: CommandContext, {
   const node = state.nodes.get(nodeId);
   if (node === undefined) throw new NotFound('node', nodeId);
   if (concentrator.nodeId === nodeId) {
-    throw new Conflict('same_node', `concentrator ${id} is on node ${node.hostname} already`, { remedy: 'Name another network node.' });
+    throw new Conflict('same_node', `concentrator ${id} is on node ${node.hostname} already`, { remedy: 'Name another node.' });
   }
-  if (!node.roles.includes('network')) {
-    throw new Conflict('not_a_network_node', `node ${node.hostname} is no network node: its roles are ${node.roles.join(', ')}`, {
-      remedy: 'Name a network node.',
+  if (!node.roles.some((role) => HOSTS.has(role))) {
+    throw new Conflict('not_a_network_node', `node ${node.hostname} hosts no concentrators: its roles are ${node.roles.join(', ')}`, {
+      remedy: 'Name a network node, or a machine that runs weft concentrator.',
     });
   }
   if (!isReady(nodeId)) {
-    throw new Conflict('no_network_node', `network node ${node.hostname} is not connected`, {
-      remedy: 'Start its launcher, or name another network node.',
+    throw new Conflict('no_network_node', `node ${node.hostname} is not connected`, {
+      remedy: 'Start its agent, or name another node.',
       retryable: true,
     });
   }

@@ -58,5 +58,17 @@ test('where it cannot go is refused by its reason', () => {
   const compute = testId<NodeId>(3);
   const report = { id: compute, hostname: 'n3', addresses: [parseIpv4('10.88.0.3')] };
   cluster.do(reportNode(cluster.state, cluster.context, { ...report, roles: ['compute'] }));
-  assertRefused(cluster, () => move(compute), 'not_a_network_node', /n3 is no network node/);
+  assertRefused(cluster, () => move(compute), 'not_a_network_node', /n3 hosts no concentrators: its roles are compute/);
+});
+
+test('a machine for concentrators gets those that are moved there, and no other', () => {
+  const { cluster, id, home, move } = rig();
+  const machine = testId<NodeId>(3);
+  const report = { id: machine, hostname: 'n3', addresses: [parseIpv4('10.88.0.3')] };
+  cluster.do(reportNode(cluster.state, cluster.context, { ...report, roles: ['concentrator'] }));
+  assertRefused(cluster, () => move(undefined), 'no_network_node', /no other network node/);
+  cluster.do(move(machine));
+  assert.equal(cluster.state.concentrators.get(id)?.nodeId, machine);
+  cluster.do(move(undefined));
+  assert.equal(cluster.state.concentrators.get(id)?.nodeId, home, 'back without a name');
 });

@@ -50,6 +50,15 @@ test('a node that moved to another address is found there, and no longer at the 
   assert.deepEqual([renamed?.hostname, renamed?.roles, renamed?.vtep], ['renamed', ['compute'], '10.88.0.5']);
 });
 
+test('of several addresses the node says which one it is, as long as it is one of its own in a compute network', () => {
+  const cluster = new TestCluster();
+  const both = report(1, '10.88.0.3', '10.88.0.4', '192.168.0.3');
+  const named = (vtep: string): string | undefined => reported(cluster, { ...both, vtep: parseIpv4(vtep) })?.vtep;
+  assert.equal(named('10.88.0.4'), '10.88.0.4');
+  assert.equal(named('10.88.0.3'), '10.88.0.3');
+  for (const wrong of ['192.168.0.3', '10.88.0.9']) assert.equal(named(wrong), '10.88.0.3', wrong);
+});
+
 test('two nodes with one tunnel end are refused, the second of them', () => {
   const cluster = new TestCluster();
   reported(cluster, report(1, '10.88.0.3'));

@@ -6,16 +6,24 @@ import type { NodeId } from '../uuid.ts';
 import { Conflict, NotFound, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
-export type ReportNode = Readonly<{ id: NodeId; hostname: string; roles: readonly NodeRole[]; addresses: readonly Ipv4[] }>;
+export type ReportNode = Readonly<{
+  id: NodeId;
+  hostname: string;
+  roles: readonly NodeRole[];
+  addresses: readonly Ipv4[];
+  /** Where the node says that its tunnels end. */
+  vtep?: Ipv4 | undefined;
+}>;
 
 /**
- * What a node says of itself, taken over. Its VTEP is its first address in a compute network, and stays that one as long as the node has
- * it: the order of addresses means nothing. An unchanged report changes nothing.
+ * What a node says of itself, taken over. Its VTEP is the address in a compute network that it names. One that names none has its first,
+ * and that one as long as it has it: the order of addresses means nothing. An unchanged report changes nothing.
  */
 export function reportNode(state: ClusterState, context: CommandContext, request: ReportNode): Changes {
   const old = state.nodes.get(request.id);
   const candidates = request.addresses.filter((address) => context.cluster.computeCidrs.some((cidr) => cidrContains(cidr, address)));
-  const vtep = candidates.find((address) => address === old?.vtep) ?? candidates[0];
+  const has = (vtep: Ipv4 | undefined): Ipv4 | undefined => candidates.find((address) => address === vtep);
+  const vtep = has(request.vtep) ?? has(old?.vtep) ?? candidates[0];
   const holder = vtep === undefined ? undefined : state.nodeByVtep(vtep);
   if (holder !== undefined && holder.id !== request.id) {
     throw new Conflict('vtep_in_use', `address ${vtep} is the tunnel end of node ${holder.hostname} (${holder.id}) already`, {

@@ -166,8 +166,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
         : reportNode(state, ctx, {
             id: node(a),
             hostname: `n${a % 4}`,
-            roles: ['compute', 'network'],
-            addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`)],
+            roles: a % 4 === 3 ? ['concentrator'] : ['compute', 'network'],
+            // With two addresses it is the node that says where its tunnels end.
+            addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`), parseIpv4(`10.88.0.${(a % 4) + 40}`)],
+            vtep: b % 4 === 0 ? parseIpv4(`10.88.0.${(a % 4) + 40}`) : undefined,
           });
     case 17: {
       const external = [...state.networks.values()].filter((network) => network.external);

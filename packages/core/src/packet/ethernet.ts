@@ -1,5 +1,5 @@
-import type { Mac } from '@weft/core/mac';
-import { macFromBytes, macToBytes } from '@weft/core/mac';
+import type { Mac } from '../mac.ts';
+import { macFromBytes, macToBytes } from '../mac.ts';
 import { concatBytes, viewOf } from './bytes.ts';
 
 export const ETHERTYPE_IPV4 = 0x0800;

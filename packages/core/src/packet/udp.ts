@@ -1,5 +1,5 @@
-import type { Ipv4 } from '@weft/core/ipv4';
-import { InvalidValue } from '@weft/core/weft-error';
+import type { Ipv4 } from '../ipv4.ts';
+import { InvalidValue } from '../weft-error.ts';
 import { viewOf } from './bytes.ts';
 import { ipv4PayloadChecksum } from './checksum.ts';
 import { PROTOCOL_UDP } from './ipv4.ts';

@@ -1,6 +1,6 @@
-import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
-import { InvalidValue } from '@weft/core/weft-error';
+import type { Ipv4 } from '../ipv4.ts';
+import { ipv4FromBytes, ipv4ToBytes } from '../ipv4.ts';
+import { InvalidValue } from '../weft-error.ts';
 import { concatBytes, viewOf } from './bytes.ts';
 import { internetChecksum } from './checksum.ts';
 

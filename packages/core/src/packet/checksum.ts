@@ -1,5 +1,5 @@
-import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4ToBytes } from '@weft/core/ipv4';
+import type { Ipv4 } from '../ipv4.ts';
+import { ipv4ToBytes } from '../ipv4.ts';
 import { concatBytes, viewOf } from './bytes.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** DHCP's options as bytes: code, length, value (RFC 2132), and what may be in them. */
-import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
+import type { Ipv4 } from '../ipv4.ts';
+import { ipv4FromBytes, ipv4ToBytes } from '../ipv4.ts';
 import { concatBytes, viewOf } from './bytes.ts';
 
 const PAD = 0;

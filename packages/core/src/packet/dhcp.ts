@@ -1,7 +1,7 @@
-import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
-import type { Mac } from '@weft/core/mac';
-import { macFromBytes, macToBytes } from '@weft/core/mac';
+import type { Ipv4 } from '../ipv4.ts';
+import { ipv4FromBytes, ipv4ToBytes } from '../ipv4.ts';
+import type { Mac } from '../mac.ts';
+import { macFromBytes, macToBytes } from '../mac.ts';
 import { concatBytes, viewOf } from './bytes.ts';
 import { decodeDhcpOptions, encodeDhcpOptions, rawDhcpOptions } from './dhcp-options.ts';
 import type { DhcpOptions } from './dhcp-options.ts';
