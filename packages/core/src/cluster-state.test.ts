@@ -130,7 +130,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         groupId: id('securityGroup', variant),
         description: '',
         direction: 'ingress',
-        ethertype: 'IPv4',
+        ethertype: v(4) === 3 ? 'IPv6' : 'IPv4',
         protocol: undefined,
         portMin: undefined,
         portMax: undefined,
@@ -144,7 +144,9 @@ function record(kind: Kind, n: number, variant: number): Resource {
     }
     case 'concentrator': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
-      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink: undefined, ...stamps };
+      const address = parseIpv4(`203.0.113.${10 * n + (variant % 3)}`);
+      const uplink = variant % 3 === 0 ? undefined : { address, prefixLength: 24, gateway: parseIpv4('203.0.113.254') };
+      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink, ...stamps };
     }
     case 'instance': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
@@ -298,6 +300,7 @@ function answers(state: Questions): string[] {
       `SSH port ${n}`,
       [0, 1].map((tenant) => state.instanceBySshPort(id<Tenant['id']>('tenant', tenant), 100 + n)?.id ?? null),
     );
+    say(`uplink ${n}`, state.concentratorByUplink(parseIpv4(`203.0.113.${n}`))?.id);
     say(`public address ${n}`, state.floatingIpByAddress(parseIpv4(`10.0.0.${95 + n}`))?.id);
   }
   return lines.toSorted();
@@ -389,6 +392,9 @@ class Scan implements Questions {
   concentratorOf(tenantId: Uuid): Concentrator | undefined {
     return this.#all('concentrator').find((concentrator) => concentrator.tenantId === tenantId);
   }
+  concentratorByUplink(address: Ipv4): Concentrator | undefined {
+    return this.#all('concentrator').find((concentrator) => concentrator.uplink?.address === address);
+  }
   nodeByVtep(vtep: Ipv4): Node | undefined {
     return this.#all('node').find((node) => node.vtep === vtep);
   }
@@ -423,10 +429,11 @@ class Scan implements Questions {
     return new Set(this.#all('port').flatMap((port) => port.securityGroups.filter((groupId) => this.usesGroup(nodeId, groupId))));
   }
   remotesOf(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set([...this.rulesOf(groupId)].flatMap((rule) => rule.remoteGroupId ?? []));
+    return new Set([...this.rulesOf(groupId)].flatMap((rule) => (rule.ethertype === 'IPv4' ? (rule.remoteGroupId ?? []) : [])));
   }
   namedBy(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set(this.#all('securityGroupRule').flatMap((rule) => (rule.remoteGroupId === groupId ? rule.groupId : [])));
+    const naming = this.#all('securityGroupRule').filter((rule) => rule.ethertype === 'IPv4' && rule.remoteGroupId === groupId);
+    return new Set(naming.map((rule) => rule.groupId));
   }
   membersOf(groupId: SecurityGroup['id']): Set<Ipv4> {
     return new Set([...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address)));

@@ -70,13 +70,14 @@ export class ClusterState {
   readonly #portsByGroup = new MultiMap<SecurityGroupId, PortId>();
   readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
   readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
-  /** Groups whose rules name this group as remote. */
+  /** Groups whose IPv4 rules name this group as remote: the others are in no plan. */
   readonly #namedBy = new CountMap<SecurityGroupId, SecurityGroupId>();
   readonly #remotes = new CountMap<SecurityGroupId, SecurityGroupId>();
   readonly #instanceByPort = new Map<PortId, InstanceId>();
   readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
   readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
   readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
+  readonly #concentratorByUplink = new Map<Ipv4, ConcentratorId>();
   readonly #nodesByVtep = new Map<Ipv4, NodeId>();
   readonly #instancesBySshPort = new Map<string, InstanceId>();
   readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIpId>();
@@ -198,6 +199,12 @@ export class ClusterState {
     return id === undefined ? undefined : this.concentrators.get(id);
   }
 
+  /** Whose own address outside that is. */
+  concentratorByUplink(address: Ipv4): Concentrator | undefined {
+    const id = this.#concentratorByUplink.get(address);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
   nodeByVtep(vtep: Ipv4): Node | undefined {
     const id = this.#nodesByVtep.get(vtep);
     return id === undefined ? undefined : this.nodes.get(id);
@@ -280,12 +287,12 @@ export class ClusterState {
     return this.#groupUse.of(groupId);
   }
 
-  /** The groups that this group's rules name as remote. */
+  /** The groups that this group's IPv4 rules name as remote. */
   remotesOf(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#remotes.of(groupId);
   }
 
-  /** The groups with a rule that names this group as remote. */
+  /** The groups with an IPv4 rule that names this group as remote. */
   namedBy(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#namedBy.of(groupId);
   }
@@ -402,7 +409,7 @@ export class ClusterState {
         break;
       case 'securityGroupRule':
         this.#rulesByGroup[verb](resource.groupId, resource.id);
-        if (resource.remoteGroupId !== undefined) {
+        if (resource.remoteGroupId !== undefined && resource.ethertype === 'IPv4') {
           this.#namedBy[verb](resource.remoteGroupId, resource.groupId);
           this.#remotes[verb](resource.groupId, resource.remoteGroupId);
         }
@@ -413,6 +420,7 @@ export class ClusterState {
       case 'concentrator':
         setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
         if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
+        if (resource.uplink !== undefined) setOrDelete(this.#concentratorByUplink, resource.uplink.address, resource.id, verb);
         break;
       case 'instance':
         setOrDelete(this.#instanceByPort, resource.portId, resource.id, verb);

@@ -222,6 +222,8 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
         id: ctx.uuid() as SecurityGroupRuleId,
         tenantId: group.tenantId,
         groupId: group.id,
+        ethertype: a % 5 === 4 ? 'IPv6' : 'IPv4',
+        remoteGroupId: pick(state.groupsOf(group.tenantId), b).id,
         protocol: 'tcp',
         portMin: b,
         portMax: b,
@@ -295,8 +297,13 @@ test('after any sequence of changes the incremental plan equals the full compile
             else plan?.set(kind, key, body);
           }
         }
-        for (const [nodeId, plan] of plans)
-          assert.deepEqual(dump(plan), dump(compile(state, FACTS, nodeId)), `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`);
+        for (const [nodeId, plan] of plans) {
+          const what = `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`;
+          assert.deepEqual(dump(plan), dump(compile(state, FACTS, nodeId)), what);
+          // The sets that members are put into are made by the rules that name them.
+          const named = new Set([...plan.of('group').values()].flatMap(({ rules }) => rules.map(({ remoteGroup }) => remoteGroup)));
+          for (const { groupId } of plan.of('member').values()) assert.ok(named.has(groupId), `${what}: nobody names ${groupId}`);
+        }
         for (const gone of changes.remove) {
           if (gone.kind === 'concentrator' && state.tenants.has(gone.tenantId)) assert.equal(isConcentratorUsed(state, gone), false);
         }

@@ -315,15 +315,15 @@ function renderForward(state: ClusterState, nodeId: NodeId, key: string): Forwar
   return undefined;
 }
 
-const SSH_PORT = 22;
+/** Where a workload's SSH server listens. */
+export const SSH_PORT = 22;
 
 /** A workload's SSH server behind its gateway's own address. */
 function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, port: number): ForwardBody | undefined {
   for (const concentrator of state.concentratorsOn(nodeId)) {
     if (concentrator.uplink?.address !== address || state.tenants.get(concentrator.tenantId)?.sshReach !== true) continue;
     const instance = state.instanceBySshPort(concentrator.tenantId, port);
-    const fixedIps = instance === undefined ? undefined : state.ports.get(instance.portId)?.fixedIps;
-    const internal = fixedIps?.find((fixed) => state.subnets.get(fixed.subnetId)?.gatewayIp !== undefined)?.address;
+    const internal = instance === undefined ? undefined : routedAddresses(state, instance.portId)[0];
     if (instance === undefined || internal === undefined || gatewayOfPort(state, nodeId, instance.portId) === undefined) return undefined;
     return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }
@@ -337,18 +337,18 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareFirewallRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
-      const local = portId === undefined ? undefined : routedAddresses(state, portId);
+      const local = portId === undefined ? undefined : routedAddresses(state, portId).toSorted();
       if (local?.length === 0) return [];
       return [{ direction, action, protocol, remoteCidr, portMin, portMax, local }];
     });
   return rules.length === 0 ? undefined : { concentratorId: concentrator.id, rules };
 }
 
-/** A port's addresses on subnets that have a gateway: on others the same one may be somebody else's. */
-function routedAddresses(state: ClusterState, portId: PortId): Ipv4[] {
+/** A port's addresses on subnets that have a gateway, in its own order: on others the same one may be somebody else's. */
+export function routedAddresses(state: ClusterState, portId: PortId): Ipv4[] {
   const fixedIps = state.ports.get(portId)?.fixedIps ?? [];
   const routed = fixedIps.filter(({ subnetId }) => state.subnets.get(subnetId)?.gatewayIp !== undefined);
-  return routed.map(({ address }) => address).toSorted();
+  return routed.map(({ address }) => address);
 }
 
 function splitKey(key: string): [string, string] {
