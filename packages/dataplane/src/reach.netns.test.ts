@@ -123,9 +123,10 @@ class Laboratory implements Disposable {
     const ssh = [...state.instances.values()].flatMap(({ sshPort }) => (sshPort === undefined ? [] : [['tcp', sshPort] as const]));
     const probes: Probe[] = [];
     for (const [from, sender] of senders) {
+      const own = new Set(from.kind === 'port' ? state.ports.get(from.portId)?.fixedIps.map(({ address }) => address) : []);
       for (const destination of destinations) {
         // What a stack says to itself never leaves it, and from outside only what somebody outside answers for can be asked.
-        if (destination === sender.source || (from.kind === 'outside' && !destination.startsWith('203.0.113.'))) continue;
+        if (own.has(destination) || (from.kind === 'outside' && !destination.startsWith('203.0.113.'))) continue;
         if (from.kind === 'outside' && destination === ROUTER) continue;
         const isPublic = destination.startsWith('203.0.113.');
         for (const [protocol, port] of isPublic ? [...SERVICES, ...forwarded, ...ssh] : SERVICES) {
