@@ -237,7 +237,7 @@ function toChanges(state: ClusterState, wishes: readonly Wish[]): Changes {
 }
 
 /** What commands and plans ask of a state. */
-type Questions = Omit<ClusterState, 'apply' | 'get' | 'all' | Exclude<TableName, 'networks'>>;
+type Questions = Omit<ClusterState, 'fork' | 'apply' | 'get' | 'all' | Exclude<TableName, 'networks'>>;
 type TableName = { [K in keyof ClusterState]: ClusterState[K] extends Map<Uuid, Resource> ? K : never }[keyof ClusterState];
 
 /** Everything that the state answers, as sorted text; asked for every id of the world, there or not. */
@@ -463,6 +463,30 @@ test('after any changes the indexes say what a scan of the records says', () => 
       state.apply({ put: [], remove: [...state.all()] });
       assert.deepEqual(answers(state), answers(new ClusterState()), 'nothing is left when everything is removed');
     }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) },
+  );
+});
+
+test('a fork changes as the state itself would, and the state stays as it was, down to the order of its listings', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(wish, { maxLength: 6 }), { maxLength: 8, size: 'max' }),
+      fc.array(wish, { maxLength: 8 }),
+      (steps, last) => {
+        const state = new ClusterState();
+        for (const wishes of steps) state.apply(toChanges(state, wishes));
+        const [before, order] = [answers(state), JSON.stringify([...state.all()])];
+        const fork = state.fork();
+        assert.deepEqual([answers(fork), JSON.stringify([...fork.all()])], [before, order], 'a fork begins as its origin');
+        const changes = toChanges(state, last);
+        fork.apply(changes);
+        assert.deepEqual([answers(state), JSON.stringify([...state.all()])], [before, order], 'its changes are its own');
+        state.apply(changes);
+        assert.deepEqual([...fork.all()], [...state.all()]);
+        assert.deepEqual(answers(fork), answers(state));
+        assert.deepEqual(answers(fork), answers(new Scan(fork.all())));
+      },
+    ),
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) },
   );
 });

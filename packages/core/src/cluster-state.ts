@@ -2,6 +2,7 @@ import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
+import { LayeredMap } from './layered-map.ts';
 import { MultiMap } from './multi-map.ts';
 import type {
   Changes,
@@ -46,55 +47,68 @@ import type { Vni } from './vni.ts';
  *     groupUse   security group → node, counted: who enforces it.
  */
 export class ClusterState {
-  readonly tenants = new Map<TenantId, Tenant>();
-  readonly networks = new Map<NetworkId, Network>();
-  readonly subnets = new Map<SubnetId, Subnet>();
-  readonly ports = new Map<PortId, Port>();
-  readonly securityGroups = new Map<SecurityGroupId, SecurityGroup>();
-  readonly securityGroupRules = new Map<SecurityGroupRuleId, SecurityGroupRule>();
-  readonly nodes = new Map<NodeId, Node>();
-  readonly concentrators = new Map<ConcentratorId, Concentrator>();
-  readonly instances = new Map<InstanceId, Instance>();
-  readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
-  readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
-  readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
+  /** Every table and index below, in the order of their declaration. */
+  readonly #layers: Layer[] = [];
 
-  readonly networkByVni = new Map<Vni, Network>();
+  readonly tenants = this.#map<TenantId, Tenant>();
+  readonly networks = this.#map<NetworkId, Network>();
+  readonly subnets = this.#map<SubnetId, Subnet>();
+  readonly ports = this.#map<PortId, Port>();
+  readonly securityGroups = this.#map<SecurityGroupId, SecurityGroup>();
+  readonly securityGroupRules = this.#map<SecurityGroupRuleId, SecurityGroupRule>();
+  readonly nodes = this.#map<NodeId, Node>();
+  readonly concentrators = this.#map<ConcentratorId, Concentrator>();
+  readonly instances = this.#map<InstanceId, Instance>();
+  readonly floatingIps = this.#map<FloatingIpId, FloatingIp>();
+  readonly portForwardings = this.#map<PortForwardingId, PortForwarding>();
+  readonly firewallRules = this.#map<FirewallRuleId, FirewallRule>();
+
+  readonly networkByVni = this.#map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
-  readonly tenantByTokenHash = new Map<string, Tenant>();
-  readonly #networksByTenant = new MultiMap<TenantId, NetworkId>();
-  readonly #subnetsByNetwork = new MultiMap<NetworkId, SubnetId>();
-  readonly #portsByNetwork = new MultiMap<NetworkId, PortId>();
-  readonly #portsByMac = new Map<string, PortId>();
-  readonly #portsByAddress = new Map<SubnetId, Map<Ipv4, PortId>>();
-  readonly #portsByGroup = new MultiMap<SecurityGroupId, PortId>();
-  readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
-  readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
+  readonly tenantByTokenHash = this.#map<string, Tenant>();
+  readonly #networksByTenant = this.#layer(new MultiMap<TenantId, NetworkId>());
+  readonly #subnetsByNetwork = this.#layer(new MultiMap<NetworkId, SubnetId>());
+  readonly #portsByNetwork = this.#layer(new MultiMap<NetworkId, PortId>());
+  readonly #portsByMac = this.#map<string, PortId>();
+  readonly #portsByAddress = this.#layer(new LayeredMap<SubnetId, Map<Ipv4, PortId>>());
+  readonly #portsByGroup = this.#layer(new MultiMap<SecurityGroupId, PortId>());
+  readonly #groupsByTenant = this.#layer(new MultiMap<TenantId, SecurityGroupId>());
+  readonly #rulesByGroup = this.#layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
   /** Groups whose IPv4 rules name this group as remote: the others are in no plan. */
-  readonly #namedBy = new CountMap<SecurityGroupId, SecurityGroupId>();
-  readonly #remotes = new CountMap<SecurityGroupId, SecurityGroupId>();
-  readonly #instanceByPort = new Map<PortId, InstanceId>();
-  readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
-  readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
-  readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
-  readonly #concentratorByUplink = new Map<Ipv4, ConcentratorId>();
-  readonly #nodesByVtep = new Map<Ipv4, NodeId>();
-  readonly #instancesBySshPort = new Map<string, InstanceId>();
-  readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIpId>();
-  readonly #floatingIpsBySubnet = new MultiMap<SubnetId, FloatingIpId>();
-  readonly #floatingIpsByPort = new MultiMap<PortId, FloatingIpId>();
-  readonly #floatingIpByAddress = new Map<Ipv4, FloatingIpId>();
-  readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwardingId>();
-  readonly #forwardingsByPort = new MultiMap<PortId, PortForwardingId>();
-  readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRuleId>();
-  readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRuleId>();
+  readonly #namedBy = this.#layer(new CountMap<SecurityGroupId, SecurityGroupId>());
+  readonly #remotes = this.#layer(new CountMap<SecurityGroupId, SecurityGroupId>());
+  readonly #instanceByPort = this.#map<PortId, InstanceId>();
+  readonly #instancesByNode = this.#layer(new MultiMap<NodeId, InstanceId>());
+  readonly #concentratorByTenant = this.#map<TenantId, ConcentratorId>();
+  readonly #concentratorsByNode = this.#layer(new MultiMap<NodeId, ConcentratorId>());
+  readonly #concentratorByUplink = this.#map<Ipv4, ConcentratorId>();
+  readonly #nodesByVtep = this.#map<Ipv4, NodeId>();
+  readonly #instancesBySshPort = this.#map<string, InstanceId>();
+  readonly #floatingIpsByTenant = this.#layer(new MultiMap<TenantId, FloatingIpId>());
+  readonly #floatingIpsBySubnet = this.#layer(new MultiMap<SubnetId, FloatingIpId>());
+  readonly #floatingIpsByPort = this.#layer(new MultiMap<PortId, FloatingIpId>());
+  readonly #floatingIpByAddress = this.#map<Ipv4, FloatingIpId>();
+  readonly #forwardingsByFloatingIp = this.#layer(new MultiMap<FloatingIpId, PortForwardingId>());
+  readonly #forwardingsByPort = this.#layer(new MultiMap<PortId, PortForwardingId>());
+  readonly #firewallRulesByTenant = this.#layer(new MultiMap<TenantId, FirewallRuleId>());
+  readonly #firewallRulesByPort = this.#layer(new MultiMap<PortId, FirewallRuleId>());
 
-  readonly #endpoints = new CountMap<NetworkId, NodeId>();
-  readonly #segments = new CountMap<NodeId, NetworkId>();
-  readonly #groupUse = new CountMap<SecurityGroupId, NodeId>();
-  readonly #groupsOnNode = new CountMap<NodeId, SecurityGroupId>();
+  readonly #endpoints = this.#layer(new CountMap<NetworkId, NodeId>());
+  readonly #segments = this.#layer(new CountMap<NodeId, NetworkId>());
+  readonly #groupUse = this.#layer(new CountMap<SecurityGroupId, NodeId>());
+  readonly #groupsOnNode = this.#layer(new CountMap<NodeId, SecurityGroupId>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
-  readonly #members = new CountMap<SecurityGroupId, Ipv4>();
+  readonly #members = this.#layer(new CountMap<SecurityGroupId, Ipv4>());
+
+  /**
+   * A state that begins as this one and can be changed without changing it, at a cost that follows the changes. Good until this one
+   * changes: it reads through to it.
+   */
+  fork(): ClusterState {
+    const fork = new ClusterState();
+    for (const [index, layer] of fork.#layers.entries()) layer.layOn(must(this.#layers[index]));
+    return fork;
+  }
 
   /**
    * Applies a command's decision; each record at most once in either list. All removals come before all writes. A record to remove must
@@ -305,6 +319,15 @@ export class ClusterState {
     return this.#members.has(groupId, address);
   }
 
+  #map<K, V>(): Map<K, V> {
+    return this.#layer(new LayeredMap<K, V>());
+  }
+
+  #layer<L extends Layer>(layer: L): L {
+    this.#layers.push(layer);
+    return layer;
+  }
+
   #table(kind: ResourceKind): Map<string, Resource> {
     const tables = {
       tenant: this.tenants,
@@ -450,7 +473,7 @@ export class ClusterState {
     this.#portsByNetwork[verb](port.networkId, port.id);
     setOrDelete(this.#portsByMac, `${port.networkId} ${port.mac}`, port.id, verb);
     for (const fixed of port.fixedIps) {
-      let addresses = this.#portsByAddress.get(fixed.subnetId);
+      let addresses = this.#portsByAddress.own(fixed.subnetId, (held) => new Map(held));
       if (addresses === undefined) this.#portsByAddress.set(fixed.subnetId, (addresses = new Map()));
       setOrDelete(addresses, fixed.address, port.id, verb);
       if (addresses.size === 0) this.#portsByAddress.delete(fixed.subnetId);
@@ -461,6 +484,9 @@ export class ClusterState {
     }
   }
 }
+
+/** What can be laid on another one of its own kind. */
+type Layer = { layOn(base: Layer): void };
 
 function setOrDelete<K, V>(map: Map<K, V>, key: K, value: V, verb: 'add' | 'remove'): void {
   if (verb === 'add') map.set(key, value);

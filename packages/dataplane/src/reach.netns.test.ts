@@ -25,7 +25,7 @@ import type { TestNode } from './test-node.testing.ts';
  * probed with real first packets. What is to arrive is sent first and again until it does, which shows that everything is up; then comes what
  * is not to arrive, and after it once more what is: by then the former would have arrived too, since it takes the same queues.
  */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 6);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 20);
 /** Above all services and forwarded ports. */
 const FIRST_TAG = 33_000;
 const PATIENCE = { withinMs: 5000 };
