@@ -56,7 +56,7 @@ class Walk {
       from.kind === 'port'
         ? this.#fromPort(this.#state.ports.get(from.portId), from, packet)
         : from.kind === 'outside'
-          ? this.#fromOutside(packet(from.address))
+          ? this.#onWire(packet(from.address), 'outside')
           : this.#fromGateway(this.#state.concentrators.get(from.concentratorId), from.concentratorId, packet);
     return { verdict, steps: this.#steps };
   }
@@ -114,17 +114,18 @@ class Walk {
     if (refused !== undefined) return refused;
     const out = translateOut(this.#state, gateway, packet);
     if (out !== undefined) this.#steps.push({ kind: 'translated', ...out });
-    return this.#fromOutside(out?.packet ?? packet);
+    return this.#onWire(out?.packet ?? packet, 'gateway');
   }
 
   /** On the wire outside: a gateway answers for the address, or somebody whom we do not know. */
-  #fromOutside(packet: Packet): Verdict {
+  #onWire(packet: Packet, from: 'outside' | 'gateway'): Verdict {
     const outside: ReachPlace = { kind: 'outside' };
     const concentrator = gatewayAnswering(this.#state, packet.destination);
     const gateway = concentrator === undefined ? undefined : this.#viewOf(concentrator);
     if (gateway === undefined) {
       const ours = concentrator !== undefined || this.#state.floatingIpByAddress(packet.destination) !== undefined;
-      return ours ? dropped(outside, 'closed_public_address') : { kind: 'delivered', to: outside, packet };
+      if (ours) return dropped(outside, 'closed_public_address');
+      return from === 'outside' ? dropped(outside, 'not_public') : { kind: 'delivered', to: outside, packet };
     }
     const at: ReachPlace = { kind: 'gateway', concentratorId: gateway.concentrator.id };
     // The kernel's reverse path check: what comes from a tenant's own addresses comes by its legs.
@@ -147,7 +148,7 @@ class Walk {
     if (leg !== undefined) return this.#toLeg(gateway, leg.network, packetOf(leg.gatewayIp));
     if (concentrator.uplink === undefined) return dropped(at, 'no_uplink');
     if (this.#isInfrastructure(destination)) return dropped(at, 'infrastructure');
-    return this.#fromOutside(packetOf(concentrator.uplink.address));
+    return this.#onWire(packetOf(concentrator.uplink.address), 'gateway');
   }
 
   #toLeg(gateway: GatewayView, network: Network, packet: Packet): Verdict {
