@@ -17,6 +17,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Controller } from '../controller.ts';
 import { authenticate } from './authenticate.ts';
 import { collections } from './collections.ts';
+import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import type { RestContext } from './rest-context.ts';
@@ -58,7 +59,8 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   }) as unknown as FastifyInstance;
 
   const callers = new WeakMap<FastifyRequest, Caller>();
-  const context: RestContext = { controller, randomBytes, caller: (request) => callers.get(request) ?? raise('not authenticated') };
+  const caller = (request: FastifyRequest): Caller => callers.get(request) ?? raise('not authenticated');
+  const context: RestContext = { controller, decider: createDecider(controller.cluster, caller), randomBytes, caller };
 
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
@@ -103,6 +105,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   return app;
 
   async function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (thrown instanceof DryRunAnswer) return reply.status(200).send(thrown.view);
     const error = await durable(ownError(thrown));
     if (!isAnswerable(error)) {
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');

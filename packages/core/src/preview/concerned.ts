@@ -67,8 +67,9 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'tenant':
       yield* portsOfTenant(state, record.id);
       break;
-    default:
+    case 'concentrator':
       yield* portsOfTenant(state, record.tenantId);
+      break;
   }
 }
 

@@ -15,7 +15,7 @@ import { choicesOf, FAR, nodeId, RANDOM_FACTS, RandomCluster, ROUTER, SERVICES }
 import type { Choose } from '../reach/random-cluster.testing.ts';
 import { createReach } from '../reach/reach.ts';
 import type { Changes, Resource } from '../resource.ts';
-import type { TenantId, Uuid } from '../uuid.ts';
+import type { TenantId } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { reachDifference } from './reach-difference.ts';
 import type { ReachEnd, ReachLine } from './reach-difference.ts';
@@ -45,7 +45,7 @@ function randomChange({ cluster: { state, context } }: RandomCluster, choose: Ch
         put: [
           {
             ...pick(state.securityGroupRules.values()),
-            id: context.uuid() as Uuid as never,
+            id: context.uuid() as never,
             groupId: pick(state.groupsOf(port.tenantId)).id,
           },
         ],

@@ -3,7 +3,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
-import type { ConcentratorId, NodeId } from '../uuid.ts';
+import type { ConcentratorId } from '../uuid.ts';
 import { dropped } from './flow.ts';
 import type { Flow, Packet, ReachAnswer, ReachPlace, ReachStep, Verdict } from './flow.ts';
 import { askFirewall, legTo, viewGateway } from './gateway.ts';
