@@ -14,7 +14,7 @@ type Write = Readonly<{
   body?: (made: Made) => unknown;
   keep?: string;
   as?: 'admin';
-  then?: 'place';
+  next?: 'place';
 }>;
 
 const at =
@@ -63,7 +63,7 @@ const WRITES: readonly Write[] = [
     url: collection('/v1/instances'),
     body: ({ port }) => ({ command: ['true'], port_id: port }),
     keep: 'instance',
-    then: 'place',
+    next: 'place',
   },
   {
     route: 'POST /v1/concentrators/:id/move',
@@ -168,7 +168,7 @@ test('every write can be asked what it would do: it answers what it then does, a
   for (const n of [1, 2, 3]) rest.link.nodeConnected(nodeId(n));
   const red = await rest.as('red');
   const made: Made = { red: await rest.tenantId('red'), node: nodeId(4) };
-  for (const { route, url, body, keep, as, then } of WRITES) {
+  for (const { route, url, body, keep, as, next } of WRITES) {
     const call = as === 'admin' ? rest.admin : red;
     const [method = ''] = route.split(' ');
     const [path, content] = [url(made), body?.(made)];
@@ -184,7 +184,7 @@ test('every write can be asked what it would do: it answers what it then does, a
     const foretold = changes.map(({ action, kind, id }) => `${action} ${kind}${action === 'create' ? '' : ` ${id}`}`).toSorted();
     assert.deepEqual(foretold, really(records, rest), route);
     if (keep !== undefined) keepIds(made, keep, done);
-    if (then === 'place') await place(rest, made);
+    if (next === 'place') await place(rest, made);
   }
 });
 
@@ -268,10 +268,10 @@ test('a dry run says what would open and close, and tells nodes to administrator
   await using rest = await openRest();
   const red = await rest.as('red');
   const made: Made = { red: await rest.tenantId('red'), node: nodeId(4) };
-  for (const { url, body, keep, as, then, route } of WRITES.slice(3, 12)) {
+  for (const { url, body, keep, as, next, route } of WRITES.slice(3, 12)) {
     const done = await (as === 'admin' ? rest.admin : red)(route.split(' ')[0] ?? '', url(made), body?.(made));
     if (keep !== undefined) keepIds(made, keep, done);
-    if (then === 'place') await place(rest, made);
+    if (next === 'place') await place(rest, made);
   }
   const from = { port_id: made['port'], address: made['address'], except: [] };
   const deny = { direction: 'outbound', action: 'deny', protocol: 'tcp', port_min: 25, port_max: 26 };

@@ -3,15 +3,16 @@ import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, optionalText } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { WRITE_FLAGS, docs, optionalText } from './flags.ts';
+import type { WriteFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { FIREWALL_RULE, PORT, TENANT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
+import { write } from './write.ts';
 
 type Direction = 'inbound' | 'outbound';
 type Action = 'allow' | 'deny';
-type RuleFlags = ApiFlags &
+type RuleFlags = WriteFlags &
   Readonly<{
     port?: string;
     protocol?: 'tcp' | 'udp' | 'icmp';
@@ -42,7 +43,7 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<RuleFlags,
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       port: optionalText('The workload’s port; by default all of the tenant’s', 'port'),
       protocol: { kind: 'enum', values: ['tcp', 'udp', 'icmp'], optional: true, brief: 'Its protocol; by default any' },
       ports: optionalText('The port, or first:last; by default any', 'ports'),
@@ -70,18 +71,24 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<RuleFlags,
     if (Number.isNaN(flags.priority)) throw new UsageError('a priority is a number', 'Say one from 0 to 65535.');
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const made = await api.firewallRules.create({
-      direction,
-      action,
-      ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
-      ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
-      ...ports,
-      ...(flags.remote === undefined ? {} : { remote_cidr: flags.remote }),
-      ...(flags.priority === undefined ? {} : { priority: flags.priority }),
-      ...(flags.description === undefined ? {} : { description: flags.description }),
-      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
-    });
-    await printMade(this, flags, connection, FIREWALL_RULE, made);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.firewallRules.create({
+          direction,
+          action,
+          ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
+          ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
+          ...ports,
+          ...(flags.remote === undefined ? {} : { remote_cidr: flags.remote }),
+          ...(flags.priority === undefined ? {} : { priority: flags.priority }),
+          ...(flags.description === undefined ? {} : { description: flags.description }),
+          ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+        }),
+      (made) => printMade(this, flags, connection, FIREWALL_RULE, made),
+    );
   },
 });
 
