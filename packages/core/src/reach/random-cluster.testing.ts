@@ -43,7 +43,7 @@ const REMOTES = ['0.0.0.0/0', '10.0.0.0/25', '10.0.0.0/24', '203.0.113.0/24', '1
 export const nodeId = (n: number): NodeId => testId<NodeId>(n);
 
 /**
- * A small random cluster, made by commands: one or two nodes, one or two tenants that use the same addresses, networks of both topologies,
+ * A small random cluster, made by commands: up to three nodes, one or two tenants that use the same addresses, networks of both topologies,
  * with and without gateways, ports with and without security, groups that name prefixes and one another, firewall rules, public addresses,
  * forwards and SSH reach. What a command refuses is left out.
  */
@@ -59,7 +59,7 @@ export class RandomCluster {
   constructor(choose: Choose) {
     this.#choose = choose;
     const { cluster } = this;
-    this.nodeCount = 2 - choose(2);
+    this.nodeCount = 3 - choose(3);
     for (let n = 1; n <= this.nodeCount; n += 1) {
       const addresses = [`172.30.0.${n}` as Ipv4];
       cluster.do(
