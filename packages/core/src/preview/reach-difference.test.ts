@@ -159,3 +159,31 @@ function isEnd(end: ReachEnd, { portId, address }: ReachEnd): boolean {
   const holds = (prefix: string): boolean => cidrContains(prefix as Cidr, address as Ipv4);
   return end.address.includes('/') ? holds(end.address) && end.except?.some(holds) !== true : end.address === address;
 }
+
+test('a change that concerns more than is asked or listed says so, and lists no more than that', () => {
+  const { cluster } = new RandomCluster(choicesOf([2]));
+  const { state } = cluster;
+  const network = cluster.network(cluster.tenant().id);
+  cluster.subnet(network, '10.5.0.0/24');
+  const ports = Array.from({ length: 6 }, () => cluster.port(network));
+  for (const { id } of ports) cluster.do(placeInstance(state, cluster.context, cluster.instance(id).id, nodeId(1)));
+  const rules = [...state.rulesOf(ports[0]!.securityGroups[0]!)];
+  const changes = { put: [], remove: rules.filter(({ direction }) => direction === 'ingress') };
+  const after = state.fork();
+  after.apply(changes);
+  const all = reachDifference(state, after, RANDOM_FACTS, changes);
+  assert.deepEqual([all.opens.length, all.closes.length, all.truncated], [0, 6 * 5 * 3, false]);
+  assert.deepEqual(
+    new Set(all.closes.map(({ protocol, ports: range, after: then }) => `${protocol} ${range} ${then}`)),
+    new Set(['icmp undefined ingress_group', 'tcp 1-65535 ingress_group', 'udp 1-65535 ingress_group']),
+  );
+  for (const limits of [
+    { flows: 40, lines: 200, ports: 500 },
+    { flows: 20_000, lines: 7, ports: 500 },
+    { flows: 20_000, lines: 200, ports: 2 },
+  ]) {
+    const { opens, closes, truncated } = reachDifference(state, after, RANDOM_FACTS, changes, limits);
+    assert.equal(truncated, true, JSON.stringify(limits));
+    assert.ok(opens.length + closes.length <= Math.min(limits.lines, limits.flows) && closes.length > 0, JSON.stringify(limits));
+  }
+});

@@ -138,8 +138,9 @@ class Asked {
     this.#limits = limits;
   }
 
+  /** Enough was asked, or more differs than is listed. */
   get isFull(): boolean {
-    return this.#flows >= this.#limits.flows;
+    return this.#flows >= this.#limits.flows || this.#opens.size + this.#closes.size > this.#limits.lines;
   }
 
   ask({ from, to, services }: Question): void {
