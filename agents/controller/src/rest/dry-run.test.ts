@@ -293,6 +293,15 @@ test('a dry run says what would open and close, and tells nodes to administrator
     truncated: false,
   });
   assert.deepEqual(asked.affected_nodes, []);
+  for (const [call, sees] of [
+    [red, false],
+    [rest.admin, true],
+  ] as const) {
+    const { changes } = (await call('PUT', dry(`/v2.0/networks/${made['network']}`), { network: { name: 'x' } }))
+      .body as unknown as DryRunView;
+    const { name, vni } = changes[0]?.after ?? {};
+    assert.deepEqual([name, vni !== undefined], ['x', sees], 'a VNI is the operators’ business');
+  }
   const tenant = { ...deny, tenant_id: made['red'] };
   const { affected_nodes } = (await rest.admin('POST', dry('/v1/firewall-rules'), tenant)).body as unknown as DryRunView;
   assert.deepEqual(affected_nodes, [

@@ -72,7 +72,9 @@ function dryRunView({ changes, nodes, reachability }: Preview, caller: Caller): 
     changes: own.flatMap(({ action, before, after }) => {
       const record = after ?? before;
       if (record === undefined) return [];
-      return [{ action, kind: snakeCase(record.kind), id: record.id, before: recordView(before), after: recordView(after) }];
+      return [
+        { action, kind: snakeCase(record.kind), id: record.id, before: recordView(before, caller), after: recordView(after, caller) },
+      ];
     }),
     affected_nodes:
       caller.kind === 'admin' ? nodes.map(({ nodeId, hostname, resources }) => ({ id: nodeId, hostname, resources: [...resources] })) : [],
@@ -97,17 +99,20 @@ function endView({ portId, address, except = [] }: ReachEnd): ReachLineView['fro
   return { port_id: portId ?? null, address, except: [...except] };
 }
 
-const SECRETS = new Set(['tokenHash']);
+/** Shown to nobody; and, as in the views of /v2.0, to administrators only. */
+const SECRETS = ['tokenHash'];
+const OPERATORS = ['vni'];
 
-function recordView(record: Resource | undefined): Record<string, unknown> | null {
-  return record === undefined ? null : (view(record) as Record<string, unknown>);
+function recordView(record: Resource | undefined, caller: Caller): Record<string, unknown> | null {
+  const hidden = new Set(['kind', ...SECRETS, ...(caller.kind === 'admin' ? [] : OPERATORS)]);
+  return record === undefined ? null : (view(record, hidden) as Record<string, unknown>);
 }
 
-function view(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(view);
+function view(value: unknown, hidden: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => view(item, hidden));
   if (typeof value !== 'object' || value === null) return value ?? null;
-  const entries = Object.entries(value).filter(([key]) => key !== 'kind' && !SECRETS.has(key));
-  return Object.fromEntries(entries.map(([key, inner]) => [snakeCase(key), view(inner)]));
+  const entries = Object.entries(value).filter(([key]) => !hidden.has(key));
+  return Object.fromEntries(entries.map(([key, inner]) => [snakeCase(key), view(inner, hidden)]));
 }
 
 function snakeCase(text: string): string {
