@@ -36,6 +36,13 @@ export const SERVICES: readonly (readonly [FlowProtocol, number])[] = [
   ['udp', 80],
   ['udp', 5000],
 ];
+/** Type and code of rules: of echo requests, and of others. */
+const ICMP_TYPES: readonly (readonly (number | undefined)[])[] = [
+  [8, 0],
+  [8, undefined],
+  [8, 1],
+  [0, 0],
+];
 const CIDRS = ['10.0.0.0/24', '10.0.1.0/24', '172.30.0.0/25', '192.168.7.0/28'];
 const REMOTES = ['0.0.0.0/0', '10.0.0.0/25', '10.0.0.0/24', '203.0.113.0/24', '198.51.100.0/24', '203.0.113.1/32'];
 
@@ -105,7 +112,8 @@ export class RandomCluster {
     const [protocol, port] = this.#pick([...SERVICES, [undefined, 0] as const]);
     const remote = this.#choose(3);
     const whole = this.#choose(3) === 0;
-    const ports = protocol === undefined || whole ? [undefined, undefined] : protocol === 'icmp' ? [8, 0] : [port, port + this.#choose(80)];
+    const some = protocol === 'icmp' ? this.#pick(ICMP_TYPES) : [port, port + this.#choose(80)];
+    const ports = protocol === undefined || whole ? [undefined, undefined] : some;
     const rule: SecurityGroupRule = {
       kind: 'securityGroupRule',
       id: this.cluster.context.uuid() as SecurityGroupRuleId,
