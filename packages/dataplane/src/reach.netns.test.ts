@@ -46,6 +46,8 @@ class Laboratory implements Disposable {
   #tag = FIRST_TAG;
 
   constructor(random: RandomCluster) {
+    using made = new DisposableStack();
+    made.use(this.#stack);
     this.#random = random;
     const { state } = random.cluster;
     const underlay = this.#stack.use(new TestUnderlay());
@@ -83,6 +85,8 @@ class Laboratory implements Disposable {
       ]);
     }
     this.probes = this.#flows(senders);
+    // From here on it is disposed by whoever has it.
+    made.move();
   }
 
   /** What was not as expected. */
