@@ -201,7 +201,7 @@ export class Lab implements AsyncDisposable {
   }
 
   #startDaemons(): void {
-    const { paths, topology, weft } = this.#options;
+    const { paths, topology } = this.#options;
     const addresses = addressServer({ paths, topology, network: this.network, labId: this.id });
     this.#addresses = addresses;
     this.#stack.defer(async () => void (await addresses.stop(STOP_MS)));

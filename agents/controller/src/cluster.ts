@@ -16,6 +16,8 @@ import { compile } from '@weft/core/plan/compile';
 import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
 import { render } from '@weft/core/plan/render';
 import type { ClusterFacts } from '@weft/core/plan/render';
+import { preview } from '@weft/core/preview/preview';
+import type { Preview } from '@weft/core/preview/preview';
 import { parseResource, resourceKey } from '@weft/core/resource';
 import type { Changes } from '@weft/core/resource';
 import type { NodeId, Uuid } from '@weft/core/uuid';
@@ -139,6 +141,18 @@ export class Cluster {
   async decideAndShow<X extends Changes, V>(command: Command<X>, show: (result: X) => V): Promise<V> {
     const [view] = await this.#decide(command, show);
     return view;
+  }
+
+  /** What a command would do, without doing it. Rejects as {@link decide} does, and then as now nothing is changed. */
+  async preview(command: Command<Changes>): Promise<Preview> {
+    this.#checkUsable();
+    try {
+      const context = this.#context();
+      return preview(this.state, this.facts, (state) => withHolds(state, context, command(state, context)));
+    } finally {
+      // The answer, or the reason, may lie in a commit that is still in flight.
+      await this.settled();
+    }
   }
 
   /** Resolves when all that is decided by now is durable. Rejects with ClusterUnavailable. */

@@ -173,11 +173,17 @@ export class NodeRegistry {
     else entry?.instances.set(instanceId, state);
   }
 
-  /** An operator's word that the plan which the node holds back is right. Throws NodeNotConnected or NothingHeld. */
-  accept(nodeId: NodeId): Readonly<{ epoch: string; revision: number }> {
+  /** Throws NodeNotConnected or NothingHeld. */
+  checkHeld(nodeId: NodeId): void {
     const entry = this.#entries.get(nodeId);
     if (entry?.connected !== true) throw new NodeNotConnected(nodeId);
-    const revision = entry.progress.held === undefined ? undefined : entry.sync.accept();
+    if (entry.progress.held === undefined) throw new NothingHeld(nodeId);
+  }
+
+  /** An operator's word that the plan which the node holds back is right. Throws NodeNotConnected or NothingHeld. */
+  accept(nodeId: NodeId): Readonly<{ epoch: string; revision: number }> {
+    this.checkHeld(nodeId);
+    const revision = this.#entries.get(nodeId)?.sync.accept();
     if (revision === undefined) throw new NothingHeld(nodeId);
     this.#deps.log.info({ node: nodeId, revision, epoch: this.#deps.cluster.epoch }, 'held plan accepted by an operator');
     return { epoch: this.#deps.cluster.epoch, revision };

@@ -91,3 +91,34 @@ test("an abort rejects with the signal's reason", async () => {
   abort.abort(reason);
   await assert.rejects(call, (error) => error === reason);
 });
+
+test('a preview asks about the first write of an action, and reads for real before it', async () => {
+  const view = { dry_run: true, changes: [], affected_nodes: [], reachability: { opens: [], closes: [], truncated: false } };
+  await using server = await serve((response) => response.end(JSON.stringify({ ...view, network: { id: 'n' } })));
+  const { client, seen } = server;
+  const foretold = await client.preview(async (to) => {
+    const { id } = await to.networks.show('n');
+    await to.networks.update(id, { name: 'y' });
+    await to.networks.delete(id);
+  });
+  assert.equal(foretold.dry_run, true);
+  assert.deepEqual(
+    seen.map(({ method, url, body }) => [method, url, body]),
+    [
+      ['GET', '/api/v2.0/networks/n', undefined],
+      ['PUT', '/api/v2.0/networks/n?dry_run=true', { network: { name: 'y' } }],
+    ],
+  );
+  await assert.rejects(
+    client.preview(async (to) => to.networks.show('n')),
+    /writes nothing/,
+  );
+});
+
+test('a server that does what it was to be asked about is told apart', async () => {
+  await using server = await serve((response) => response.end(JSON.stringify({ network: { id: 'n' } })));
+  await assert.rejects(
+    server.client.preview((to) => to.networks.create({})),
+    { code: 'dry_run_ignored' },
+  );
+});

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
+import { WeftError } from '@weft/core/weft-error';
 import { ApiError } from './api-error.ts';
 import { followEvents } from './event-stream.ts';
+import type { DryRunView } from './dry-run.ts';
 import type { FloatingIpView } from './floating-ips.ts';
 import type { NetworkView } from './networks.ts';
 import type { PortForwardingView } from './port-forwardings.ts';
@@ -41,6 +43,8 @@ export type WeftClientOptions = Readonly<{
   token: string;
   /** Default 30000. */
   timeoutMs?: number;
+  /** Writes are only asked about, and end in an error that {@link WeftClient.preview} understands. */
+  foretell?: boolean;
 }>;
 
 /** Node's `https.request`, or `http.request` for a test. */
@@ -172,8 +176,36 @@ export class WeftClient {
     return this.call('GET', `/v1/ports/${path(portId)}/why`, undefined, options);
   }
 
+  /**
+   * What the first write of `action` would do; it is given a client that only asks, and does not come further. Rejects as the write would, and
+   * with `dry_run_ignored` where the server did what it was to be asked about.
+   */
+  async preview(action: (client: WeftClient) => Promise<unknown>): Promise<DryRunView> {
+    try {
+      await action(new WeftClient({ ...this.#options, foretell: true }, { request: this.#request }));
+    } catch (error) {
+      if (error instanceof Foretold) return error.view;
+      throw error;
+    }
+    throw new Error('the action to preview writes nothing');
+  }
+
   /** Any call: `target` is path and query, the answer is its JSON, undefined for none. Throws ApiError or the signal's reason. */
   async call<T>(method: string, target: string, body?: unknown, options: CallOptions = {}): Promise<T> {
+    if (this.#options.foretell !== true || method === 'GET') return this.#call(method, target, body, options);
+    const view = await this.#call<DryRunView | undefined>(
+      method,
+      `${target}${target.includes('?') ? '&' : '?'}dry_run=true`,
+      body,
+      options,
+    );
+    if (view?.dry_run === true) throw new Foretold(view);
+    throw new WeftError('dry_run_ignored', `${method} ${target} was to be a dry run, but the server did it`, {
+      remedy: 'It is of a release without dry runs: upgrade it, and see what was changed.',
+    });
+  }
+
+  async #call<T>(method: string, target: string, body: unknown, options: CallOptions): Promise<T> {
     const url = new URL(this.#base.pathname.replace(/\/$/, '') + target, this.#base);
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const answer = await this.#send(method, url, payload, options.signal);
@@ -270,6 +302,16 @@ export class WeftClient {
         ] ?? [],
       show: (id, options) => this.call('GET', `/v1/${collection}/${path(id)}`, undefined, options),
     };
+  }
+}
+
+/** Ends an action where its write would have been done. */
+class Foretold extends Error {
+  readonly view: DryRunView;
+
+  constructor(view: DryRunView) {
+    super('only asked about');
+    this.view = view;
   }
 }
 

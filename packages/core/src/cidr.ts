@@ -45,7 +45,8 @@ export function cidrNetmask(cidr: Cidr): Ipv4 {
 }
 
 export function cidrContains(cidr: Cidr, address: Ipv4): boolean {
-  return cidrOf(address, cidrPrefixLength(cidr)) === cidr;
+  const mask = maskOf(cidrPrefixLength(cidr));
+  return (ipv4ToNumber(address) & mask) === (ipv4ToNumber(cidrNetwork(cidr)) & mask);
 }
 
 export function cidrsOverlap(a: Cidr, b: Cidr): boolean {

@@ -135,7 +135,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         groupId: id('securityGroup', variant),
         description: '',
         direction: 'ingress',
-        ethertype: 'IPv4',
+        ethertype: v(4) === 3 ? 'IPv6' : 'IPv4',
         protocol: undefined,
         portMin: undefined,
         portMax: undefined,
@@ -271,7 +271,7 @@ function toChanges(state: ClusterState, wishes: readonly Wish[]): Changes {
 }
 
 /** What commands and plans ask of a state. */
-type Questions = Omit<ClusterState, 'apply' | 'get' | 'all' | 'identity' | Exclude<TableName, 'networks'>>;
+type Questions = Omit<ClusterState, 'fork' | 'apply' | 'get' | 'all' | 'identity' | Exclude<TableName, 'networks'>>;
 type TableName = { [K in keyof ClusterState]: ClusterState[K] extends Map<Uuid, Resource> ? K : never }[keyof ClusterState];
 
 /** Everything that the state answers, as sorted text; asked for every id of the world, there or not. */
@@ -426,6 +426,9 @@ class Scan implements Questions {
   *firewallRulesOfPort(portId: Uuid): Generator<FirewallRule> {
     yield* this.#all('firewallRule').filter((rule) => rule.portId === portId);
   }
+  *rulesNaming(groupId: Uuid): Generator<SecurityGroupRule> {
+    yield* this.#all('securityGroupRule').filter((rule) => rule.remoteGroupId === groupId);
+  }
   *natRulesOf(tenantId: Uuid): Generator<NatRule> {
     yield* this.#all('natRule').filter((rule) => rule.tenantId === tenantId);
   }
@@ -487,10 +490,11 @@ class Scan implements Questions {
     return new Set(this.#all('port').flatMap((port) => port.securityGroups.filter((groupId) => this.usesGroup(nodeId, groupId))));
   }
   remotesOf(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set([...this.rulesOf(groupId)].flatMap((rule) => rule.remoteGroupId ?? []));
+    return new Set([...this.rulesOf(groupId)].flatMap((rule) => (rule.ethertype === 'IPv4' ? (rule.remoteGroupId ?? []) : [])));
   }
   namedBy(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set(this.#all('securityGroupRule').flatMap((rule) => (rule.remoteGroupId === groupId ? rule.groupId : [])));
+    const naming = this.#all('securityGroupRule').filter((rule) => rule.ethertype === 'IPv4' && rule.remoteGroupId === groupId);
+    return new Set(naming.map((rule) => rule.groupId));
   }
   membersOf(groupId: SecurityGroup['id']): Set<Ipv4> {
     return new Set([...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address)));
@@ -520,6 +524,30 @@ test('after any changes the indexes say what a scan of the records says', () => 
       state.apply({ put: [], remove: [...state.all()] });
       assert.deepEqual(answers(state), answers(new ClusterState()), 'nothing is left when everything is removed');
     }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) },
+  );
+});
+
+test('a fork changes as the state itself would, and the state stays as it was, down to the order of its listings', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(wish, { maxLength: 6 }), { maxLength: 8, size: 'max' }),
+      fc.array(wish, { maxLength: 8 }),
+      (steps, last) => {
+        const state = new ClusterState();
+        for (const wishes of steps) state.apply(toChanges(state, wishes));
+        const [before, order] = [answers(state), JSON.stringify([...state.all()])];
+        const fork = state.fork();
+        assert.deepEqual([answers(fork), JSON.stringify([...fork.all()])], [before, order], 'a fork begins as its origin');
+        const changes = toChanges(state, last);
+        fork.apply(changes);
+        assert.deepEqual([answers(state), JSON.stringify([...state.all()])], [before, order], 'its changes are its own');
+        state.apply(changes);
+        assert.deepEqual([...fork.all()], [...state.all()]);
+        assert.deepEqual(answers(fork), answers(state));
+        assert.deepEqual(answers(fork), answers(new Scan(fork.all())));
+      },
+    ),
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) },
   );
 });

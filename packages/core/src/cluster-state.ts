@@ -3,6 +3,7 @@ import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { IdentityIndex } from './identity-index.ts';
 import type { Ipv4 } from './ipv4.ts';
+import { Layers } from './layers.ts';
 import type { Mac } from './mac.ts';
 import { MultiMap } from './multi-map.ts';
 import type { NatRule } from './nat-rule.ts';
@@ -54,22 +55,25 @@ import type { Vni } from './vni.ts';
  *     groupUse   security group → node, counted: who enforces it.
  */
 export class ClusterState {
-  readonly tenants = new Map<TenantId, Tenant>();
-  readonly networks = new Map<NetworkId, Network>();
-  readonly subnets = new Map<SubnetId, Subnet>();
-  readonly ports = new Map<PortId, Port>();
-  readonly securityGroups = new Map<SecurityGroupId, SecurityGroup>();
-  readonly securityGroupRules = new Map<SecurityGroupRuleId, SecurityGroupRule>();
-  readonly nodes = new Map<NodeId, Node>();
-  readonly concentrators = new Map<ConcentratorId, Concentrator>();
-  readonly instances = new Map<InstanceId, Instance>();
-  readonly floatingIps = new Map<FloatingIpId, FloatingIp>();
-  readonly portForwardings = new Map<PortForwardingId, PortForwarding>();
-  readonly firewallRules = new Map<FirewallRuleId, FirewallRule>();
-  readonly natRules = new Map<NatRuleId, NatRule>();
-  readonly addressHolds = new Map<AddressHoldId, AddressHold>();
+  /** Every table and index below, in the order of their declaration. */
+  readonly #layers = new Layers();
+
+  readonly tenants = this.#layers.map<TenantId, Tenant>();
+  readonly networks = this.#layers.map<NetworkId, Network>();
+  readonly subnets = this.#layers.map<SubnetId, Subnet>();
+  readonly ports = this.#layers.map<PortId, Port>();
+  readonly securityGroups = this.#layers.map<SecurityGroupId, SecurityGroup>();
+  readonly securityGroupRules = this.#layers.map<SecurityGroupRuleId, SecurityGroupRule>();
+  readonly nodes = this.#layers.map<NodeId, Node>();
+  readonly concentrators = this.#layers.map<ConcentratorId, Concentrator>();
+  readonly instances = this.#layers.map<InstanceId, Instance>();
+  readonly floatingIps = this.#layers.map<FloatingIpId, FloatingIp>();
+  readonly portForwardings = this.#layers.map<PortForwardingId, PortForwarding>();
+  readonly firewallRules = this.#layers.map<FirewallRuleId, FirewallRule>();
+  readonly natRules = this.#layers.map<NatRuleId, NatRule>();
+  readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
   /** Who may use the API. */
-  readonly identity = new IdentityIndex();
+  readonly identity = this.#layers.layer(new IdentityIndex());
 
   readonly #tables: { readonly [K in ResourceKind]: Map<string, Resource> } = {
     tenant: this.tenants,
@@ -93,31 +97,42 @@ export class ClusterState {
     tokenRevocation: this.identity.tokenRevocations,
   };
 
-  readonly networkByVni = new Map<Vni, Network>();
+  readonly networkByVni = this.#layers.map<Vni, Network>();
   /** SHA-256 of an API token, hex → whose it is. */
-  readonly tenantByTokenHash = new Map<string, Tenant>();
-  readonly #networksByTenant = new MultiMap<TenantId, NetworkId>();
-  readonly #subnetsByNetwork = new MultiMap<NetworkId, SubnetId>();
-  readonly #portIndex = new PortIndex();
-  readonly #groupsByTenant = new MultiMap<TenantId, SecurityGroupId>();
-  readonly #rulesByGroup = new MultiMap<SecurityGroupId, SecurityGroupRuleId>();
-  /** Groups whose rules name this group as remote. */
-  readonly #namedBy = new CountMap<SecurityGroupId, SecurityGroupId>();
-  readonly #remotes = new CountMap<SecurityGroupId, SecurityGroupId>();
-  readonly #instanceByPort = new Map<PortId, InstanceId>();
-  readonly #instancesByNode = new MultiMap<NodeId, InstanceId>();
-  readonly #concentratorByTenant = new Map<TenantId, ConcentratorId>();
-  readonly #concentratorByUplink = new Map<Ipv4, ConcentratorId>();
-  readonly #concentratorsByNode = new MultiMap<NodeId, ConcentratorId>();
-  readonly #nodesByVtep = new Map<Ipv4, NodeId>();
-  readonly #publicSide = new PublicIndex();
-  readonly #holdsByAddress = new MultiMap<Ipv4, AddressHoldId>();
-  readonly #holdsByNode = new MultiMap<NodeId, AddressHoldId>();
+  readonly tenantByTokenHash = this.#layers.map<string, Tenant>();
+  readonly #networksByTenant = this.#layers.layer(new MultiMap<TenantId, NetworkId>());
+  readonly #subnetsByNetwork = this.#layers.layer(new MultiMap<NetworkId, SubnetId>());
+  readonly #portIndex = this.#layers.layer(new PortIndex());
+  readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
+  readonly #rulesByGroup = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
+  readonly #rulesByRemote = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
+  /** Groups whose IPv4 rules name this group as remote: the others are in no plan. */
+  readonly #namedBy = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
+  readonly #remotes = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
+  readonly #instanceByPort = this.#layers.map<PortId, InstanceId>();
+  readonly #instancesByNode = this.#layers.layer(new MultiMap<NodeId, InstanceId>());
+  readonly #concentratorByTenant = this.#layers.map<TenantId, ConcentratorId>();
+  readonly #concentratorByUplink = this.#layers.map<Ipv4, ConcentratorId>();
+  readonly #concentratorsByNode = this.#layers.layer(new MultiMap<NodeId, ConcentratorId>());
+  readonly #nodesByVtep = this.#layers.map<Ipv4, NodeId>();
+  readonly #publicSide = this.#layers.layer(new PublicIndex());
+  readonly #holdsByAddress = this.#layers.layer(new MultiMap<Ipv4, AddressHoldId>());
+  readonly #holdsByNode = this.#layers.layer(new MultiMap<NodeId, AddressHoldId>());
 
-  readonly #endpoints = new CountMap<NetworkId, NodeId>();
-  readonly #segments = new CountMap<NodeId, NetworkId>();
-  readonly #groupUse = new CountMap<SecurityGroupId, NodeId>();
-  readonly #groupsOnNode = new CountMap<NodeId, SecurityGroupId>();
+  readonly #endpoints = this.#layers.layer(new CountMap<NetworkId, NodeId>());
+  readonly #segments = this.#layers.layer(new CountMap<NodeId, NetworkId>());
+  readonly #groupUse = this.#layers.layer(new CountMap<SecurityGroupId, NodeId>());
+  readonly #groupsOnNode = this.#layers.layer(new CountMap<NodeId, SecurityGroupId>());
+
+  /**
+   * A state that begins as this one and can be changed without changing it, at a cost that follows the changes. Good until this one
+   * changes: it reads through to it.
+   */
+  fork(): ClusterState {
+    const fork = new ClusterState();
+    fork.#layers.layOn(this.#layers);
+    return fork;
+  }
 
   /**
    * Applies a command's decision; each record at most once in either list. All removals come before all writes. A record to remove must
@@ -321,12 +336,17 @@ export class ClusterState {
     return this.#groupUse.of(groupId);
   }
 
-  /** The groups that this group's rules name as remote. */
+  /** All rules, of whatever group and family, that name this group as remote. */
+  *rulesNaming(groupId: SecurityGroupId): Generator<SecurityGroupRule> {
+    for (const id of this.#rulesByRemote.of(groupId)) yield must(this.securityGroupRules.get(id));
+  }
+
+  /** The groups that this group's IPv4 rules name as remote. */
   remotesOf(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#remotes.of(groupId);
   }
 
-  /** The groups with a rule that names this group as remote. */
+  /** The groups with an IPv4 rule that names this group as remote. */
   namedBy(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#namedBy.of(groupId);
   }
@@ -397,7 +417,8 @@ export class ClusterState {
         break;
       case 'securityGroupRule':
         this.#rulesByGroup[verb](resource.groupId, resource.id);
-        if (resource.remoteGroupId !== undefined) {
+        if (resource.remoteGroupId !== undefined) this.#rulesByRemote[verb](resource.remoteGroupId, resource.id);
+        if (resource.remoteGroupId !== undefined && resource.ethertype === 'IPv4') {
           this.#namedBy[verb](resource.remoteGroupId, resource.groupId);
           this.#remotes[verb](resource.groupId, resource.remoteGroupId);
         }

@@ -1,15 +1,22 @@
+import { LayeredMap } from './layered-map.ts';
+
 /** How often each pair (outer, inner) was added: an index that knows when the last holder has gone. */
 export class CountMap<A, B> {
-  readonly #counts = new Map<A, Map<B, number>>();
+  readonly #counts = new LayeredMap<A, Map<B, number>>();
+
+  /** Lays this one, still empty, on another one: see LayeredMap. */
+  layOn(base: CountMap<A, B>): void {
+    this.#counts.layOn(base.#counts);
+  }
 
   add(outer: A, inner: B): void {
-    let inners = this.#counts.get(outer);
+    let inners = this.#counts.own(outer, copyMap);
     if (inners === undefined) this.#counts.set(outer, (inners = new Map()));
     inners.set(inner, (inners.get(inner) ?? 0) + 1);
   }
 
   remove(outer: A, inner: B): void {
-    const inners = this.#counts.get(outer);
+    const inners = this.#counts.own(outer, copyMap);
     const count = inners?.get(inner);
     if (inners === undefined || count === undefined) throw new Error(`count of ${String(outer)}, ${String(inner)} would fall below zero`);
     if (count > 1) inners.set(inner, count - 1);
@@ -33,4 +40,8 @@ export class CountMap<A, B> {
   size(outer: A): number {
     return this.#counts.get(outer)?.size ?? 0;
   }
+}
+
+function copyMap<B>(map: Map<B, number>): Map<B, number> {
+  return new Map(map);
 }

@@ -1,21 +1,28 @@
 import type { ApplicationCredential, IdentityRecord, Role, RoleAssignment, TokenKey, TokenRevocation, User } from './identity.ts';
 import { impliedRoles, ROLES } from './identity.ts';
+import { Layers } from './layers.ts';
 import { MultiMap } from './multi-map.ts';
 import type { ApplicationCredentialId, RoleAssignmentId, TenantId, TokenKeyId, TokenRevocationId, UserId } from './uuid.ts';
 
 /** The identity service's part of the state: its records, and what is found by them. Changed only through `ClusterState.apply`. */
 export class IdentityIndex {
-  readonly users = new Map<UserId, User>();
-  readonly roleAssignments = new Map<RoleAssignmentId, RoleAssignment>();
-  readonly applicationCredentials = new Map<ApplicationCredentialId, ApplicationCredential>();
-  readonly tokenKeys = new Map<TokenKeyId, TokenKey>();
-  readonly tokenRevocations = new Map<TokenRevocationId, TokenRevocation>();
+  readonly #layers = new Layers();
+  readonly users = this.#layers.map<UserId, User>();
+  readonly roleAssignments = this.#layers.map<RoleAssignmentId, RoleAssignment>();
+  readonly applicationCredentials = this.#layers.map<ApplicationCredentialId, ApplicationCredential>();
+  readonly tokenKeys = this.#layers.map<TokenKeyId, TokenKey>();
+  readonly tokenRevocations = this.#layers.map<TokenRevocationId, TokenRevocation>();
 
-  readonly #usersByName = new Map<string, UserId>();
-  readonly #assignmentsByUser = new MultiMap<UserId, RoleAssignmentId>();
-  readonly #assignmentsByTenant = new MultiMap<TenantId, RoleAssignmentId>();
-  readonly #credentialsByUser = new MultiMap<UserId, ApplicationCredentialId>();
-  readonly #credentialsByTenant = new MultiMap<TenantId, ApplicationCredentialId>();
+  readonly #usersByName = this.#layers.map<string, UserId>();
+  readonly #assignmentsByUser = this.#layers.layer(new MultiMap<UserId, RoleAssignmentId>());
+  readonly #assignmentsByTenant = this.#layers.layer(new MultiMap<TenantId, RoleAssignmentId>());
+  readonly #credentialsByUser = this.#layers.layer(new MultiMap<UserId, ApplicationCredentialId>());
+  readonly #credentialsByTenant = this.#layers.layer(new MultiMap<TenantId, ApplicationCredentialId>());
+
+  /** Lays this one, still empty, on another one: see LayeredMap. */
+  layOn(base: IdentityIndex): void {
+    this.#layers.layOn(base.#layers);
+  }
 
   index(record: IdentityRecord, verb: 'add' | 'remove'): void {
     switch (record.kind) {

@@ -1,6 +1,8 @@
 import { CountMap } from './count-map.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
+import { LayeredMap } from './layered-map.ts';
+import { Layers } from './layers.ts';
 import { MultiMap } from './multi-map.ts';
 import type { Port } from './resource.ts';
 import { setOrDelete } from './set-or-delete.ts';
@@ -8,12 +10,18 @@ import type { NetworkId, SecurityGroupId, SubnetId } from './uuid.ts';
 
 /** How ports are found: by their network, their MAC there, their addresses and their security groups. It holds the very records that it was given. */
 export class PortIndex {
-  readonly #byNetwork = new MultiMap<NetworkId, Port>();
-  readonly #byMac = new Map<string, Port>();
-  readonly #byAddress = new Map<SubnetId, Map<Ipv4, Port>>();
-  readonly #byGroup = new MultiMap<SecurityGroupId, Port>();
+  readonly #layers = new Layers();
+  readonly #byNetwork = this.#layers.layer(new MultiMap<NetworkId, Port>());
+  readonly #byMac = this.#layers.map<string, Port>();
+  readonly #byAddress = this.#layers.layer(new LayeredMap<SubnetId, Map<Ipv4, Port>>());
+  readonly #byGroup = this.#layers.layer(new MultiMap<SecurityGroupId, Port>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
-  readonly #members = new CountMap<SecurityGroupId, Ipv4>();
+  readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, Ipv4>());
+
+  /** Lays this one, still empty, on another one: see LayeredMap. */
+  layOn(base: PortIndex): void {
+    this.#layers.layOn(base.#layers);
+  }
 
   portsOf(networkId: NetworkId): Iterable<Port> {
     return this.#byNetwork.of(networkId);
@@ -52,7 +60,7 @@ export class PortIndex {
     this.#byNetwork[verb](port.networkId, port);
     setOrDelete(this.#byMac, `${port.networkId} ${port.mac}`, port, verb);
     for (const fixed of port.fixedIps) {
-      let addresses = this.#byAddress.get(fixed.subnetId);
+      let addresses = this.#byAddress.own(fixed.subnetId, (held) => new Map(held));
       if (addresses === undefined) this.#byAddress.set(fixed.subnetId, (addresses = new Map()));
       setOrDelete(addresses, fixed.address, port, verb);
       if (addresses.size === 0) this.#byAddress.delete(fixed.subnetId);

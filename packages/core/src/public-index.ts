@@ -1,5 +1,6 @@
 import type { FirewallRule } from './firewall-rule.ts';
 import type { Ipv4 } from './ipv4.ts';
+import { Layers } from './layers.ts';
 import { MultiMap } from './multi-map.ts';
 import type { NatRule } from './nat-rule.ts';
 import type { FloatingIp, Instance, PortForwarding } from './resource.ts';
@@ -14,18 +15,24 @@ export type PublicRecord = FloatingIp | PortForwarding | FirewallRule | NatRule;
  * to. It holds the very records that it was given, so a record that changes is taken out as it was and put back as it is.
  */
 export class PublicIndex {
-  readonly #floatingIpsByTenant = new MultiMap<TenantId, FloatingIp>();
-  readonly #floatingIpsBySubnet = new MultiMap<SubnetId, FloatingIp>();
-  readonly #floatingIpsByPort = new MultiMap<PortId, FloatingIp>();
-  readonly #floatingIpByAddress = new Map<Ipv4, FloatingIp>();
-  readonly #forwardingsByFloatingIp = new MultiMap<FloatingIpId, PortForwarding>();
-  readonly #forwardingsByPort = new MultiMap<PortId, PortForwarding>();
-  readonly #firewallRulesByTenant = new MultiMap<TenantId, FirewallRule>();
-  readonly #firewallRulesByPort = new MultiMap<PortId, FirewallRule>();
-  readonly #natRulesByTenant = new MultiMap<TenantId, NatRule>();
-  readonly #natRulesByPort = new MultiMap<PortId, NatRule>();
-  readonly #natRulesByFloatingIp = new MultiMap<FloatingIpId, NatRule>();
-  readonly #instancesBySshPort = new Map<string, Instance>();
+  readonly #layers = new Layers();
+  readonly #floatingIpsByTenant = this.#layers.layer(new MultiMap<TenantId, FloatingIp>());
+  readonly #floatingIpsBySubnet = this.#layers.layer(new MultiMap<SubnetId, FloatingIp>());
+  readonly #floatingIpsByPort = this.#layers.layer(new MultiMap<PortId, FloatingIp>());
+  readonly #floatingIpByAddress = this.#layers.map<Ipv4, FloatingIp>();
+  readonly #forwardingsByFloatingIp = this.#layers.layer(new MultiMap<FloatingIpId, PortForwarding>());
+  readonly #forwardingsByPort = this.#layers.layer(new MultiMap<PortId, PortForwarding>());
+  readonly #firewallRulesByTenant = this.#layers.layer(new MultiMap<TenantId, FirewallRule>());
+  readonly #firewallRulesByPort = this.#layers.layer(new MultiMap<PortId, FirewallRule>());
+  readonly #natRulesByTenant = this.#layers.layer(new MultiMap<TenantId, NatRule>());
+  readonly #natRulesByPort = this.#layers.layer(new MultiMap<PortId, NatRule>());
+  readonly #natRulesByFloatingIp = this.#layers.layer(new MultiMap<FloatingIpId, NatRule>());
+  readonly #instancesBySshPort = this.#layers.map<string, Instance>();
+
+  /** Lays this one, still empty, on another one: see LayeredMap. */
+  layOn(base: PublicIndex): void {
+    this.#layers.layOn(base.#layers);
+  }
 
   floatingIpsOf(tenantId: TenantId): Iterable<FloatingIp> {
     return this.#floatingIpsByTenant.of(tenantId);

@@ -17,7 +17,7 @@ type WithId = { Params: { id: string } };
 const DEFAULT_PRIORITY = 32_768;
 
 /** What is let through between tenants and the outside. Tenants see and make their own. */
-export function firewallRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+export function firewallRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster } = controller;
 
   scope.route({
@@ -60,7 +60,8 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
         action: body.action,
         portId: (body.port_id?.toLowerCase() as PortId | undefined) ?? undefined,
       };
-      const view = await cluster.decideAndShow(
+      const view = await decider.decideAndShow(
+        request,
         (state, given) =>
           createFirewallRule(state, given, { ...wanted, tenantId: ruleOwner(state, caller(request), body, 'firewall rule') }),
         ({ firewallRule }) => firewallRuleView(firewallRule),
@@ -74,7 +75,8 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
     url: '/firewall-rules/:id',
     schema: { body: UpdateFirewallRuleBody },
     handler: async (request) =>
-      cluster.decideAndShow(
+      decider.decideAndShow(
+        request,
         (state, given) => {
           const { id } = visible(state, caller(request), 'firewallRule', request.params.id);
           return updateFirewallRule(state, given, id, conditions(request.body));
@@ -87,7 +89,9 @@ export function firewallRoutes(scope: FastifyInstance, { controller, caller }: R
     method: 'DELETE',
     url: '/firewall-rules/:id',
     handler: async (request, reply) => {
-      await cluster.decide((state) => deleteFirewallRule(state, visible(state, caller(request), 'firewallRule', request.params.id).id));
+      await decider.decide(request, (state) =>
+        deleteFirewallRule(state, visible(state, caller(request), 'firewallRule', request.params.id).id),
+      );
       return reply.status(204).send();
     },
   });

@@ -17,7 +17,7 @@ type WithId = { Params: { id: string } };
 const DEFAULT_PRIORITY = 32_768;
 
 /** What is translated between tenants and the outside. Tenants see and make their own. */
-export function natRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+export function natRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster } = controller;
 
   scope.route({
@@ -61,7 +61,8 @@ export function natRoutes(scope: FastifyInstance, { controller, caller }: RestCo
         direction: body.direction,
         portId: (body.port_id?.toLowerCase() as PortId | undefined) ?? undefined,
       };
-      const view = await cluster.decideAndShow(
+      const view = await decider.decideAndShow(
+        request,
         (state, given) => createNatRule(state, given, { ...wanted, tenantId: ruleOwner(state, caller(request), body, 'NAT rule') }),
         ({ natRule }) => natRuleView(natRule),
       );
@@ -74,7 +75,8 @@ export function natRoutes(scope: FastifyInstance, { controller, caller }: RestCo
     url: '/nat-rules/:id',
     schema: { body: UpdateNatRuleBody },
     handler: async (request) =>
-      cluster.decideAndShow(
+      decider.decideAndShow(
+        request,
         (state, given) => {
           const { id } = visible(state, caller(request), 'natRule', request.params.id);
           return updateNatRule(state, given, id, translation(request.body));
@@ -87,7 +89,7 @@ export function natRoutes(scope: FastifyInstance, { controller, caller }: RestCo
     method: 'DELETE',
     url: '/nat-rules/:id',
     handler: async (request, reply) => {
-      await cluster.decide((state) => deleteNatRule(state, visible(state, caller(request), 'natRule', request.params.id).id));
+      await decider.decide(request, (state) => deleteNatRule(state, visible(state, caller(request), 'natRule', request.params.id).id));
       return reply.status(204).send();
     },
   });

@@ -27,7 +27,7 @@ const COLLECTION = '/floatingips/:id/port_forwardings';
 const { plural, singular } = PORT_FORWARDINGS;
 
 /** The port forwardings of a floating IP: the one collection of /v2.0 that lies below an object (neutron-api.md §6.3). */
-export function portForwardingRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+export function portForwardingRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster } = controller;
   const view = (who: Caller, record: PortForwarding, fields?: ReadonlySet<string>): PortForwardingView =>
     show<PortForwardingSource, typeof portForwardingAttributes>(portForwardingAttributes, { record }, who, fields);
@@ -84,7 +84,8 @@ export function portForwardingRoutes(scope: FastifyInstance, { controller, calle
           parseCreate<PortForwardingSource, typeof portForwardingAttributes>(portForwardingAttributes, PORT_FORWARDINGS, body, who),
         ),
       );
-      const views = await cluster.decideAndShow(
+      const views = await decider.decideAndShow(
+        request,
         (state, context) => {
           visible(state, who, 'floatingIp', id);
           return sequence(
@@ -111,7 +112,8 @@ export function portForwardingRoutes(scope: FastifyInstance, { controller, calle
         unwrap(request.body, PORT_FORWARDINGS),
         who,
       );
-      const shown = await cluster.decideAndShow(
+      const shown = await decider.decideAndShow(
+        request,
         (state, context) => {
           const old = findOne(state, who, request.params);
           return updatePortForwarding(state, context, old.id, updatePortForwardingRequest(values, old));
@@ -127,7 +129,7 @@ export function portForwardingRoutes(scope: FastifyInstance, { controller, calle
     url: `${COLLECTION}/:child`,
     handler: async (request, reply) => {
       const who = caller(request);
-      await cluster.decide((state, context) => deletePortForwarding(state, context, findOne(state, who, request.params).id));
+      await decider.decide(request, (state, context) => deletePortForwarding(state, context, findOne(state, who, request.params).id));
       return reply.status(204).send();
     },
   });

@@ -22,6 +22,7 @@ import { collections } from './collections.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
+import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import type { RestContext } from './rest-context.ts';
@@ -76,7 +77,8 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   };
 
   const callers = new WeakMap<FastifyRequest, Caller>();
-  const context: RestContext = { controller, randomBytes, caller: (request) => callers.get(request) ?? raise('not authenticated') };
+  const caller = (request: FastifyRequest): Caller => callers.get(request) ?? raise('not authenticated');
+  const context: RestContext = { controller, decider: createDecider(cluster, caller), randomBytes, caller };
 
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
@@ -135,6 +137,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   return app;
 
   async function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (thrown instanceof DryRunAnswer) return reply.status(200).send(thrown.view);
     const error = await durable(ownError(thrown));
     if (!isAnswerable(error)) {
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');

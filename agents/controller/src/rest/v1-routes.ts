@@ -23,6 +23,7 @@ import type { FastifyInstance } from 'fastify';
 import { tokenHash } from './authenticate.ts';
 import { visible } from './collections.ts';
 import { eventRoutes } from './event-routes.ts';
+import { DryRunAnswer, isDryRun, NO_CHANGES } from './dry-run.ts';
 import { filtered } from './filtered.ts';
 import { firewallRoutes } from './firewall-routes.ts';
 import { natRoutes } from './nat-routes.ts';
@@ -46,7 +47,7 @@ export function routesOfV1(scope: FastifyInstance, context: RestContext): void {
   eventRoutes(scope, context);
 }
 
-function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes }: RestContext): void {
+function tenantRoutes(scope: FastifyInstance, { controller, decider, caller, randomBytes }: RestContext): void {
   const { cluster } = controller;
   const find = (who: Caller, id: string): Tenant => {
     const tenant = cluster.state.tenants.get(id.toLowerCase() as TenantId);
@@ -77,7 +78,7 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
     handler: async (request, reply) => {
       checkAdmin(caller(request), 'create tenants');
       const token = Buffer.from(randomBytes(32)).toString('base64url');
-      const { tenant } = await cluster.decide((state, command) =>
+      const { tenant } = await decider.decide(request, (state, command) =>
         createTenant(state, command, { name: request.body.name, tokenHash: tokenHash(token) }),
       );
       const view: NewTenantView = { ...tenantView(tenant), token };
@@ -91,7 +92,8 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
     schema: { body: UpdateTenantBody },
     handler: async (request) => {
       const who = caller(request);
-      return cluster.decideAndShow(
+      return decider.decideAndShow(
+        request,
         (state, command) => {
           const { id } = find(who, request.params.id);
           const { ssh_reach: sshReach, ingress_kbps: ingressKbps, egress_kbps: egressKbps } = request.body;
@@ -111,7 +113,7 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
     url: '/tenants/:id',
     handler: async (request, reply) => {
       const who = caller(request);
-      await cluster.decide((state) => {
+      await decider.decide(request, (state) => {
         const tenant = find(who, request.params.id);
         checkAdmin(who, 'delete tenants');
         return deleteTenant(state, tenant.id);
@@ -127,7 +129,7 @@ function tenantRoutes(scope: FastifyInstance, { controller, caller, randomBytes 
 }
 
 /** Nodes are the administrators' business: others are not told that there are any. */
-function nodeRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+function nodeRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster, nodes } = controller;
   const find = (who: Caller, id: string): Node => {
     const node = who.kind === 'admin' ? cluster.state.nodes.get(id.toLowerCase() as NodeId) : undefined;
@@ -163,6 +165,10 @@ function nodeRoutes(scope: FastifyInstance, { controller, caller }: RestContext)
     url: '/nodes/:id/accept',
     handler: async (request): Promise<AcceptedView> => {
       const { id } = find(caller(request), request.params.id);
+      if (isDryRun(request)) {
+        nodes.checkHeld(id);
+        throw new DryRunAnswer(NO_CHANGES);
+      }
       return { id, ...nodes.accept(id) };
     },
   });
@@ -171,7 +177,7 @@ function nodeRoutes(scope: FastifyInstance, { controller, caller }: RestContext)
     method: 'DELETE',
     url: '/nodes/:id',
     handler: async (request, reply) => {
-      await cluster.decide((state) => {
+      await decider.decide(request, (state) => {
         const { id, hostname } = find(caller(request), request.params.id);
         if (nodes.observe(id)?.connected === true) {
           throw new Conflict('node_connected', `node ${hostname} is connected: it would be back at its next report`, {
@@ -185,7 +191,7 @@ function nodeRoutes(scope: FastifyInstance, { controller, caller }: RestContext)
   });
 }
 
-function instanceRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+function instanceRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster } = controller;
 
   scope.route({
@@ -216,7 +222,8 @@ function instanceRoutes(scope: FastifyInstance, { controller, caller }: RestCont
     schema: { body: CreateInstanceBody },
     handler: async (request, reply) => {
       const { name = '', command, port_id, addressing = 'static', node_id } = request.body;
-      const view = await cluster.decideAndShow(
+      const view = await decider.decideAndShow(
+        request,
         (state, given) => {
           const { tenantId } = visible(state, caller(request), 'port', port_id);
           return createInstance(state, given, {
@@ -238,7 +245,7 @@ function instanceRoutes(scope: FastifyInstance, { controller, caller }: RestCont
     method: 'DELETE',
     url: '/instances/:id',
     handler: async (request, reply) => {
-      await cluster.decide((state, given) => {
+      await decider.decide(request, (state, given) => {
         visible(state, caller(request), 'instance', request.params.id);
         return deleteInstance(state, given, request.params.id.toLowerCase() as InstanceId);
       });
@@ -247,7 +254,7 @@ function instanceRoutes(scope: FastifyInstance, { controller, caller }: RestCont
   });
 }
 
-function concentratorRoutes(scope: FastifyInstance, { controller, caller }: RestContext): void {
+function concentratorRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
   const { cluster } = controller;
 
   scope.route({
@@ -280,7 +287,8 @@ function concentratorRoutes(scope: FastifyInstance, { controller, caller }: Rest
     handler: async (request) => {
       const who = caller(request);
       const wanted = request.body?.node_id?.toLowerCase() as NodeId | undefined;
-      return cluster.decideAndShow(
+      return decider.decideAndShow(
+        request,
         (state, given) => {
           const { id } = visible(state, who, 'concentrator', request.params.id);
           checkAdmin(who, 'move concentrators');

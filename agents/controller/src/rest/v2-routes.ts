@@ -13,7 +13,7 @@ export function routesOfV2(scope: FastifyInstance, context: RestContext, all: re
   for (const collection of all) collectionRoutes(scope, context, collection);
 }
 
-function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestContext, collection: Collection): void {
+function collectionRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext, collection: Collection): void {
   const { cluster } = controller;
   const { path, plural, singular } = collection.names;
   const fieldsOf = (query: Query): ReadonlySet<string> | undefined =>
@@ -49,7 +49,8 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
         const who = caller(request);
         const { bulk, bodies } = unwrapCreate(request.body, collection.names);
         const decisions = bodies.map((body) => create(who, body));
-        const views = await cluster.decideAndShow(
+        const views = await decider.decideAndShow(
+          request,
           (state, command) =>
             sequence(
               state,
@@ -72,7 +73,8 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
         // Whether it exists and may be changed comes before what is wrong with the body.
         collection.checkOwner(who, id, 'update');
         const decide = update(who, unwrap(request.body, collection.names));
-        const view = await cluster.decideAndShow(
+        const view = await decider.decideAndShow(
+          request,
           (state, command) => decide(state, command, id),
           () => collection.show(who, id),
         );
@@ -86,7 +88,7 @@ function collectionRoutes(scope: FastifyInstance, { controller, caller }: RestCo
       url: `/${path}/:id`,
       handler: async (request, reply) => {
         const id = request.params.id.toLowerCase();
-        await cluster.decide((state, command) => {
+        await decider.decide(request, (state, command) => {
           collection.checkOwner(caller(request), id, 'delete');
           return remove(state, command, id);
         });

@@ -69,7 +69,7 @@ function sharedAddresses(state: ClusterState, port: Port): Ipv4[] {
 }
 
 /** Undefined if the node does not say, for whatever reason: the other one's answer is worth having. */
-async function answered({ calls }: Controller, { nodeId, op, body }: Question): Promise<readonly DropCount[] | undefined> {
+async function answered({ calls }: Pick<Controller, 'calls'>, { nodeId, op, body }: Question): Promise<readonly DropCount[] | undefined> {
   try {
     return parseDropCounts(await calls.ask(nodeId, op, body));
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { WeftClient } from '@weft/api/client';
+import type { DryRunView } from '@weft/api/dry-run';
 
 export type Env = Readonly<Partial<Record<string, string>>>;
 
@@ -9,8 +10,8 @@ export type Stream = Readonly<{
   getColorDepth?: (env?: Env) => number;
 }>;
 
-/** What commands use of the API; a test gives them another. */
-export type Api = Pick<
+/** What commands read and write; a test gives them another. */
+export type Collections = Pick<
   WeftClient,
   | 'networks'
   | 'subnets'
@@ -28,6 +29,9 @@ export type Api = Pick<
   | 'why'
   | 'events'
 >;
+
+/** `preview`: what the first write of an action would do. */
+export type Api = Collections & Readonly<{ preview: (action: (to: Collections) => Promise<unknown>) => Promise<DryRunView> }>;
 
 /** `as`: the name of the token that is used. */
 export type Connection = Readonly<{ api: Api; as: string }>;

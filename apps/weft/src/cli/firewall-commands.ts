@@ -2,18 +2,19 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { CliContext } from './cli-context.ts';
-import { API_FLAGS, docs, optionalText, target } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { WRITE_FLAGS, docs, optionalText, target } from './flags.ts';
+import type { WriteFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { PORT, TENANT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
 import { CHANGED_RULE_FLAGS, DIRECTION, oneOf, orAny, RULE_FLAGS, saidByFlags, somethingOf } from './rule-flags.ts';
 import type { Direction, Protocol, RuleFlags } from './rule-flags.ts';
 import { FIREWALL_RULE } from './rule-resources.ts';
+import { write } from './write.ts';
 
 type Action = 'allow' | 'deny';
-type CreateFlags = ApiFlags & RuleFlags & Readonly<{ port?: string; protocol?: Protocol; tenant?: string }>;
-type UpdateFlags = ApiFlags & RuleFlags & Readonly<{ direction?: Direction; action?: Action; protocol?: Protocol | 'any' }>;
+type CreateFlags = WriteFlags & RuleFlags & Readonly<{ port?: string; protocol?: Protocol; tenant?: string }>;
+type UpdateFlags = WriteFlags & RuleFlags & Readonly<{ direction?: Direction; action?: Action; protocol?: Protocol | 'any' }>;
 
 export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<CreateFlags, [Direction, Action], CliContext>({
   docs: docs('Make a firewall rule', {
@@ -26,7 +27,7 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<CreateFlag
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       port: optionalText('The workload’s port; by default all of the tenant’s', 'port'),
       protocol: { kind: 'enum', values: ['tcp', 'udp', 'icmp'], optional: true, brief: 'Its protocol; by default any' },
       ...RULE_FLAGS,
@@ -41,15 +42,21 @@ export const CREATE_FIREWALL_RULE: Command<CliContext> = buildCommand<CreateFlag
     const said = saidByFlags(flags);
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const made = await api.firewallRules.create({
-      direction,
-      action,
-      ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
-      ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
-      ...said,
-      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
-    });
-    await printMade(this, flags, connection, FIREWALL_RULE, made);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.firewallRules.create({
+          direction,
+          action,
+          ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
+          ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
+          ...said,
+          ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+        }),
+      (made) => printMade(this, flags, connection, FIREWALL_RULE, made),
+    );
   },
 });
 
@@ -60,7 +67,7 @@ export const UPDATE_FIREWALL_RULE: Command<CliContext> = buildCommand<UpdateFlag
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       direction: { kind: 'enum', values: ['inbound', 'outbound'], optional: true, brief: 'Which way' },
       action: { kind: 'enum', values: ['allow', 'deny'], optional: true, brief: 'Its verdict' },
       ...CHANGED_RULE_FLAGS,
@@ -77,7 +84,13 @@ export const UPDATE_FIREWALL_RULE: Command<CliContext> = buildCommand<UpdateFlag
     });
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const changed = await api.firewallRules.update(await findId(findable(FIREWALL_RULE, api), what), body);
-    await printMade(this, flags, connection, FIREWALL_RULE, changed);
+    const id = await findId(findable(FIREWALL_RULE, api), what);
+    await write(
+      this,
+      flags,
+      api,
+      (to) => to.firewallRules.update(id, body),
+      (changed) => printMade(this, flags, connection, FIREWALL_RULE, changed),
+    );
   },
 });

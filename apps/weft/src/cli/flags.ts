@@ -15,6 +15,14 @@ export const API_FLAGS = {
   json: { kind: 'boolean', optional: true, withNegated: false, brief: 'Print JSON, as the API gives it' },
 } as const;
 
+/** Flags of every command that writes. */
+export type WriteFlags = ApiFlags & Readonly<{ dryRun?: boolean }>;
+
+export const WRITE_FLAGS = {
+  ...API_FLAGS,
+  dryRun: { kind: 'boolean', optional: true, withNegated: false, brief: 'Say what would change, open and close, and do nothing' },
+} as const;
+
 export const text = (brief: string, placeholder: string) => ({ kind: 'parsed', parse: String, brief, placeholder }) as const;
 export const optionalText = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), optional: true }) as const;
 export const manyTexts = (brief: string, placeholder: string) => ({ ...text(brief, placeholder), optional: true, variadic: true }) as const;

@@ -1,16 +1,17 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import { ApiError } from '@weft/api/api-error';
-import type { InstanceView } from '@weft/api/v1';
+import type { CreateInstanceBody, InstanceView } from '@weft/api/v1';
 import { WeftError } from '@weft/core/weft-error';
 import { say } from './cli-context.ts';
 import type { CliContext, Connection } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, optionalText, text } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { WRITE_FLAGS, docs, optionalText, text } from './flags.ts';
+import type { WriteFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { INSTANCE, NODE, PORT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
+import { write } from './write.ts';
 
 /** Placing and starting takes well under a second; a control plane that is just restarting takes some. */
 const ACTIVE_MS = 60_000;
@@ -25,12 +26,12 @@ class InstanceNotActive extends WeftError {
   }
 }
 
-type InstanceFlags = ApiFlags & Readonly<{ port: string; node?: string; addressing?: 'static' | 'dhcp'; wait: boolean }>;
+type InstanceFlags = WriteFlags & Readonly<{ port: string; node?: string; addressing?: 'static' | 'dhcp'; wait: boolean }>;
 
 export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, readonly string[], CliContext>({
   docs: docs('Run a command on a port, in namespaces of its own', {
     more: 'Waits until it runs, and says on the way how far it is. What follows -- is the command.',
-    usage: '[--as name] [--json] --port port [--node node] [--addressing static|dhcp] [--no-wait] name -- command...',
+    usage: '[--as name] [--json] --port port [--node node] [--addressing static|dhcp] [--no-wait] [--dry-run] name -- command...',
     examples: [
       'weft instance create web-1 --port web-1 --as red -- python3 -m http.server 80',
       'weft instance create idle --port p2 --node compute2 -- sleep infinity',
@@ -38,7 +39,7 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       port: text('The port that it is to be plugged into', 'port'),
       node: optionalText('The node that it is to run on (administrators: its name; by default the scheduler chooses)', 'node'),
       addressing: {
@@ -59,15 +60,18 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
       throw new UsageError('an instance needs a name and a command', 'For example: weft instance create web --port web -- sleep infinity');
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const made = await api.instances.create({
+    const body: CreateInstanceBody = {
       name,
       command,
       port_id: await findId(findable(PORT, api), flags.port),
       ...(flags.addressing === undefined ? {} : { addressing: flags.addressing }),
       ...(flags.node === undefined ? {} : { node_id: await findId(findable(NODE, api), flags.node) }),
-    });
-    const instance = flags.wait ? await waitActive(this, connection, made) : made;
-    await printMade(this, flags, connection, INSTANCE, instance);
+    };
+    const done = async (made: InstanceView): Promise<void> => {
+      const instance = flags.wait ? await waitActive(this, connection, made) : made;
+      await printMade(this, flags, connection, INSTANCE, instance);
+    };
+    await write(this, flags, api, (to) => to.instances.create(body), done);
   },
 });
 

@@ -2,16 +2,17 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { CliContext } from './cli-context.ts';
-import { API_FLAGS, docs, optionalText, target } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { WRITE_FLAGS, docs, optionalText, target } from './flags.ts';
+import type { WriteFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { FLOATING_IP, PORT, TENANT, findable } from './resources.ts';
 import { printMade } from './resource-output.ts';
 import { CHANGED_RULE_FLAGS, DIRECTION, orAny, RULE_FLAGS, saidByFlags, somethingOf } from './rule-flags.ts';
 import type { Direction, Protocol, RuleFlags } from './rule-flags.ts';
 import { NAT_RULE } from './rule-resources.ts';
+import { write } from './write.ts';
 
-type NatFlags = ApiFlags & RuleFlags & Readonly<{ floatingIp?: string; to?: number | 'same' }>;
+type NatFlags = WriteFlags & RuleFlags & Readonly<{ floatingIp?: string; to?: number | 'same' }>;
 type CreateFlags = NatFlags & Readonly<{ port?: string; protocol?: Protocol; tenant?: string }>;
 type UpdateFlags = NatFlags & Readonly<{ protocol?: Protocol | 'any' }>;
 
@@ -37,7 +38,7 @@ export const CREATE_NAT_RULE: Command<CliContext> = buildCommand<CreateFlags, [D
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       port: optionalText('outbound: the workload’s port, by default all of the tenant’s; inbound: where it leads', 'port'),
       protocol: { kind: 'enum', values: ['tcp', 'udp', 'icmp'], optional: true, brief: 'Its protocol; by default any' },
       ...RULE_FLAGS,
@@ -51,15 +52,21 @@ export const CREATE_NAT_RULE: Command<CliContext> = buildCommand<CreateFlags, [D
     const said = saidByFlags(flags);
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const made = await api.natRules.create({
-      direction,
-      ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
-      ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
-      ...said,
-      ...(await translated(flags, (text) => findId(findable(FLOATING_IP, api), text))),
-      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
-    });
-    await printMade(this, flags, connection, NAT_RULE, made);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.natRules.create({
+          direction,
+          ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
+          ...(flags.protocol === undefined ? {} : { protocol: flags.protocol }),
+          ...said,
+          ...(await translated(flags, (text) => findId(findable(FLOATING_IP, api), text))),
+          ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+        }),
+      (made) => printMade(this, flags, connection, NAT_RULE, made),
+    );
   },
 });
 
@@ -70,7 +77,7 @@ export const UPDATE_NAT_RULE: Command<CliContext> = buildCommand<UpdateFlags, [s
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       ...CHANGED_RULE_FLAGS,
       floatingIp: optionalText('Its public address, or gateway for the gateway’s own', 'floating-ip'),
       to: { ...to, brief: 'The workload’s port, the first of as many, or same' },
@@ -84,8 +91,14 @@ export const UPDATE_NAT_RULE: Command<CliContext> = buildCommand<UpdateFlags, [s
     const connection = await this.connect(flags.as);
     const { api } = connection;
     const body = { ...said, ...(await translated(flags, (text) => findId(findable(FLOATING_IP, api), text))) };
-    const changed = await api.natRules.update(await findId(findable(NAT_RULE, api), what), body);
-    await printMade(this, flags, connection, NAT_RULE, changed);
+    const id = await findId(findable(NAT_RULE, api), what);
+    await write(
+      this,
+      flags,
+      api,
+      (to) => to.natRules.update(id, body),
+      (changed) => printMade(this, flags, connection, NAT_RULE, changed),
+    );
   },
 });
 

@@ -2,13 +2,14 @@ import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import type { Api, CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, kbps, limitFlags, manyTexts, newName, optionalSwitch, optionalText, target, text } from './flags.ts';
-import type { ApiFlags, LimitFlags } from './flags.ts';
+import { WRITE_FLAGS, docs, kbps, limitFlags, manyTexts, newName, optionalSwitch, optionalText, target, text } from './flags.ts';
+import type { WriteFlags, LimitFlags } from './flags.ts';
 import { findId } from './resolve.ts';
 import { NETWORK, PORT, SECURITY_GROUP, SUBNET, TENANT, findable } from './resources.ts';
 import { printMade, printView } from './resource-output.ts';
+import { write } from './write.ts';
 
-type NetworkFlags = ApiFlags & Readonly<{ external?: boolean; topology?: 'mesh' | 'concentrator'; tenant?: string }>;
+type NetworkFlags = WriteFlags & Readonly<{ external?: boolean; topology?: 'mesh' | 'concentrator'; tenant?: string }>;
 
 export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [string], CliContext>({
   docs: docs('Create a network', {
@@ -21,7 +22,7 @@ export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [s
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       external: optionalSwitch('Whether it is outside, with public addresses on its subnets (administrators only)'),
       topology: {
         kind: 'enum',
@@ -39,17 +40,23 @@ export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [s
     const external = flags.external === true;
     if (as === 'admin' && flags.tenant === undefined && !external)
       throw new UsageError('an administrator’s network needs a tenant', 'Say --tenant NAME, or act as a tenant with --as NAME.');
-    const network = await api.networks.create({
-      name,
-      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
-      ...(external ? { 'router:external': true } : {}),
-      ...(flags.topology === undefined ? {} : { 'weft:topology': flags.topology }),
-    });
-    await printMade(this, flags, connection, NETWORK, network);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.networks.create({
+          name,
+          ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+          ...(external ? { 'router:external': true } : {}),
+          ...(flags.topology === undefined ? {} : { 'weft:topology': flags.topology }),
+        }),
+      (made) => printMade(this, flags, connection, NETWORK, made),
+    );
   },
 });
 
-type SubnetFlags = ApiFlags & Readonly<{ network: string; cidr: string; gateway?: string; dhcp: boolean; dns?: readonly string[] }>;
+type SubnetFlags = WriteFlags & Readonly<{ network: string; cidr: string; gateway?: string; dhcp: boolean; dns?: readonly string[] }>;
 
 export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [string], CliContext>({
   docs: docs('Create a subnet on a network', {
@@ -61,7 +68,7 @@ export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [str
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       network: text('The network that it is to be on', 'network'),
       cidr: text('Its addresses, such as 10.0.0.0/24', 'cidr'),
       gateway: optionalText('The gateway’s address, by default the first; `none`: no gateway', 'address'),
@@ -73,20 +80,26 @@ export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [str
   async func(flags, name) {
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const subnet = await api.subnets.create({
-      name,
-      network_id: await findId(findable(NETWORK, api), flags.network),
-      ip_version: 4,
-      cidr: flags.cidr,
-      enable_dhcp: flags.dhcp,
-      ...(flags.gateway === undefined ? {} : { gateway_ip: flags.gateway === 'none' ? null : flags.gateway }),
-      ...(flags.dns === undefined ? {} : { dns_nameservers: flags.dns }),
-    });
-    await printMade(this, flags, connection, SUBNET, subnet);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.subnets.create({
+          name,
+          network_id: await findId(findable(NETWORK, api), flags.network),
+          ip_version: 4,
+          cidr: flags.cidr,
+          enable_dhcp: flags.dhcp,
+          ...(flags.gateway === undefined ? {} : { gateway_ip: flags.gateway === 'none' ? null : flags.gateway }),
+          ...(flags.dns === undefined ? {} : { dns_nameservers: flags.dns }),
+        }),
+      (made) => printMade(this, flags, connection, SUBNET, made),
+    );
   },
 });
 
-type PortFlags = ApiFlags &
+type PortFlags = WriteFlags &
   Readonly<{ network: string; ip?: string; mac?: string; portSecurity: boolean; securityGroup?: readonly string[] }>;
 
 export const CREATE_PORT: Command<CliContext> = buildCommand<PortFlags, [string], CliContext>({
@@ -96,7 +109,7 @@ export const CREATE_PORT: Command<CliContext> = buildCommand<PortFlags, [string]
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       network: text('The network that it is to be on', 'network'),
       ip: optionalText('The address that it is to have', 'address'),
       mac: optionalText('The MAC address that it is to have', 'mac'),
@@ -113,28 +126,34 @@ export const CREATE_PORT: Command<CliContext> = buildCommand<PortFlags, [string]
       );
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const port = await api.ports.create({
-      name,
-      network_id: await findId(findable(NETWORK, api), flags.network),
-      ...(flags.ip === undefined ? {} : { fixed_ips: [{ ip_address: flags.ip }] }),
-      ...(flags.mac === undefined ? {} : { mac_address: flags.mac }),
-      ...(flags.portSecurity ? {} : { port_security_enabled: false, security_groups: [] }),
-      ...(flags.securityGroup === undefined ? {} : { security_groups: await groupIds(api, flags.securityGroup) }),
-    });
-    await printMade(this, flags, connection, PORT, port);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.ports.create({
+          name,
+          network_id: await findId(findable(NETWORK, api), flags.network),
+          ...(flags.ip === undefined ? {} : { fixed_ips: [{ ip_address: flags.ip }] }),
+          ...(flags.mac === undefined ? {} : { mac_address: flags.mac }),
+          ...(flags.portSecurity ? {} : { port_security_enabled: false, security_groups: [] }),
+          ...(flags.securityGroup === undefined ? {} : { security_groups: await groupIds(api, flags.securityGroup) }),
+        }),
+      (made) => printMade(this, flags, connection, PORT, made),
+    );
   },
 });
 
-type SetPortFlags = ApiFlags & LimitFlags;
+type SetPortFlags = WriteFlags & LimitFlags;
 
 export const SET_PORT: Command<CliContext> = buildCommand<SetPortFlags, [string], CliContext>({
   docs: docs('Change how fast a port’s workload may be', {
     more: 'Limits are the operator’s, in kilobits a second (1000 bits) with the headers of Ethernet frames counted: of all that the workload\nsends, and of all that comes to it. Running connections go on at the new rate.',
     examples: ['weft port set web-1 --egress-kbps 20000', 'weft port set web-1 --ingress-kbps 100000 --egress-kbps none'],
-    usage: '[--as name] [--json] [--ingress-kbps kbps] [--egress-kbps kbps] <port>',
+    usage: '[--as name] [--json] [--dry-run] [--ingress-kbps kbps] [--egress-kbps kbps] <port>',
   }),
   parameters: {
-    flags: { ...API_FLAGS, ...limitFlags('to the workload', 'from the workload') },
+    flags: { ...WRITE_FLAGS, ...limitFlags('to the workload', 'from the workload') },
     positional: { kind: 'tuple', parameters: [target('port')] },
   },
   async func(flags, name) {
@@ -146,8 +165,14 @@ export const SET_PORT: Command<CliContext> = buildCommand<SetPortFlags, [string]
       ...(egressKbps === undefined ? {} : { 'weft:egress_kbps': kbps(egressKbps) }),
     };
     const { api } = await this.connect(flags.as);
-    const port = await api.ports.update(await findId(findable(PORT, api), name), change);
-    printView(this, flags, PORT, port);
+    const id = await findId(findable(PORT, api), name);
+    await write(
+      this,
+      flags,
+      api,
+      (to) => to.ports.update(id, change),
+      (port) => printView(this, flags, PORT, port),
+    );
   },
 });
 

@@ -4,16 +4,17 @@ import type { Command } from '@stricli/core';
 import { say } from './cli-context.ts';
 import type { Api, CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
-import { API_FLAGS, docs, optionalText, target, text } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import { API_FLAGS, WRITE_FLAGS, docs, optionalText, target, text } from './flags.ts';
+import type { ApiFlags, WriteFlags } from './flags.ts';
 import { find, findId } from './resolve.ts';
 import { FLOATING_IP, NETWORK, PORT, TENANT, findable, portForwarding } from './resources.ts';
 import { printList, printMade } from './resource-output.ts';
+import { write } from './write.ts';
 
 const one = { kind: 'tuple', parameters: [target('floating-ip')] } as const;
 const inside = optionalText('Which of the port’s addresses, if it has several', 'address');
 
-type FloatingIpFlags = ApiFlags & Readonly<{ network?: string; port?: string; ip?: string; address?: string; tenant?: string }>;
+type FloatingIpFlags = WriteFlags & Readonly<{ network?: string; port?: string; ip?: string; address?: string; tenant?: string }>;
 
 export const CREATE_FLOATING_IP: Command<CliContext> = buildCommand<FloatingIpFlags, [], CliContext>({
   docs: docs('Take a public address, and lead it to a port if you name one', {
@@ -22,7 +23,7 @@ export const CREATE_FLOATING_IP: Command<CliContext> = buildCommand<FloatingIpFl
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       network: optionalText('The external network that it is to be of; by default the only one', 'network'),
       port: optionalText('The port that it is to lead to', 'port'),
       ip: inside,
@@ -34,14 +35,20 @@ export const CREATE_FLOATING_IP: Command<CliContext> = buildCommand<FloatingIpFl
     if (flags.ip !== undefined && flags.port === undefined) throw new UsageError('an address of which port?', 'Say --port, too.');
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const made = await api.floatingIps.create({
-      floating_network_id: flags.network === undefined ? await onlyExternal(api) : await findId(findable(NETWORK, api), flags.network),
-      ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
-      ...(flags.ip === undefined ? {} : { fixed_ip_address: flags.ip }),
-      ...(flags.address === undefined ? {} : { floating_ip_address: flags.address }),
-      ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
-    });
-    await printMade(this, flags, connection, FLOATING_IP, made);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) =>
+        to.floatingIps.create({
+          floating_network_id: flags.network === undefined ? await onlyExternal(api) : await findId(findable(NETWORK, api), flags.network),
+          ...(flags.port === undefined ? {} : { port_id: await findId(findable(PORT, api), flags.port) }),
+          ...(flags.ip === undefined ? {} : { fixed_ip_address: flags.ip }),
+          ...(flags.address === undefined ? {} : { floating_ip_address: flags.address }),
+          ...(flags.tenant === undefined ? {} : { tenant_id: await findId(findable(TENANT, api), flags.tenant) }),
+        }),
+      (made) => printMade(this, flags, connection, FLOATING_IP, made),
+    );
   },
 });
 
@@ -57,35 +64,45 @@ async function onlyExternal(api: Api): Promise<string> {
   return network.id;
 }
 
-type AssociateFlags = ApiFlags & Readonly<{ port: string; ip?: string }>;
+type AssociateFlags = WriteFlags & Readonly<{ port: string; ip?: string }>;
 
 export const ASSOCIATE_FLOATING_IP: Command<CliContext> = buildCommand<AssociateFlags, [string], CliContext>({
   docs: docs('Lead a public address to a port', {
     more: 'If it leads to another port, it leads there no more.',
     examples: ['weft floating-ip associate 203.0.113.20 --port web-1 --as red'],
   }),
-  parameters: { flags: { ...API_FLAGS, port: text('The port that it is to lead to', 'port'), ip: inside }, positional: one },
+  parameters: { flags: { ...WRITE_FLAGS, port: text('The port that it is to lead to', 'port'), ip: inside }, positional: one },
   async func(flags, what) {
     const connection = await this.connect(flags.as);
     const { api } = connection;
     const id = await findId(findable(FLOATING_IP, api), what);
     const port_id = await findId(findable(PORT, api), flags.port);
-    const changed = await api.floatingIps.update(id, { port_id, ...(flags.ip === undefined ? {} : { fixed_ip_address: flags.ip }) });
-    await printMade(this, flags, connection, FLOATING_IP, changed);
+    await write(
+      this,
+      flags,
+      api,
+      (to) => to.floatingIps.update(id, { port_id, ...(flags.ip === undefined ? {} : { fixed_ip_address: flags.ip }) }),
+      (made) => printMade(this, flags, connection, FLOATING_IP, made),
+    );
   },
 });
 
-export const DISASSOCIATE_FLOATING_IP: Command<CliContext> = buildCommand<ApiFlags, [string], CliContext>({
+export const DISASSOCIATE_FLOATING_IP: Command<CliContext> = buildCommand<WriteFlags, [string], CliContext>({
   docs: docs('Take a public address off its port', {
     more: 'It stays its tenant’s.',
     examples: ['weft floating-ip disassociate 203.0.113.20 --as red'],
   }),
-  parameters: { flags: API_FLAGS, positional: one },
+  parameters: { flags: WRITE_FLAGS, positional: one },
   async func(flags, what) {
     const connection = await this.connect(flags.as);
     const { api } = connection;
-    const changed = await api.floatingIps.update(await findId(findable(FLOATING_IP, api), what), { port_id: null });
-    await printMade(this, flags, connection, FLOATING_IP, changed);
+    await write(
+      this,
+      flags,
+      api,
+      async (to) => to.floatingIps.update(await findId(findable(FLOATING_IP, api), what), { port_id: null }),
+      (made) => printMade(this, flags, connection, FLOATING_IP, made),
+    );
   },
 });
 
@@ -100,7 +117,7 @@ export const LIST_PORT_FORWARDINGS: Command<CliContext> = buildCommand<ApiFlags,
   },
 });
 
-type ForwardingFlags = ApiFlags & Readonly<{ port: string; ip?: string; protocol: 'tcp' | 'udp'; external: string; internal: string }>;
+type ForwardingFlags = WriteFlags & Readonly<{ port: string; ip?: string; protocol: 'tcp' | 'udp'; external: string; internal: string }>;
 
 export const CREATE_PORT_FORWARDING: Command<CliContext> = buildCommand<ForwardingFlags, [string], CliContext>({
   docs: docs('Lead ports of a public address to a workload', {
@@ -112,7 +129,7 @@ export const CREATE_PORT_FORWARDING: Command<CliContext> = buildCommand<Forwardi
   }),
   parameters: {
     flags: {
-      ...API_FLAGS,
+      ...WRITE_FLAGS,
       port: text('The workload’s port', 'port'),
       ip: inside,
       protocol: { kind: 'enum', values: ['tcp', 'udp'], default: 'tcp', brief: 'Its protocol' },
@@ -134,25 +151,31 @@ export const CREATE_PORT_FORWARDING: Command<CliContext> = buildCommand<Forwardi
         list === '' ? 'Give it one first.' : `Say --ip, one of: ${list}.`,
       );
     }
-    const made = await api.portForwardings(id).create({
-      protocol: flags.protocol,
-      external_port_range: flags.external,
-      internal_port_range: flags.internal,
-      internal_port_id: port.id,
-      internal_ip_address: flags.ip ?? fixed?.ip_address,
-    });
-    await printMade(this, flags, connection, portForwarding(id), made);
+    await write(
+      this,
+      flags,
+      api,
+      (to) =>
+        to.portForwardings(id).create({
+          protocol: flags.protocol,
+          external_port_range: flags.external,
+          internal_port_range: flags.internal,
+          internal_port_id: port.id,
+          internal_ip_address: flags.ip ?? fixed?.ip_address,
+        }),
+      (made) => printMade(this, flags, connection, portForwarding(id), made),
+    );
   },
 });
 
-export const DELETE_PORT_FORWARDING: Command<CliContext> = buildCommand<Pick<ApiFlags, 'as'>, readonly string[], CliContext>({
+export const DELETE_PORT_FORWARDING: Command<CliContext> = buildCommand<Omit<WriteFlags, 'json'>, readonly string[], CliContext>({
   docs: docs('Delete port forwardings of a floating IP', {
     more: 'All are looked up before the first is deleted, so a mistyped id deletes nothing.',
-    usage: '[--as name] floating-ip port-forwarding...',
+    usage: '[--as name] [--dry-run] floating-ip port-forwarding...',
     examples: ['weft port-forwarding delete 203.0.113.20 3f2a --as red'],
   }),
   parameters: {
-    flags: { as: API_FLAGS.as },
+    flags: { as: WRITE_FLAGS.as, dryRun: WRITE_FLAGS.dryRun },
     positional: {
       kind: 'array',
       parameter: { brief: 'The floating IP, then ids of its port forwardings', parse: String, placeholder: 'word' },
@@ -165,8 +188,8 @@ export const DELETE_PORT_FORWARDING: Command<CliContext> = buildCommand<Pick<Api
     const ids = new Map<string, string>();
     for (const each of texts) ids.set(await findId(findable(portForwarding(floatingIp), api), each), each);
     for (const [id, each] of ids) {
-      await api.portForwardings(floatingIp).delete(id);
-      say(this, `deleted port-forwarding ${each}`);
+      const done = (): void => say(this, `deleted port-forwarding ${each}`);
+      await write(this, flags, api, (to) => to.portForwardings(floatingIp).delete(id), done);
     }
   },
 });

@@ -1,13 +1,14 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import { say } from './cli-context.ts';
-import type { Api, CliContext } from './cli-context.ts';
-import { API_FLAGS, docs, target } from './flags.ts';
-import type { ApiFlags } from './flags.ts';
+import type { CliContext, Collections } from './cli-context.ts';
+import { API_FLAGS, WRITE_FLAGS, docs, target } from './flags.ts';
+import type { ApiFlags, WriteFlags } from './flags.ts';
 import { find, findId } from './resolve.ts';
 import { findable } from './resources.ts';
 import type { Resource } from './resources.ts';
 import { printList, printView } from './resource-output.ts';
+import { write } from './write.ts';
 
 type ResourceCommand = Command<CliContext>;
 
@@ -50,23 +51,31 @@ function showCommand<V extends object>(resource: Resource<V>, example: string): 
 
 function deleteCommand<V extends object>(
   resource: Resource<V>,
-  remove: (api: Api, id: string) => Promise<void>,
+  remove: (to: Collections, id: string) => Promise<void>,
   example: string,
 ): ResourceCommand {
   const { kind } = resource;
-  return buildCommand<Pick<ApiFlags, 'as'>, readonly string[], CliContext>({
+  return buildCommand<Omit<WriteFlags, 'json'>, readonly string[], CliContext>({
     docs: docs(`Delete one ${kind} or several`, {
       more: 'All are looked up before the first is deleted, so a mistyped name deletes nothing.',
       examples: [`weft ${kind} delete ${example}`],
     }),
-    parameters: { flags: { as: API_FLAGS.as }, positional: { kind: 'array', parameter: target(kind), minimum: 1 } },
+    parameters: {
+      flags: { as: WRITE_FLAGS.as, dryRun: WRITE_FLAGS.dryRun },
+      positional: { kind: 'array', parameter: target(kind), minimum: 1 },
+    },
     async func(flags, ...texts) {
       const { api } = await this.connect(flags.as);
       const ids = new Map<string, string>();
       for (const text of texts) ids.set(await findId(findable(resource, api), text), text);
       for (const [id, text] of ids) {
-        await remove(api, id);
-        say(this, `deleted ${kind} ${text}`);
+        await write(
+          this,
+          flags,
+          api,
+          (to) => remove(to, id),
+          () => say(this, `deleted ${kind} ${text}`),
+        );
       }
     },
   });

@@ -2,7 +2,7 @@
 import { ApiError } from '@weft/api/api-error';
 import type { Reader } from '@weft/api/client';
 import type { PortForwardingView } from '@weft/api/port-forwardings';
-import type { Api, Connection } from './cli-context.ts';
+import type { Api, Collections, Connection } from './cli-context.ts';
 import type { Findable, Named } from './resolve.ts';
 import { formatTable, formatValue } from './table.ts';
 import type { Column, Look } from './table.ts';
@@ -22,7 +22,7 @@ export type Resource<V> = Readonly<{
   columns: (connection: Connection, views: readonly V[]) => Promise<readonly Column<V>[]>;
   /** What `show` says in tables of its own, instead of among the attributes. */
   details?: Readonly<{ key: keyof V & string; format: (view: V, look: Look) => string }>;
-  delete?: (api: Api, id: string) => Promise<void>;
+  delete?: (to: Collections, id: string) => Promise<void>;
 }>;
 
 export function findable<V>({ kind, reader, nameKey, named }: Resource<V>, api: Api): Findable<V> {

@@ -1,7 +1,8 @@
 /** A cluster's API in memory, and a terminal to read: what the command line's tests use in place of the world. */
 import { ApiError } from '@weft/api/api-error';
 import type { Reader } from '@weft/api/client';
-import type { Api, CliContext } from './cli-context.ts';
+import type { DryRunView } from '@weft/api/dry-run';
+import type { Api, CliContext, Collections } from './cli-context.ts';
 import { runCommand } from './cli.ts';
 
 type Item = Readonly<Record<string, unknown>> & Readonly<{ id: string }>;
@@ -17,6 +18,13 @@ export class FakeApi {
   instanceStates: Item[] = [];
   /** Thrown by the calls noted under this key, once. */
   readonly failures = new Map<string, Error>();
+  /** What dry runs answer. */
+  foretold: DryRunView = {
+    dry_run: true,
+    changes: [],
+    affected_nodes: [],
+    reachability: { opens: [], closes: [], truncated: false },
+  };
   #made = 0;
 
   readonly api: Api = {
@@ -100,6 +108,14 @@ export class FakeApi {
         this.#note(`events.follow ${after}`);
         return ReadableStream.from(this.items.get('coming') ?? []);
       },
+    },
+    // The write is noted as one, and undone.
+    preview: async (action: (to: Collections) => Promise<unknown>) => {
+      const before = structuredClone(this.items);
+      this.#note('dry run of');
+      await action(this.api);
+      for (const [collection, items] of before) this.items.set(collection, items);
+      return this.foretold;
     },
   } as unknown as Api;
 

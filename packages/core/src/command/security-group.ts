@@ -57,9 +57,7 @@ export function deleteSecurityGroup(state: ClusterState, id: SecurityGroupId): C
     });
   }
   const remove: Resource[] = [group, ...state.rulesOf(id)];
-  for (const namer of state.namedBy(id)) {
-    if (namer !== id) for (const rule of state.rulesOf(namer)) if (rule.remoteGroupId === id) remove.push(rule);
-  }
+  for (const rule of state.rulesNaming(id)) if (rule.groupId !== id) remove.push(rule);
   return { put: [], remove };
 }
 

@@ -41,10 +41,12 @@ export class TestCluster {
   readonly context: CommandContext;
   #count = 0;
 
-  constructor(options: Readonly<{ cluster?: Partial<ClusterConfig>; random?: (bytes: number) => Uint8Array }> = {}) {
+  constructor(
+    options: Readonly<{ cluster?: Partial<ClusterConfig>; random?: (bytes: number) => Uint8Array; uuid?: (n: number) => Uuid }> = {},
+  ) {
     this.context = {
       now: '2026-11-20T09:00:00Z',
-      uuid: () => `00000000-0000-4000-8000-${this.#next()}` as Uuid,
+      uuid: () => options.uuid?.((this.#count += 1)) ?? (`00000000-0000-4000-8000-${this.#next()}` as Uuid),
       random: options.random ?? ((bytes) => Buffer.from(this.#next(), 'hex').subarray(6 - bytes)),
       cluster: { ...TEST_CONFIG, ...options.cluster },
     };

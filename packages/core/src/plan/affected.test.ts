@@ -27,6 +27,8 @@ import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
+import { preview } from '../preview/preview.ts';
+import type { Preview } from '../preview/preview.ts';
 import { parseResource } from '../resource.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
 import type { NodeId, Uuid } from '../uuid.ts';
@@ -35,7 +37,7 @@ import { applyAffected } from './affected.ts';
 import { compile } from './compile.ts';
 import { decideFirewall } from './firewall-wish.testing.ts';
 import { decideNat } from './nat-wish.testing.ts';
-import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests } from './plan.ts';
+import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests, planRefText } from './plan.ts';
 import { render } from './render.ts';
 
 const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
@@ -319,6 +321,18 @@ const START: readonly Wish[] = [
 const dump = (plan: Plan): string[] =>
   [...plan.refs()].map((ref) => `${ref.kind} ${ref.key} ${canonicalJson(plan.get(ref.kind, ref.key))}`).toSorted();
 
+/** `<kind> <key>` of what a preview says that changes on a node. */
+const changedRefs = ({ nodes }: Preview, nodeId: NodeId): string[] =>
+  nodes
+    .filter((node) => node.nodeId === nodeId)
+    .flatMap(({ resources }) => resources.map(planRefText))
+    .toSorted();
+
+function refsThatDiffer(was: readonly string[], now: readonly string[]): string[] {
+  const refs = [...new Set(was).symmetricDifference(new Set(now))].map((line) => line.split(' ').slice(0, 2).join(' '));
+  return [...new Set(refs)].toSorted();
+}
+
 test('after any sequence of changes the incremental plan equals the full compile, on every node', () => {
   fc.assert(
     fc.property(fc.array(wish, { maxLength: 40 }), (wishes) => {
@@ -328,6 +342,9 @@ test('after any sequence of changes the incremental plan equals the full compile
       for (const [step, next] of [...START, ...wishes].entries()) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
+        const [asWas, records] = [new Map(NODES.map((nodeId) => [nodeId, dump(plans.get(nodeId)!)])), JSON.stringify([...state.all()])];
+        const foreseen = preview(state, FACTS, () => changes, { flows: 20, lines: 20, ports: 20 });
+        assert.equal(JSON.stringify([...state.all()]), records, 'a preview changes nothing, nor its place in a listing');
         const affected = applyAffected(state, changes);
         for (const nodeId of affected.nodes()) {
           const plan = plans.get(nodeId);
@@ -337,8 +354,15 @@ test('after any sequence of changes the incremental plan equals the full compile
             else plan?.set(kind, key, body);
           }
         }
-        for (const [nodeId, plan] of plans)
-          assert.deepEqual(dump(plan), dump(compile(state, FACTS, nodeId)), `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`);
+        for (const [nodeId, plan] of plans) {
+          const what = `step ${step}: ${JSON.stringify(next)}, node ${nodeId}`;
+          const now = dump(plan);
+          assert.deepEqual(now, dump(compile(state, FACTS, nodeId)), what);
+          assert.deepEqual(changedRefs(foreseen, nodeId), refsThatDiffer(asWas.get(nodeId) ?? [], now), `${what}: as foreseen`);
+          // The sets that members are put into are made by the rules that name them.
+          const named = new Set([...plan.of('group').values()].flatMap(({ rules }) => rules.map(({ remoteGroup }) => remoteGroup)));
+          for (const { groupId } of plan.of('member').values()) assert.ok(named.has(groupId), `${what}: nobody names ${groupId}`);
+        }
         for (const gone of changes.remove) {
           if (gone.kind === 'concentrator' && state.tenants.has(gone.tenantId)) assert.equal(isConcentratorUsed(state, gone), false);
         }

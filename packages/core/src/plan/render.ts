@@ -347,15 +347,15 @@ function renderForward(state: ClusterState, nodeId: NodeId, key: string): Forwar
   return undefined;
 }
 
-const SSH_PORT = 22;
+/** Where a workload's SSH server listens. */
+export const SSH_PORT = 22;
 
 /** A workload's SSH server behind its gateway's own address. */
 function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, port: number): ForwardBody | undefined {
   for (const concentrator of state.concentratorsOn(nodeId)) {
     if (concentrator.uplink?.address !== address || state.tenants.get(concentrator.tenantId)?.sshReach !== true) continue;
     const instance = state.instanceBySshPort(concentrator.tenantId, port);
-    const fixedIps = instance === undefined ? undefined : state.ports.get(instance.portId)?.fixedIps;
-    const internal = fixedIps?.find((fixed) => state.subnets.get(fixed.subnetId)?.gatewayIp !== undefined)?.address;
+    const internal = instance === undefined ? undefined : routedAddresses(state, instance.portId)[0];
     if (instance === undefined || internal === undefined || gatewayOfPort(state, nodeId, instance.portId) === undefined) return undefined;
     return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }

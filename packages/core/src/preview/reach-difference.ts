@@ -1,0 +1,211 @@
+import type { Cidr } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { ClusterFacts } from '../plan/render.ts';
+import type { Flow, FlowProtocol, Verdict } from '../reach/flow.ts';
+import { createReach } from '../reach/reach.ts';
+import type { Reach } from '../reach/reach.ts';
+import type { Changes } from '../resource.ts';
+import type { FloatingIpId, PortId, TenantId } from '../uuid.ts';
+import { concernedBy, portsOfTenant } from './concerned.ts';
+import { Interests } from './interests.ts';
+import type { OutsidePart, Service } from './interests.ts';
+import { formatPorts } from './port-ranges.ts';
+import type { PortRange } from './port-ranges.ts';
+
+/** One end of what opens or closes: a port and its address; without a port a public address, or a prefix of the outside without some others. */
+export type ReachEnd = Readonly<{ portId: PortId | undefined; address: string; except?: readonly Cidr[] }>;
+
+/** `ports` like `22,80-89`, absent for icmp. `before` and `after`: `delivered`, or why it was dropped. */
+export type ReachLine = Readonly<{
+  from: ReachEnd;
+  to: ReachEnd;
+  protocol: FlowProtocol;
+  ports: string | undefined;
+  before: string;
+  after: string;
+}>;
+
+export type ReachDifference = Readonly<{
+  opens: readonly ReachLine[];
+  closes: readonly ReachLine[];
+  /** Not all was asked, or not all is listed. */
+  truncated: boolean;
+}>;
+
+export type DifferenceLimits = Readonly<{ flows: number; lines: number; ports: number }>;
+export const DIFFERENCE_LIMITS: DifferenceLimits = { flows: 20_000, lines: 200, ports: 500 };
+
+/**
+ * What changes open and close: for the ports and public addresses that they may concern, from and to every port of their tenant and the
+ * outside, for the services that the rules before and after tell apart. What leads somewhere else afterwards closes and opens.
+ */
+export function reachDifference(
+  before: ClusterState,
+  after: ClusterState,
+  facts: ClusterFacts,
+  changes: Changes,
+  limits: DifferenceLimits = DIFFERENCE_LIMITS,
+): ReachDifference {
+  const states = [before, after] as const;
+  const concerned = concernedBy(states, changes, limits.ports);
+  const asked = new Asked(createReach(before, facts), createReach(after, facts), limits);
+  const byTenant = Map.groupBy(concerned.ports, (portId) => (after.ports.get(portId) ?? before.ports.get(portId))?.tenantId);
+  for (const [tenantId, portIds] of byTenant) {
+    if (tenantId !== undefined) askTenant(states, tenantId, { ports: portIds, publicAddresses: concerned.publicAddresses }, asked);
+  }
+  return asked.result(!concerned.complete);
+}
+
+type Concerns = Readonly<{ ports: readonly PortId[]; publicAddresses: ReadonlySet<FloatingIpId> }>;
+
+function askTenant(states: readonly [ClusterState, ClusterState], tenantId: TenantId, concerned: Concerns, asked: Asked): void {
+  const ends = concerned.ports.flatMap((portId) => addressesOf(states, portId));
+  const others = [...new Set(states.flatMap((state) => [...portsOfTenant(state, tenantId)]))];
+  const interests = new Interests();
+  for (const state of states) {
+    const looked = others.length <= MOST_OTHERS ? others : concerned.ports;
+    interests.add(
+      state,
+      tenantId,
+      looked.flatMap((id) => state.ports.get(id) ?? []),
+    );
+  }
+  const [services, outside] = [interests.services(), interests.outside()];
+
+  const publicEnds = publicEndsOf(states, tenantId, concerned);
+  for (const end of publicEnds) asked.ask({ from: outside, to: [end], services });
+  for (const end of ends) asked.ask({ from: [end], to: outside, services });
+  const own = new Set(concerned.ports);
+  for (const other of others) {
+    const there = addressesOf(states, other);
+    for (const end of ends) {
+      if (end.portId === other) continue;
+      asked.ask({ from: there, to: [end], services });
+      // Both ends are concerned: the other direction has its own turn.
+      if (!own.has(other)) asked.ask({ from: [end], to: there, services });
+    }
+    if (concerned.publicAddresses.size > 0) asked.ask({ from: there, to: publicEnds, services });
+    if (asked.isFull) return;
+  }
+}
+
+/** More ports than this are not looked at for what their groups tell apart. */
+const MOST_OTHERS = 1000;
+
+function addressesOf(states: readonly ClusterState[], portId: PortId): readonly (ReachEnd & Readonly<{ address: Ipv4 }>)[] {
+  const addresses = new Set(states.flatMap((state) => state.ports.get(portId)?.fixedIps.map(({ address }) => address) ?? []));
+  return [...addresses].map((address) => ({ portId, address }));
+}
+
+/** The public addresses that changed, or that lead to what changed, and the gateway's own where it leads to SSH servers. */
+function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, concerned: Concerns): readonly ReachEnd[] {
+  const addresses = new Set<Ipv4>();
+  for (const state of states) {
+    for (const id of concerned.publicAddresses) {
+      const floating = state.floatingIps.get(id);
+      if (floating?.tenantId === tenantId) addresses.add(floating.address);
+    }
+    for (const portId of concerned.ports) {
+      for (const { address } of state.floatingIpsOfPort(portId)) addresses.add(address);
+      for (const { floatingIpId } of state.forwardingsTo(portId)) {
+        const floating = state.floatingIps.get(floatingIpId);
+        if (floating !== undefined) addresses.add(floating.address);
+      }
+    }
+    const uplink = state.tenants.get(tenantId)?.sshReach === true ? state.concentratorOf(tenantId)?.uplink : undefined;
+    if (uplink !== undefined) addresses.add(uplink.address);
+  }
+  return [...addresses].map((address) => ({ portId: undefined, address }));
+}
+
+type End = ReachEnd | OutsidePart;
+type Question = Readonly<{ from: readonly End[]; to: readonly End[]; services: readonly Service[] }>;
+type Gathered = Omit<ReachLine, 'ports'> & Readonly<{ pieces: PortRange[] }>;
+
+/** Asks both states, and gathers what differs. */
+class Asked {
+  readonly #before: Reach;
+  readonly #after: Reach;
+  readonly #limits: DifferenceLimits;
+  readonly #opens = new Map<string, Gathered>();
+  readonly #closes = new Map<string, Gathered>();
+  #flows = 0;
+
+  constructor(before: Reach, after: Reach, limits: DifferenceLimits) {
+    this.#before = before;
+    this.#after = after;
+    this.#limits = limits;
+  }
+
+  /** Enough was asked, or more differs than is listed. */
+  get isFull(): boolean {
+    return this.#flows >= this.#limits.flows || this.#opens.size + this.#closes.size > this.#limits.lines;
+  }
+
+  ask({ from, to, services }: Question): void {
+    for (const source of from) {
+      for (const destination of to) {
+        for (const service of services) {
+          if (this.isFull) return;
+          this.#flows += 1;
+          this.#compare(source, destination, service);
+        }
+      }
+    }
+  }
+
+  result(incomplete: boolean): ReachDifference {
+    const { lines } = this.#limits;
+    const listed = (all: ReadonlyMap<string, Gathered>): readonly ReachLine[] =>
+      [...all.values()]
+        .slice(0, lines)
+        .map(({ pieces, ...line }) => ({ ...line, ports: line.protocol === 'icmp' ? undefined : formatPorts(pieces) }));
+    const opens = listed(this.#opens);
+    const closes = listed(this.#closes).slice(0, lines - opens.length);
+    const all = this.#opens.size + this.#closes.size;
+    return { opens, closes, truncated: incomplete || this.isFull || all > opens.length + closes.length };
+  }
+
+  #compare(source: End, destination: End, { protocol, range }: Service): void {
+    const address = addressOf(source);
+    const from: Flow['from'] =
+      'portId' in source && source.portId !== undefined ? { kind: 'port', portId: source.portId, address } : { kind: 'outside', address };
+    const flow: Flow = { from, destination: addressOf(destination), protocol, port: range.first };
+    const [was, will] = [this.#before(flow).verdict, this.#after(flow).verdict];
+    const [wasAt, willBeAt] = [deliveredTo(was, destination), deliveredTo(will, destination)];
+    if (wasAt === willBeAt) return;
+    const line = { from: shown(source), to: shown(destination), protocol, before: reasonOf(was), after: reasonOf(will) };
+    if (wasAt !== undefined) gather(this.#closes, line, range);
+    if (willBeAt !== undefined) gather(this.#opens, line, range);
+  }
+}
+
+function gather(lines: Map<string, Gathered>, line: Omit<Gathered, 'pieces'>, piece: PortRange): void {
+  const key = JSON.stringify(line);
+  const known = lines.get(key);
+  if (known === undefined) lines.set(key, { ...line, pieces: [piece] });
+  else known.pieces.push(piece);
+}
+
+function addressOf(end: End): Ipv4 {
+  return end.address as Ipv4;
+}
+
+function shown(end: End): ReachEnd {
+  return 'prefix' in end ? { portId: undefined, address: end.prefix, except: end.except } : end;
+}
+
+/** A public address that is nobody's any more is the outside's, where nobody waits for it. */
+function deliveredTo(verdict: Verdict, destination: End): string | undefined {
+  if (verdict.kind === 'dropped') return undefined;
+  const { to } = verdict;
+  if (to.kind === 'outside') return 'prefix' in destination ? to.kind : undefined;
+  return to.kind === 'port' ? to.portId : to.kind === 'gateway' ? to.concentratorId : to.networkId;
+}
+
+function reasonOf(verdict: Verdict): string {
+  if (verdict.kind === 'delivered')
+    return verdict.to.kind === 'port' ? `delivered to port ${verdict.to.portId}` : `delivered to the ${verdict.to.kind}`;
+  return verdict.ruleId === undefined ? verdict.reason : `${verdict.reason} ${verdict.ruleId}`;
+}

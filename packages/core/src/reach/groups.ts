@@ -1,0 +1,61 @@
+import { cidrContains } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import { ipProtocolWord } from '../ip-protocol.ts';
+import type { Port } from '../resource.ts';
+import type { SecurityGroupRule } from '../security-group.ts';
+import { dropped } from './flow.ts';
+import type { Packet, ReachStep, Verdict } from './flow.ts';
+
+/**
+ * What a port's security groups say about a packet that it sends (`egress`) or gets (`ingress`); undefined: it may pass. As the chains that
+ * dataplane's `layout/group.ts` writes: one rule of one group is enough, a group that is named as remote means all addresses of its ports.
+ */
+export function askGroups(
+  state: ClusterState,
+  port: Port,
+  direction: 'ingress' | 'egress',
+  packet: Packet,
+  steps: ReachStep[],
+): Verdict | undefined {
+  if (!port.portSecurityEnabled) {
+    steps.push({ kind: 'port_security_off', portId: port.id });
+    return undefined;
+  }
+  for (const groupId of port.securityGroups) {
+    for (const rule of state.rulesOf(groupId)) {
+      if (rule.direction !== direction || !matches(state, rule, packet)) continue;
+      steps.push({ kind: 'group_allows', portId: port.id, direction, groupId, ruleId: rule.id });
+      return undefined;
+    }
+  }
+  return dropped({ kind: 'port', portId: port.id }, direction === 'egress' ? 'egress_group' : 'ingress_group');
+}
+
+/** The type and code of an echo request (RFC 792). */
+const ECHO_REQUEST = 8;
+const ECHO_CODE = 0;
+
+/** What an IPv4 rule matches, in the words of its chain. */
+export function ipv4Match({
+  protocol,
+  remoteCidr,
+}: SecurityGroupRule): Readonly<{ protocol: string | undefined; remoteCidr: Cidr | undefined }> {
+  return { protocol: protocol === undefined ? undefined : ipProtocolWord(protocol), remoteCidr: remoteCidr as Cidr | undefined };
+}
+
+function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): boolean {
+  if (rule.ethertype !== 'IPv4') return false;
+  const { protocol, remoteCidr } = ipv4Match(rule);
+  const remote = rule.direction === 'ingress' ? packet.source : packet.destination;
+  if (rule.remoteGroupId !== undefined) {
+    if (!state.isMember(rule.remoteGroupId, remote)) return false;
+  } else if (remoteCidr !== undefined && !cidrContains(remoteCidr, remote)) return false;
+  if (protocol === undefined) return true;
+  if (protocol !== packet.protocol) return false;
+  if (protocol === 'icmp') {
+    if (rule.portMin === undefined) return true;
+    return rule.portMin === ECHO_REQUEST && (rule.portMax === undefined || rule.portMax === ECHO_CODE);
+  }
+  return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
+}
