@@ -11,7 +11,6 @@ import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
-import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Kernel, Losses, NftChange, Observed, Service } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
@@ -24,8 +23,6 @@ import { interpret, readNamespace } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import type { Place } from './names.ts';
 import { nftTransaction } from './nft-text.ts';
-
-const ETHERTYPE_ARP = 0x0806;
 
 /**
  * The kernel of this machine, through netlink and libnftables in process. `node` is the namespace in which it was made; the others are
@@ -91,6 +88,7 @@ export class LinuxKernel implements Kernel, Disposable {
     if (object.kind === 'netns') {
       this.#trash.delete(object.place);
       this.#setUp.delete(object.place);
+      this.#sockets.forget(object.place);
       this.#namespaces.delete(object.place);
       return;
     }
@@ -122,8 +120,7 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   announce(place: Place, link: string, address: Ipv4, mac: Mac): void {
-    using socket = PacketSocket.open({ netns: this.#namespaces.open(place).netns, ifname: link, protocol: ETHERTYPE_ARP });
-    socket.send(gratuitousArp(address, mac));
+    this.#sockets.sender(place).send(this.#namespaces.index(place, link), gratuitousArp(address, mac));
   }
 
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
