@@ -11,7 +11,7 @@ import type { Work } from './execution.ts';
 import type { Kernel, NodeFacts, Observed } from './kernel.ts';
 import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
-import { dependentsOf, layout } from './layout/layout.ts';
+import { dependentsOf, layout, layoutContext } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
 import { Numbering } from './numbering.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
@@ -196,11 +196,12 @@ export class Dataplane {
 
   /** Lays the resources out again; returns what lost an owner. A resource that cannot be laid out keeps what it has. */
   #relayout(plan: Plan, refs: readonly PlanRef[], execution: Execution): Desired[] {
+    const context = layoutContext(plan, this.#facts, this.#numbers);
     const laid: { owner: string; objects: readonly KernelObject[] }[] = [];
     for (const ref of refs) {
       const owner = planRefText(ref);
       execution.attempt(owner, () => {
-        laid.push({ owner, objects: layout({ plan, facts: this.#facts, numbers: this.#numbers }, ref) });
+        laid.push({ owner, objects: layout(context, ref) });
       });
     }
     const dropped = laid.flatMap(({ owner }) => this.#desired.disown(owner));
