@@ -1,9 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { errorInfo, WeftError } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
+import type { SpawnedProcess } from '@weft/sys/spawn';
 import type { ProcessSpec } from './launch-process.ts';
 import { netnsInodeAt } from './netns-inode.ts';
 import { exitFailure, startFailure } from './process-failure.ts';
@@ -24,7 +24,7 @@ export type ManagedProcessOptions = Readonly<{
 export type ManagedProcessDeps = Readonly<{
   record: ProcessRecordFile;
   table: ProcessTable;
-  launch: (spec: ProcessSpec, run: string) => ChildProcess;
+  launch: (spec: ProcessSpec, run: string) => SpawnedProcess;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -52,7 +52,7 @@ const RESTART_MIN_MS = 1000;
 const RESTART_MAX_MS = 60_000;
 /** Whoever ran this long may be started again after the shortest pause. */
 const STABLE_MS = 60_000;
-/** How often a process that is not our child is looked at. */
+/** How often a process that is not our child is looked at; a child says when it ends. */
 const WATCH_MS = 1000;
 const ENDING_MIN_MS = 5;
 const ENDING_MAX_MS = 100;
@@ -64,7 +64,8 @@ type Identity = Readonly<{ run: string; netnsInode: number; fingerprint: string 
 /** What is there: nothing, the process, or others of its run that outlived it. */
 type Actual =
   | Readonly<{ kind: 'none' }>
-  | (Identity & Readonly<{ kind: 'running'; pid: number; startTime: bigint; sinceMs: number }>)
+  /** `child`: this process started it. */
+  | (Identity & Readonly<{ kind: 'running'; pid: number; startTime: bigint; sinceMs: number; child: boolean }>)
   | (Identity & Readonly<{ kind: 'remains' }>);
 
 /**
@@ -209,7 +210,7 @@ export class ManagedProcess {
     if (known === undefined) this.#write({ ...record, state: 'running', pid, startTime });
     log.info({ ...this.#options.fields, pid }, 'process adopted');
     this.#attempted = `${fingerprint} ${netnsInode}`;
-    return { kind: 'running', run, netnsInode, fingerprint, pid, startTime, sinceMs: this.#deps.clock.now() };
+    return { kind: 'running', run, netnsInode, fingerprint, pid, startTime, sinceMs: this.#deps.clock.now(), child: false };
   }
 
   /** Without a record nothing of ours should be in the namespace; if it is, it must not get company. */
@@ -241,7 +242,7 @@ export class ManagedProcess {
         this.#actual = { kind: 'remains', ...identity };
         return false;
       }
-      this.#actual = { kind: 'running', ...identity, pid: child.pid, startTime, sinceMs: clock.now() };
+      this.#actual = { kind: 'running', ...identity, pid: child.pid, startTime, sinceMs: clock.now(), child: true };
       this.#write({ ...intent, state: 'running', pid: child.pid, startTime });
       log.info({ ...this.#options.fields, pid: child.pid }, 'process started');
       this.#lastError = undefined;
@@ -256,6 +257,7 @@ export class ManagedProcess {
   #watchOver(actual: Actual & { kind: 'running' }): void {
     const { clock, table } = this.#deps;
     clock.clearTimeout(this.#watch);
+    if (actual.child) return;
     this.#watch = clock.setTimeout(() => {
       if (table.alive(actual.pid, actual.startTime)) this.#watchOver(actual);
       else this.#onExit(actual.run, new WeftError('process_exited', 'the process ended'));
