@@ -50,9 +50,12 @@ const ANSWER_MS = 10_000;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 
-/** What the scheduler reserves until a node's next report. A namespace workload or gateway has no fixed size; this keeps them spread. */
-const INSTANCE_MEM_MB = 64;
-const CONCENTRATOR_MEM_MB = 16;
+/**
+ * What the scheduler reserves until a node's next report. A namespace workload or gateway has no fixed size; this keeps them spread. More than
+ * they really need, and five hundred that come within one report's time would not fit on a node that has room for all of them.
+ */
+const INSTANCE_MEM_MB = 8;
+const CONCENTRATOR_MEM_MB = 8;
 
 const REASONS: Partial<Readonly<Record<StartFailureReason, string>>> = {
   full_cloud: 'no compute node has room for it',
