@@ -9,6 +9,7 @@ import type { Logger } from '@weft/daemon/log';
 import { linuxFeatures, requireKernel } from '@weft/dataplane/kernel-support';
 import { openLinuxDataplane } from '@weft/dataplane/linux-dataplane';
 import { dnsmasqPath, requireDnsmasq } from '@weft/launcher/dhcp/dnsmasq-command';
+import { raiseInotifyLimit } from '@weft/launcher/dhcp/inotify-limit';
 import { Launcher } from '@weft/launcher/launcher';
 import { nodeAddresses, readNodeFacts } from '@weft/launcher/node-facts';
 import { vtepOf } from '@weft/launcher/vtep';
@@ -17,6 +18,7 @@ import { systemClock } from '@weft/ssntp/clock';
 import type { Configure } from '@weft/ssntp/payloads/configure';
 import { Role } from '@weft/ssntp/role';
 import { warmThreadPool } from '@weft/sys/netns';
+import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { CommonKeys, DirectoryKeys } from './config.ts';
@@ -59,6 +61,13 @@ export const LAUNCHER: Daemon<LauncherConfig> = {
     const environment = workloadEnvironment(process.env);
     await warmThreadPool();
     requireFit(config, { path: environment['PATH'] ?? '', euid: process.geteuid?.() });
+    if (config.roles.includes('network')) {
+      const parameters = {
+        read: (key: string) => sysctlRead(undefined, key),
+        write: (key: string, value: string) => sysctlWrite(undefined, key, value),
+      };
+      raiseInotifyLimit(parameters, log);
+    }
     const credentials = readCredentials(config, roleMask(config.roles));
     const clientOptions = { uuid: credentials.uuid, role: roleMask(config.roles) };
     const connect = waysTo(parseServers(config.path, config.servers), credentials);
