@@ -1,4 +1,4 @@
-import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
 import type { FirewallBody } from '@weft/core/plan/firewall';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
@@ -55,6 +55,8 @@ export class Dataplane {
   /** Noted in the kernel, to be carried out. */
   readonly #revoking = new Map<string, Revoked>();
   readonly #lastMacs = new LastMacs();
+  /** What was laid out and applied without a failure, by `planRefText`: bodies never change. */
+  readonly #laid = new Map<string, PlanBody>();
   /** Keys of what should have gone, and zones that should have been swept, but for a failure. */
   readonly #unremoved = new Set<string>();
   readonly #unswept = new Set<number>();
@@ -135,7 +137,6 @@ export class Dataplane {
     });
     const refs = this.#refsOf(plan, changed);
     const revoked = this.#revocations.between(plan, refs);
-    const known = new Set([NODE, ...refs.map(planRefText).filter((owner) => this.#revocations.known(owner) !== undefined)]);
     const dropped = this.#relayout(plan, refs, execution);
     const differing = this.#differing(this.#touched(refs, changed));
     const put = new Map(differing.filter(({ object }) => object.kind !== 'netns').map((desired) => [desired.key, desired]));
@@ -143,20 +144,27 @@ export class Dataplane {
     const work: Work = { put: [...put.values()], remove: this.#unwanted(changed, dropped) };
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
-    const ended = [
-      ...this.#unknownRevocations(plan, work, known, dropped),
-      ...this.#ofGateways(work),
-      ...this.#ofFirewalls(plan, refs, work),
-    ];
+    const ended = [...this.#unknownRevocations(plan, work, dropped), ...this.#ofGateways(work), ...this.#ofFirewalls(plan, refs, work)];
     this.#revoke([...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
-    for (const ref of refs) if (!execution.failures.has(planRefText(ref))) this.#revocations.note(plan, ref);
+    for (const ref of refs) this.#note(plan, ref, execution);
     this.#unremoved.clear();
     for (const key of execution.unremoved) this.#unremoved.add(key);
     if (execution.failures.size > 0) this.#stale = true;
     return execution.failures;
+  }
+
+  /** What of the plan is not, or not so, what was applied last, the removed included. After a failure that is what failed. */
+  pending(plan: Plan): readonly PlanRef[] {
+    const pending: PlanRef[] = [];
+    for (const ref of plan.refs()) if (this.#laid.get(planRefText(ref)) !== plan.get(ref.kind, ref.key)) pending.push(ref);
+    for (const owner of new Set([...this.#desired.owners(), ...this.#laid.keys()])) {
+      const [kind, key] = splitOwner(owner);
+      if (isPlanKind(kind) && plan.get(kind, key) === undefined) pending.push({ kind, key });
+    }
+    return pending;
   }
 
   /**
@@ -173,16 +181,8 @@ export class Dataplane {
   }
 
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {
-    if (changed === 'all') {
-      const refs = new Map([...plan.refs()].map((ref) => [planRefText(ref), ref]));
-      for (const owner of this.#desired.owners()) {
-        const [kind, key] = splitOwner(owner);
-        if (owner !== NODE && !refs.has(owner)) refs.set(owner, { kind, key } as PlanRef);
-      }
-      return [...refs.values()];
-    }
     // A caller may hand back what failed, and `node` among it: the node's own objects are looked at every time anyway.
-    const given = [...changed].filter((ref) => isPlanKind(ref.kind));
+    const given = changed === 'all' ? this.pending(plan) : [...changed].filter((ref) => isPlanKind(ref.kind));
     const gatewayVnis = new Set<number>();
     for (const ref of given) {
       if (ref.kind !== 'gateway') continue;
@@ -192,6 +192,14 @@ export class Dataplane {
     }
     const refs = new Map([...given, ...dependentsOf(plan, given, gatewayVnis)].map((ref) => [planRefText(ref), ref]));
     return [...refs.values()];
+  }
+
+  #note(plan: Plan, ref: PlanRef, { failures }: Execution): void {
+    const owner = planRefText(ref);
+    const body = failures.has(owner) ? undefined : plan.get(ref.kind, ref.key);
+    if (body === undefined) this.#laid.delete(owner);
+    else this.#laid.set(owner, body);
+    if (!failures.has(owner)) this.#revocations.note(plan, ref);
   }
 
   /** Lays the resources out again; returns what lost an owner. A resource that cannot be laid out keeps what it has. */
@@ -296,13 +304,14 @@ export class Dataplane {
   }
 
   /** A process that was just started does not know what stood behind the rules that it finds and changes. */
-  #unknownRevocations(plan: Plan, work: Work, known: ReadonlySet<string>, dropped: readonly Desired[]): Revoked[] {
+  #unknownRevocations(plan: Plan, work: Work, dropped: readonly Desired[]): Revoked[] {
     // Another release writes its rules differently, and takes nothing from anybody.
     if (work.put.some(({ object }) => object.kind === 'table')) return [];
+    const known = (owner: string): boolean => owner === NODE || this.#revocations.known(owner) !== undefined;
     const ours = new Set(dropped.map(({ key }) => key));
     const removed = work.remove.filter(({ key }) => !ours.has(key)).map(({ object }) => object);
     const changed = work.put
-      .filter(({ object, owners }) => isNft(object) && ![...owners].some((owner) => known.has(owner)))
+      .filter(({ object, owners }) => isNft(object) && ![...owners].some(known))
       .flatMap(({ key }) => this.#applied.get(key)?.object ?? []);
     const old = [...removed, ...changed];
     if (old.length === 0) return [];
