@@ -11,6 +11,8 @@ export interface DataplanePort {
    * removal of whatever no resource of the plan owns. Returns what failed, by `planRefText`; the rest is applied.
    */
   apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo>;
+  /** What of the plan is not, or not so, what was applied last, the removed included: what `all` would lay out. */
+  pending(plan: Plan): readonly PlanRef[];
   /** Does a little of what `apply` put off, a few milliseconds' work. True: there is more. */
   tidy(): boolean;
   /** Whether somebody took away, since the last look, what `observe` and `apply` would put back. Cheap: it is asked every few seconds. */

@@ -87,6 +87,7 @@ class Bench implements AsyncDisposable {
           return {
             observe: () => undefined,
             disturbed: () => false,
+            pending: (plan) => [...plan.refs()],
             tidy: () => false,
             apply: (plan, changed) => this.#apply(plan, changed),
             workloadNetns: () => join(this.#directory.path, 'none'),

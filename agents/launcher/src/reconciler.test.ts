@@ -8,7 +8,7 @@ import { FakeClock } from '@weft/ssntp/fake-clock';
 import type { DataplanePort } from './dataplane-port.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Applied, DesiredPlan, Follower, Scope } from './reconciler.ts';
-import { portBody, recordingLog, testId } from './test-support.ts';
+import { eventually, portBody, recordingLog, testId } from './test-support.ts';
 
 const FAILURE: ErrorInfo = { code: 'broken', message: 'it broke', retryable: true };
 const port = (number: number): PlanRef => ({ kind: 'port', key: testId(number) });
@@ -34,6 +34,10 @@ class FakeDataplane implements DataplanePort {
     this.calls.push(refs.map(short).toSorted(byText).join(' '));
     const failed = changed === 'all' ? [...this.broken] : refs.filter((ref) => this.broken.has(ref));
     return new Map(failed.map((ref) => [ref, FAILURE]));
+  }
+
+  pending(plan: Plan): readonly PlanRef[] {
+    return [...plan.refs()];
   }
 
   disturbed(): boolean {
@@ -329,4 +333,41 @@ test('what a pass put off is done after the report, a little at a time, and no m
   clock.advance(10_000);
   assert.equal(dataplane.tidied, 4, 'no hot loop');
   await reconciler.stop();
+});
+
+test('a large change is applied in slices, between which others have their turn, and reported once', async () => {
+  const { dataplane, follower, reconciler, reports, desired } = setUp();
+  const { plan } = desired.now!;
+  for (let number = 1; number <= 100; number += 1) plan.set('port', testId(number), portBody(number));
+  let turns = 0;
+  const counting = setInterval(() => (turns += 1), 0);
+  reconciler.changed([...plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  await eventually('it is reported', () => reports.length > 0);
+  clearInterval(counting);
+  const applied = dataplane.calls.filter((call) => call.startsWith('p'));
+  assert.ok(applied.length > 2, applied.join('; '));
+  assert.deepEqual(follower.calls.length, applied.length);
+  assert.equal(new Set(applied.flatMap((call) => call.split(' '))).size, 100);
+  assert.equal(reports.length, 1);
+  assert.ok(turns > 0, 'timers ran meanwhile');
+});
+
+test('a large plan is applied in slices, and then as a whole', async () => {
+  const { dataplane, reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  reconciler.changed('all');
+  await eventually('it is reported', () => reports.length > 0);
+  assert.ok(dataplane.calls.filter((call) => call.startsWith('p')).length > 2);
+  assert.equal(dataplane.calls.at(-1), 'all');
+});
+
+test('what fails in a slice does not hold up the rest, and is reported with it', async () => {
+  const { dataplane, reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  const first = planRefText({ kind: 'port', key: testId(1) });
+  dataplane.broken.add(first);
+  reconciler.changed([...desired.now!.plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  await eventually('it is reported', () => reports.length > 0);
+  assert.deepEqual([...reports[0]!.failed.keys()], [first]);
+  assert.equal(new Set(dataplane.calls.filter((call) => call.startsWith('p')).flatMap((call) => call.split(' '))).size, 100);
 });

@@ -1,17 +1,19 @@
 /**
  * The node's loop (design §1, style §7): makes the kernel, the workloads and the leases equal to the plan.
  *
- * A change only marks resources dirty. One pass at a time takes all that is dirty: first whatever must end before its namespace goes, then
- * the data path, then workloads and DHCP, then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
+ * A change only marks resources dirty. One pass at a time takes all that is dirty, in slices if it is much: first whatever must end before its
+ * namespace goes, then the data path, then workloads and DHCP; then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
  * compares everything, and a quick one only asks whether somebody took something away that a whole tenant hangs on. Until the plan has been confirmed in this process's life nothing is removed that it does not name: the saved plan
  * may be older than the kernel.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 import type { DataplanePort } from './dataplane-port.ts';
+import { slicesOf } from './slices.ts';
 
 /** The resources of one pass. `known`: all that the plan names. `all`: also whatever is there and not in the plan. */
 export type Scope = 'all' | 'known' | ReadonlyMap<string, PlanRef>;
@@ -152,21 +154,32 @@ export class Reconciler {
     const followers = this.#deps.followers();
     const target = desired();
     if (target === undefined) return false;
-    const { plan } = target;
     // The followers' part of what a look puts right is not told by what was dirty.
     if (this.#needsObserve && dataplane.disturbed()) this.#whole = true;
     const scope = this.#take(target);
     try {
       if (this.#needsObserve) dataplane.observe();
       this.#needsObserve = false;
-      for (const follower of followers) {
-        const retired = follower.retire(plan, scope);
-        if (retired !== undefined) await retired;
+      const failed = new Map<string, ErrorInfo>();
+      const parts = this.#partsOf(target.plan, scope);
+      for (let part = parts.shift(), plan = target.plan; part !== undefined; part = parts.shift()) {
+        for (const follower of followers) {
+          const retired = follower.retire(plan, part);
+          if (retired !== undefined) await retired;
+        }
+        if (this.#stopped) return false;
+        for (const [text, error] of dataplane.apply(plan, part === 'all' ? 'all' : part === 'known' ? plan.refs() : part.values())) {
+          failed.set(text, error);
+        }
+        if (parts.length === 0) this.#settle(failed);
+        for (const follower of followers) follower.apply(plan, part, failed);
+        if (parts.length === 0) break;
+        // After a failure the data path looks at everything again: once more then, and not for each part.
+        if (failed.size > 0) parts.splice(0, parts.length, scope);
+        // Heartbeats, and whatever else waits, have their turn. What the plan has become meanwhile is what the next part is made of.
+        await nextTurn();
+        plan = desired()?.plan ?? plan;
       }
-      if (this.#stopped) return false;
-      const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
-      this.#settle(failed);
-      for (const follower of followers) follower.apply(plan, scope, this.#failed);
       this.#report({ epoch: target.epoch, revision: target.revision, failed });
       this.#scheduleRetry();
       this.#scheduleTidy();
@@ -181,6 +194,14 @@ export class Reconciler {
     } finally {
       this.#retrying = false;
     }
+  }
+
+  /** A large scope in parts; one that is more than what its resources name comes as a whole at the end. */
+  #partsOf(plan: Plan, scope: Scope): Scope[] {
+    const slices = slicesOf(plan, typeof scope === 'string' ? this.#deps.dataplane.pending(plan) : scope.values());
+    if (slices.length === 1) return [scope];
+    const parts = slices.map((slice): Scope => new Map(slice.map((ref) => [planRefText(ref), ref])));
+    return typeof scope === 'string' ? [...parts, scope] : parts;
   }
 
   /** Takes what is dirty and what failed before. */

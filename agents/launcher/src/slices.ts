@@ -1,0 +1,83 @@
+/**
+ * Parts a large change into slices, so that the launcher answers heartbeats between them: a thousand gateways in one go would take ten seconds,
+ * and after three the scheduler takes the node for lost. Nodes do not apply a commit in the same moment either, so nothing relies on resources
+ * changing together, but these: a port has its end in its instance's namespace, and each is closed before it is open by itself.
+ *
+ *     what goes, but for what others stand on ─▶ groups, segments ─▶ gateways ─▶ ports with their instances ─▶ the rest ─▶ groups, segments that go
+ *
+ * So an address is given up before its next holder has it, and nothing is made before what it stands on.
+ */
+import { instanceKey } from '@weft/core/plan/instance';
+import { planRefText } from '@weft/core/plan/plan';
+import type { Plan, PlanKind, PlanRef } from '@weft/core/plan/plan';
+import { portKey } from '@weft/core/plan/port';
+
+/** About how many milliseconds one takes on a slow machine. */
+const WEIGHTS: Partial<Readonly<Record<PlanKind, number>>> = { gateway: 8, segment: 2, instance: 2, port: 2 };
+const LIGHT = 0.1;
+/** Of a slice. */
+const LIMIT = 64;
+
+const GOING: readonly PlanKind[] = ['firewall', 'forward', 'publicip', 'gateway', 'port', 'instance', 'peer', 'vtep', 'member'];
+const COMING: readonly PlanKind[] = ['vtepfilter', 'group', 'member', 'segment', 'gateway', 'instance', 'port', 'peer', 'vtep'];
+const GOING_LAST: readonly PlanKind[] = ['segment', 'group', 'vtepfilter'];
+
+/** At least one slice, and one only of a small change; each resource is in one of them. */
+export function slicesOf(plan: Plan, refs: Iterable<PlanRef>): readonly (readonly PlanRef[])[] {
+  const all = new Map(Array.from(refs, (ref) => [planRefText(ref), ref]));
+  if (weightOf(all.values()) <= LIMIT) return [[...all.values()]];
+  const slices: PlanRef[][] = [[]];
+  let weight = 0;
+  for (const unit of inOrder(plan, all)) {
+    const more = weightOf(unit);
+    if (weight > 0 && weight + more > LIMIT) {
+      slices.push([]);
+      weight = 0;
+    }
+    slices.at(-1)!.push(...unit);
+    weight += more;
+  }
+  return slices;
+}
+
+/** What belongs into one slice, in order. */
+function* inOrder(plan: Plan, all: ReadonlyMap<string, PlanRef>): Generator<PlanRef[]> {
+  const taken = new Set<string>();
+  const sorted = [...all.values()].map((ref) => ({ ref, rank: rankOf(ref.kind, plan.get(ref.kind, ref.key) !== undefined) }));
+  for (const { ref } of sorted.toSorted((a, b) => a.rank - b.rank)) {
+    if (taken.has(planRefText(ref))) continue;
+    const unit = [ref, ...partnerOf(plan, ref, all)];
+    for (const each of unit) taken.add(planRefText(each));
+    yield unit;
+  }
+}
+
+function rankOf(kind: PlanKind, present: boolean): number {
+  if (present) return GOING.length + placeIn(COMING, kind);
+  const last = GOING_LAST.indexOf(kind);
+  return last < 0 ? placeIn(GOING, kind) : GOING.length + COMING.length + 1 + last;
+}
+
+function placeIn(order: readonly PlanKind[], kind: PlanKind): number {
+  const place = order.indexOf(kind);
+  return place < 0 ? order.length : place;
+}
+
+/** The port of an instance, or the instance of a port, if it changes too. */
+function partnerOf(plan: Plan, ref: PlanRef, all: ReadonlyMap<string, PlanRef>): PlanRef[] {
+  const port = ref.kind === 'port' ? plan.get('port', ref.key) : undefined;
+  const instance = ref.kind === 'instance' ? plan.get('instance', ref.key) : undefined;
+  const partner: PlanRef | undefined =
+    port !== undefined
+      ? { kind: 'instance', key: instanceKey(port.instanceId) }
+      : instance !== undefined
+        ? { kind: 'port', key: portKey(instance.portId) }
+        : undefined;
+  return partner !== undefined && all.has(planRefText(partner)) ? [partner] : [];
+}
+
+function weightOf(refs: Iterable<PlanRef>): number {
+  let weight = 0;
+  for (const { kind } of refs) weight += WEIGHTS[kind] ?? LIGHT;
+  return weight;
+}
