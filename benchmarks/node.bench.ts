@@ -9,15 +9,15 @@
  * or server of it is left. A node that was not connected at one of the looks meanwhile is told of. `WEFT_SCALE=0.1` makes a tenth of all;
  * `WEFT_PARTS=ports,gateways` leaves out the others.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WeftClient } from '@weft/api/client';
+import { WeftClient } from '@weft/api/client';
 import { parseCidr } from '@weft/core/cidr';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Lab } from '@weft/lab/cluster';
 import { labTopology } from '@weft/lab/topology';
-import type { LabNodeName, LabNodeSpec, Topology } from '@weft/lab/topology';
+import type { LabNodeName, Topology } from '@weft/lab/topology';
 import { linkList } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { netnsOpen } from '@weft/sys/netns';
@@ -75,7 +75,7 @@ async function ports({ lab, count, context }: Scaled): Promise<void> {
 
 async function gateways({ lab, count, context }: Scaled): Promise<void> {
   const wanted = count(GATEWAYS);
-  const admin = lab.client();
+  const admin = patientClient(lab);
   const outside = await outsideNetwork(lab);
   const launcher = lab.daemon('network').pid!;
   const before = footprint(launcher, SERVER);
@@ -128,9 +128,9 @@ async function gateways({ lab, count, context }: Scaled): Promise<void> {
 }
 
 async function segments({ lab, count, context }: Scaled): Promise<void> {
-  const admin = lab.client();
+  const admin = patientClient(lab);
   const { id, token } = await admin.tenants.create({ name: 'segments' });
-  const client = lab.client(token);
+  const client = patientClient(lab, token);
   const nodeId = lab.nodeId('compute1');
   const launcher = lab.daemon('compute1').pid!;
   const networks: string[] = [];
@@ -174,9 +174,14 @@ async function timedRemoval(lab: Lab, client: WeftClient, node: LabNodeName): Pr
   return performance.now() - started;
 }
 
+/** So many callers wait for one another: how long is what is measured. */
+function patientClient({ api }: Lab, token = api.adminToken): WeftClient {
+  return new WeftClient({ url: api.url, ca: api.ca, token, timeoutMs: UP_MS });
+}
+
 async function tenant(lab: Lab, name: string, cidr: string): Promise<Readonly<{ client: WeftClient; networkId: string }>> {
-  const { token } = await lab.client().tenants.create({ name });
-  const client = lab.client(token);
+  const { token } = await patientClient(lab).tenants.create({ name });
+  const client = patientClient(lab, token);
   const network = await client.networks.create({ name });
   await client.subnets.create({ network_id: network.id, cidr, ip_version: 4 });
   return { client, networkId: network.id };
@@ -193,9 +198,9 @@ function workload(portId: string, nodeId: string): Parameters<WeftClient['instan
 
 async function outsideNetwork(lab: Lab): Promise<string> {
   const { uplink, publicAddresses } = lab.topology;
-  const network = await lab.client().networks.create({ name: 'outside', 'router:external': true });
+  const network = await patientClient(lab).networks.create({ name: 'outside', 'router:external': true });
   const pool = { start: publicAddresses.first, end: publicAddresses.last };
-  await lab.client().subnets.create({
+  await patientClient(lab).subnets.create({
     network_id: network.id,
     cidr: uplink.cidr,
     ip_version: 4,
@@ -212,7 +217,7 @@ async function notUp(client: WeftClient): Promise<string | undefined> {
   const left = instances.filter(({ status }) => status !== 'active');
   if (left.length > 0) return `${left.length} instances are not: ${left[0]?.error?.message ?? left[0]?.status}`;
   const down = (await client.ports.list({ fields: ['id', 'status', 'device_owner'] })).filter(({ status }) => status !== 'ACTIVE');
-  return down.length > 0 && down.length > instances.length * 0 ? `${down.length} ports are not` : undefined;
+  return down.length > 0 ? `${down.length} ports are not` : undefined;
 }
 
 /** What a node still has of tenants; undefined for nothing. */
@@ -240,7 +245,7 @@ async function until(lab: Lab, expected: string, look: () => Promise<string | un
     if (performance.now() > deadline) throw new Error(`expected ${expected} within ${UP_MS / 1000} s; seen: ${seen}`);
     looks += 1;
     if (looks % 20 === 0) {
-      for (const { hostname, status } of await lab.client().nodes.list()) if (status !== 'connected') lost.add(hostname);
+      for (const { hostname, status } of await patientClient(lab).nodes.list()) if (status !== 'connected') lost.add(hostname);
     }
     await delay(LOOK_MS, undefined, { signal: lab.signal });
   }
@@ -249,7 +254,6 @@ async function until(lab: Lab, expected: string, look: () => Promise<string | un
 
 /** The share of a core that a process uses, over ten seconds. */
 async function cpuShare(pid: number, { signal }: BenchmarkContext): Promise<number> {
-  const { readFileSync } = await import('node:fs');
   const ticks = (): number => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
     return Number(fields[11]) + Number(fields[12]);
@@ -274,7 +278,7 @@ function smallTopology(): Topology {
   return {
     ...lab,
     wires: { ...lab.wires, uplink },
-    nodes: nodes.map((node): LabNodeSpec => node),
+    nodes,
     uplink: { ...lab.uplink, cidr: uplink, first: parseIpv4('203.0.96.1'), last: parseIpv4('203.0.111.254') },
     publicAddresses: { first: parseIpv4('203.0.114.0'), last: parseIpv4('203.0.127.254') },
   };

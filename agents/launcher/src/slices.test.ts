@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Plan, PLAN_KINDS, planRefText } from '@weft/core/plan/plan';
 import type { PlanKind, PlanRef } from '@weft/core/plan/plan';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { slicesOf } from './slices.ts';
 import { gatewayBody, instanceBody, portBody, testId } from './test-support.ts';
 

@@ -34,7 +34,6 @@ export function launchProcess(spec: ProcessSpec, run: string): SpawnedProcess {
   const stdout = opened.adopt(openSync(spec.stdout, 'a', 0o600), closeSync);
   const stderr = opened.adopt(openSync(spec.stderr, 'a', 0o600), closeSync);
   const [program = '', ...args] = spec.command;
-  const env = { ...spec.environment, [RUN_VARIABLE]: run };
   const environment = { ...spec.environment, [RUN_VARIABLE]: run };
   // The child is made within this call, on this thread: so it starts in the namespace that the thread is in.
   if (canSpawnSession()) {
