@@ -323,9 +323,12 @@ export class ManagedProcess {
     const startMs = clock.now();
     const asked = new Set<string>();
     let stuck = false;
+    let seenMs = Number.NEGATIVE_INFINITY;
     for (let pauseMs = ENDING_MIN_MS; !this.#released; pauseMs = Math.min(2 * pauseMs, ENDING_MAX_MS)) {
       const left = this.#left(actual);
-      if (left.length === 0) break;
+      // What was seen last may have made others until it ended: only a look from after that tells that none is left.
+      if (left.length === 0 && this.#deps.table.lookedMs >= seenMs) break;
+      if (left.length > 0) seenMs = clock.now();
       const tookMs = clock.now() - startMs;
       const gently = actual.kind === 'running' && tookMs < graceMs;
       for (const entry of left) {
@@ -334,7 +337,7 @@ export class ManagedProcess {
         else if (!asked.has(key)) signalProcess(entry, 'SIGTERM');
         asked.add(key);
       }
-      if (!stuck && tookMs > graceMs + STUCK_MS) {
+      if (!stuck && left.length > 0 && tookMs > graceMs + STUCK_MS) {
         log.error({ ...fields, pids: left.map((entry) => entry.pid) }, 'processes cannot be ended, still trying');
         stuck = true;
       }
