@@ -106,8 +106,35 @@ export class Dataplane {
     this.#disturbed = false;
   }
 
+  /**
+   * As {@link observe}, but calls `pause` now and then: with a thousand gateways a look takes seconds. Undefined if it is done already; until it
+   * resolves nothing else of this may be called. Throws, and rejects, as `observe` does.
+   */
+  observeInParts(pause: () => Promise<void>): Promise<void> | undefined {
+    const observing = this.#kernel.observing();
+    const first = observing.next();
+    if (first.done !== true) return this.#observeOn(observing, pause);
+    this.#take(first.value);
+    this.#disturbed = false;
+    return undefined;
+  }
+
+  async #observeOn(observing: ReturnType<Kernel['observing']>, pause: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await pause();
+      const next = observing.next();
+      if (next.done !== true) continue;
+      this.#take(next.value);
+      this.#disturbed = false;
+      return;
+    }
+  }
+
   #look(): void {
-    const observed = this.#kernel.observe();
+    this.#take(this.#kernel.observe());
+  }
+
+  #take(observed: readonly Observed[]): void {
     if (this.#everObserved) this.#reportDrift(observed);
     else this.#numbers.learn(observed.map(({ object }) => object));
     this.#everObserved = true;

@@ -20,9 +20,13 @@ import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
+import type { Found } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import type { Place } from './names.ts';
 import { nftTransaction } from './nft-text.ts';
+
+/** Namespaces read between two pauses: a gateway's takes a millisecond. */
+const PLACES_AT_A_TIME = 16;
 
 /**
  * The kernel of this machine, through netlink and libnftables in process. `node` is the namespace in which it was made; the others are
@@ -47,15 +51,34 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   observe(): readonly Observed[] {
-    const places = this.#namespaces.all();
-    this.#listen(places.includes('fabric') ? this.#namespaces.open('fabric').netns : undefined);
+    const observing = this.observing();
+    for (;;) {
+      const next = observing.next();
+      if (next.done === true) return next.value;
+    }
+  }
+
+  *observing(): Generator<void, readonly Observed[], void> {
+    const all = this.#namespaces.all();
+    this.#listen(all.includes('fabric') ? this.#namespaces.open('fabric').netns : undefined);
     this.#namespaces.forgetIndexes();
-    const found = places.map((place) => readNamespace(place, this.#namespaces.open(place)));
+    const found: Found[] = [];
+    for (const place of all) {
+      found.push(readNamespace(place, this.#namespaces.open(place)));
+      if (found.length % PLACES_AT_A_TIME === 0) yield;
+    }
     this.#trash.clear();
     this.#trashBridges.clear();
     const fabric = found.find(({ place }) => place === 'fabric');
     for (const link of fabric?.links ?? []) if (isTrash(link)) this.#trashBridges.add(link.name);
-    return interpret(found, this.#sha256);
+    const observed: Observed[] = [];
+    let places = 0;
+    for (const part of interpret(found, this.#sha256)) {
+      for (const item of part) observed.push(item);
+      places += 1;
+      if (places % PLACES_AT_A_TIME === 0) yield;
+    }
+    return observed;
   }
 
   transact(place: Place, change: NftChange): void {
