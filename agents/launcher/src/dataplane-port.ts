@@ -4,8 +4,11 @@ import type { ErrorInfo } from '@weft/core/weft-error';
 
 /** What the launcher needs of the data path. It is synchronous and does no more than a few milliseconds' work for a small change. */
 export interface DataplanePort {
-  /** Reads the kernel back: before the first `apply`, and again on a slow timer. Throws when it cannot. */
-  observe(): void;
+  /**
+   * Reads the kernel back: before the first `apply`, and again on a slow timer. Calls `pause` now and then, since it may take seconds; nothing
+   * else is called until it resolves. Undefined if it is done at once. Throws, or rejects, when it cannot.
+   */
+  observeInParts(pause: () => Promise<void>): Promise<void> | undefined;
   /**
    * Makes the kernel equal to the plan for these resources; one that is not in the plan is removed. `all` is every resource, and the
    * removal of whatever no resource of the plan owns. Returns what failed, by `planRefText`; the rest is applied.

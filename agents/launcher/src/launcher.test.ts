@@ -85,7 +85,7 @@ class Bench implements AsyncDisposable {
           this.configurations += 1;
           if (this.broken !== undefined) throw this.broken;
           return {
-            observe: () => undefined,
+            observeInParts: () => undefined,
             disturbed: () => false,
             pending: (plan) => [...plan.refs()],
             tidy: () => false,

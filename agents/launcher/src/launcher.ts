@@ -271,10 +271,12 @@ export class Launcher {
   }
 
   #announceGateways(): void {
-    const applied = this.#reconciler?.applied;
+    const reconciler = this.#reconciler;
+    const applied = reconciler?.applied;
     const { own } = this.#sync;
-    if (this.#workloads === undefined || own === undefined || applied === undefined) return;
-    this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed);
+    if (this.#workloads === undefined || own === undefined || reconciler === undefined || applied === undefined) return;
+    // The plan may be ahead of what is applied: a gateway that is only about to be made is not announced.
+    this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed, (ref) => reconciler.isSettled(ref));
   }
 
   #send(frame: Frame): void {

@@ -23,10 +23,14 @@ class FakeDataplane implements DataplanePort {
   tidied = 0;
   tidyThrows: Error | undefined;
 
-  observe(): void {
+  /** Resolves later if it is to take a while. */
+  observing: Promise<void> | undefined;
+
+  observeInParts(): Promise<void> | undefined {
     this.calls.push('observe');
     this.isDisturbed = false;
     if (this.throws !== undefined) throw this.throws;
+    return this.observing;
   }
 
   apply(_plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo> {
@@ -370,4 +374,30 @@ test('what fails in a slice does not hold up the rest, and is reported with it',
   await eventually('it is reported', () => reports.length > 0);
   assert.deepEqual([...reports[0]!.failed.keys()], [first]);
   assert.equal(new Set(dataplane.calls.filter((call) => call.startsWith('p')).flatMap((call) => call.split(' '))).size, 100);
+});
+
+test('nothing is applied while a long look is under way, and what changed meanwhile is applied after it', async () => {
+  const { dataplane, reconciler, reports } = setUp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  dataplane.observing = promise;
+  reconciler.changed([port(1)]);
+  reconciler.changed([port(2)]);
+  await setImmediate();
+  assert.deepEqual(dataplane.calls, ['observe']);
+  resolve();
+  await eventually('it is reported', () => reports.length > 0);
+  assert.deepEqual(dataplane.calls, ['observe', 'p1']);
+});
+
+test('a resource is settled once it is applied, and not while it waits for its slice or has changed since', async () => {
+  const { reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  const last = port(100);
+  reconciler.changed([...desired.now!.plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  assert.equal(reconciler.isSettled(last), false, 'its slice has not come');
+  await eventually('it is reported', () => reports.length > 0);
+  assert.equal(reconciler.isSettled(last), true);
+  reconciler.changed([last]);
+  assert.equal(reconciler.isSettled(last), false, 'it has changed since');
+  await reconciler.stop();
 });

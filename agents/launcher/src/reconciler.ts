@@ -57,6 +57,9 @@ const RESYNC_MS = 60_000;
 const LOOK_MS = 2000;
 /** While the kernel deletes a link nobody on the machine can change one: so much later, and with pauses, it is in nobody's way. */
 const TIDY_MS = 100;
+/** The pauses when nothing has changed for a while: a thousand bridges are gone in forty seconds instead of two minutes. */
+const CALM_TIDY_MS = 20;
+const CALM_MS = 1000;
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
@@ -74,6 +77,8 @@ export class Reconciler {
   #passing: Promise<void> | undefined;
   /** A pass is under way, also while it is synchronous. */
   #inPass = false;
+  /** What it has taken, until it reports. */
+  #underWay: Scope | undefined;
   #timers: { soon?: unknown; retry?: unknown; resync?: unknown; look?: unknown; tidy?: unknown } = {};
   #applied: Applied | undefined;
   #reported = '';
@@ -106,6 +111,13 @@ export class Reconciler {
     // A pass reports at its end.
     if (this.#applied === undefined || this.#inPass || this.#stopped) return;
     if (JSON.stringify([...this.#allFailures()]) !== this.#reported) this.#report(this.#applied);
+  }
+
+  /** Whether the resource is applied as the plan has it now, or has failed: not if it has changed since, or a pass is about to apply it. */
+  isSettled(ref: PlanRef): boolean {
+    const text = planRefText(ref);
+    const taken = this.#underWay;
+    return !this.#whole && !this.#dirty.has(text) && (taken === undefined || (typeof taken !== 'string' && !taken.has(text)));
   }
 
   /** What the last pass applied, with what fails now; undefined before the first. */
@@ -157,8 +169,10 @@ export class Reconciler {
     // The followers' part of what a look puts right is not told by what was dirty.
     if (this.#needsObserve && dataplane.disturbed()) this.#whole = true;
     const scope = this.#take(target);
+    this.#underWay = scope;
     try {
-      if (this.#needsObserve) dataplane.observe();
+      const looking = this.#needsObserve ? dataplane.observeInParts(() => nextTurn()) : undefined;
+      if (looking !== undefined) await looking;
       this.#needsObserve = false;
       const failed = new Map<string, ErrorInfo>();
       const parts = this.#partsOf(target.plan, scope);
@@ -180,6 +194,7 @@ export class Reconciler {
         await nextTurn();
         plan = desired()?.plan ?? plan;
       }
+      this.#underWay = undefined;
       this.#report({ epoch: target.epoch, revision: target.revision, failed });
       this.#scheduleRetry();
       this.#scheduleTidy();
@@ -193,6 +208,7 @@ export class Reconciler {
       return false;
     } finally {
       this.#retrying = false;
+      this.#underWay = undefined;
     }
   }
 
@@ -294,15 +310,19 @@ export class Reconciler {
   #scheduleTidy(): void {
     const { clock, dataplane, log } = this.#deps;
     if (this.#stopped || this.#timers.tidy !== undefined) return;
-    this.#timers.tidy = clock.setTimeout(() => {
-      delete this.#timers.tidy;
-      // One that is under way waits for processes to end, and then for no link.
-      try {
-        if (this.#inPass || dataplane.tidy()) this.#scheduleTidy();
-      } catch (error) {
-        log.warn({ err: error }, 'deleting what is no longer in use failed, trying again after the next change');
-      }
-    }, TIDY_MS);
+    const calm = !this.#inPass && clock.now() - this.#lastPassMs >= CALM_MS;
+    this.#timers.tidy = clock.setTimeout(
+      () => {
+        delete this.#timers.tidy;
+        // One that is under way waits for processes to end, and then for no link.
+        try {
+          if (this.#inPass || dataplane.tidy()) this.#scheduleTidy();
+        } catch (error) {
+          log.warn({ err: error }, 'deleting what is no longer in use failed, trying again after the next change');
+        }
+      },
+      calm ? CALM_TIDY_MS : TIDY_MS,
+    );
   }
 
   #report(applied: Applied): void {

@@ -12,8 +12,16 @@ import { planRefText } from '@weft/core/plan/plan';
 import type { Plan, PlanKind, PlanRef } from '@weft/core/plan/plan';
 import { portKey } from '@weft/core/plan/port';
 
-/** About how many milliseconds one takes on a slow machine. */
-const WEIGHTS: Partial<Readonly<Record<PlanKind, number>>> = { gateway: 8, segment: 2, instance: 2, port: 2 };
+/** About how many milliseconds one takes on a slow machine. What lies in a gateway's namespace is a transaction of its own there. */
+const WEIGHTS: Partial<Readonly<Record<PlanKind, number>>> = {
+  gateway: 8,
+  publicip: 4,
+  forward: 4,
+  firewall: 4,
+  segment: 2,
+  instance: 2,
+  port: 2,
+};
 const LIGHT = 0.1;
 /** Of a slice. */
 const LIMIT = 64;
