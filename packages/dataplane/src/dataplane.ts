@@ -57,6 +57,8 @@ export class Dataplane {
   readonly #lastMacs = new LastMacs();
   /** What was laid out and applied without a failure, by `planRefText`: bodies never change. */
   readonly #laid = new Map<string, PlanBody>();
+  /** What was asked for and is in the plan, applied or failed: the rest of the plan has its time to come. */
+  readonly #asked = new Set<string>();
   /** Keys of what should have gone, and zones that should have been swept, but for a failure. */
   readonly #unremoved = new Set<string>();
   readonly #unswept = new Set<number>();
@@ -217,13 +219,17 @@ export class Dataplane {
         if (body !== undefined && 'segments' in body) for (const segment of body.segments) gatewayVnis.add(segment.vni);
       }
     }
-    const refs = new Map([...given, ...dependentsOf(plan, given, gatewayVnis)].map((ref) => [planRefText(ref), ref]));
+    const dependents = dependentsOf(plan, given, gatewayVnis).filter((ref) => this.#asked.has(planRefText(ref)));
+    const refs = new Map([...given, ...dependents].map((ref) => [planRefText(ref), ref]));
     return [...refs.values()];
   }
 
   #note(plan: Plan, ref: PlanRef, { failures }: Execution): void {
     const owner = planRefText(ref);
-    const body = failures.has(owner) ? undefined : plan.get(ref.kind, ref.key);
+    const planned = plan.get(ref.kind, ref.key);
+    const body = failures.has(owner) ? undefined : planned;
+    if (planned === undefined) this.#asked.delete(owner);
+    else this.#asked.add(owner);
     if (body === undefined) this.#laid.delete(owner);
     else this.#laid.set(owner, body);
     if (!failures.has(owner)) this.#revocations.note(plan, ref);
