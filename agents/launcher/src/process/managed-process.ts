@@ -81,6 +81,8 @@ export class ManagedProcess {
   #actual: Actual | undefined;
   #failures = 0;
   #lastError: ErrorInfo | undefined;
+  /** The run whose end is still to be told; of one that was ended here nobody wants to know. */
+  #expected: string | undefined;
   /** What the last start was for: something else, or the same in another namespace, need not wait for the end of the pause. */
   #attempted: string | undefined;
   #pause: unknown;
@@ -232,6 +234,7 @@ export class ManagedProcess {
       const intent = { ...identity, bootId: this.#options.bootId, failures: this.#failures };
       record.write({ ...intent, state: 'starting' });
       const child = launch(wanted, identity.run);
+      this.#expected = identity.run;
       table.expire();
       const startTime = child.pid === undefined ? undefined : table.startTime(child.pid);
       child.once('error', (cause) => this.#onExit(identity.run, startFailure(wanted.command, cause)));
@@ -268,7 +271,7 @@ export class ManagedProcess {
   #onExit(run: string, error: WeftError): void {
     if (this.#released || this.#stopping) return;
     const actual = this.#actual;
-    if (actual !== undefined && actual.kind !== 'none' && actual.run !== run) return;
+    if (actual !== undefined && (actual.kind === 'none' ? this.#expected : actual.run) !== run) return;
     if (actual?.kind === 'running') {
       if (this.#deps.clock.now() - actual.sinceMs >= STABLE_MS) this.#failures = 0;
       const { netnsInode, fingerprint } = actual;
@@ -345,6 +348,7 @@ export class ManagedProcess {
     }
     if (this.#released) return false;
     this.#actual = { kind: 'none' };
+    this.#expected = undefined;
     if (this.#stopping) {
       this.#stopping = false;
       log.info({ ...fields }, 'process ended');
