@@ -17,6 +17,7 @@ import { Numbering } from './numbering.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
+import { FABRIC_SYSCTLS } from './ruleset/fabric-sysctls.ts';
 import { fabricTables } from './ruleset/fabric.ts';
 import { nodeTable } from './ruleset/node.ts';
 
@@ -378,16 +379,6 @@ export class Dataplane {
 
 /** Owns what every node has. */
 const NODE = 'node';
-
-const FABRIC_SYSCTLS = {
-  'net.ipv6.conf.default.disable_ipv6': '1',
-  'net.ipv6.conf.all.disable_ipv6': '1',
-  'net.bridge.bridge-nf-call-iptables': '0',
-  'net.bridge.bridge-nf-call-ip6tables': '0',
-  'net.bridge.bridge-nf-call-arptables': '0',
-  // A revoked TCP stream must not be picked up again in mid-stream (datapath.md §3).
-  'net.netfilter.nf_conntrack_tcp_loose': '0',
-};
 
 /** Addresses inside a workload may be its own doing: those that we did not put there stay. */
 function isForeign(object: KernelObject): boolean {

@@ -4,6 +4,7 @@ import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 import type { SpawnedProcess } from '@weft/sys/spawn';
+import type { Actual, Identity } from './actual-process.ts';
 import type { ProcessSpec } from './launch-process.ts';
 import { netnsInodeAt } from './netns-inode.ts';
 import { exitFailure, startFailure } from './process-failure.ts';
@@ -58,15 +59,6 @@ const ENDING_MIN_MS = 5;
 const ENDING_MAX_MS = 100;
 const STUCK_MS = 10_000;
 const HANGUP_RETRY_MS = 20;
-
-type Identity = Readonly<{ run: string; netnsInode: number; fingerprint: string }>;
-
-/** What is there: nothing, the process, or others of its run that outlived it. */
-type Actual =
-  | Readonly<{ kind: 'none' }>
-  /** `child`: this process started it. */
-  | (Identity & Readonly<{ kind: 'running'; pid: number; startTime: bigint; sinceMs: number; child: boolean }>)
-  | (Identity & Readonly<{ kind: 'remains' }>);
 
 /**
  * One process that the launcher keeps running and that lives on without it: it is found again by its record, started again when it ends,
