@@ -12,12 +12,25 @@ import { apiBenchmark } from './api.bench.ts';
 import { describeMachine } from './benchmark.ts';
 import type { Benchmark } from './benchmark.ts';
 import { limitBenchmark } from './limit.bench.ts';
+import { nodeBenchmark } from './node.bench.ts';
 import { planBenchmark } from './plan.bench.ts';
+import { publicIpBenchmark } from './public-ip.bench.ts';
+import { routerBenchmark } from './router.bench.ts';
 import { scaleBenchmark } from './scale.bench.ts';
 import { ssntpBenchmark } from './ssntp.bench.ts';
 import { throughputBenchmark } from './throughput.bench.ts';
 
-const ALL: readonly Benchmark[] = [planBenchmark, ssntpBenchmark, throughputBenchmark, limitBenchmark, apiBenchmark, scaleBenchmark];
+const ALL: readonly Benchmark[] = [
+  planBenchmark,
+  ssntpBenchmark,
+  throughputBenchmark,
+  limitBenchmark,
+  routerBenchmark,
+  apiBenchmark,
+  publicIpBenchmark,
+  nodeBenchmark,
+  scaleBenchmark,
+];
 
 /** For the process that does the work: name and scratch directory. */
 const WORKER = '--worker';

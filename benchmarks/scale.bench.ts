@@ -1,6 +1,7 @@
 /**
  * How much one node carries: what its data path costs to make, to look at and to take away again, and that nothing is left then.
  *
+ *     ports      500 ports on one node, what the goal of `node` needs of the data path alone; then one more, and one less, with them present
  *     gateways   1,000 tenants' gateways on a network node, each with a segment of its own and an uplink, made and retired in batches
  *     segments   200 segments × 31 ports, plugged by 128 callers at a time, round the segments, then all removed
  *
@@ -28,6 +29,7 @@ import { concentratorId, ScalePlan, VTEP } from './scale-plan.ts';
 
 const CALLERS = 128;
 const DNSMASQ_SAMPLE = 100;
+const ONE_BY_ONE = 50;
 const RUN_DIR = '/run/weft-scale';
 const MIB = 1024 ** 2;
 
@@ -54,8 +56,39 @@ async function run(context: BenchmarkContext): Promise<void> {
   using _ = { [Symbol.dispose]: close };
   const node = { dataplane, plan: new ScalePlan(), rtnl };
   apply(node, 'all');
+  await ports(node, count(500), context);
   await gateways(node, count(1000), context);
   await segments(node, count(200), context);
+}
+
+async function ports(node: Node, count: number, context: BenchmarkContext): Promise<void> {
+  const each = <T>(of: (segment: number, port: number) => T): T[] => Array.from({ length: count }, (_, at) => of(at % 2, at >> 1));
+  const cpu = process.cpuUsage();
+  const made = await inBatches(
+    node,
+    each((segment, port) => node.plan.port(segment, port)),
+    context,
+  );
+  const { user, system } = process.cpuUsage(cpu);
+  // One by one, in a segment that is there: first all of them come, then all go, since a namespace that goes holds up the next to come.
+  const others = Array.from({ length: ONE_BY_ONE }, (_, port) => port + 1);
+  apply(node, node.plan.port(2, 0)());
+  const put = others.map((port) => timed(() => apply(node, node.plan.port(2, port)())));
+  const gone = others.map((port) => timed(() => apply(node, node.plan.noPort(2, port, false)())));
+  apply(node, node.plan.noPort(2, 0, true)());
+  const removed = await inBatches(
+    node,
+    each((segment, port) => node.plan.noPort(segment, port, port === Math.floor((count - 1 - segment) / 2))),
+    context,
+  );
+  const left = await nothingLeft(node);
+  context.print(`  ${count} ports, ${CALLERS} callers`);
+  context.print(table([HEAD, ['plug all', ...made.row], ['remove all', ...removed.row]]));
+  context.print(
+    `  processor time a port: ${formatMs(user / count / 1000)} of this process, ${formatMs(system / count / 1000)} of the kernel`,
+  );
+  context.print(`  with them present, one more: p50 ${formatMs(percentile(put, 0.5))}, one less ${formatMs(percentile(gone, 0.5))}`);
+  context.print(`  zero left after ${formatMs(left)}\n`);
 }
 
 async function gateways(node: Node, count: number, context: BenchmarkContext): Promise<void> {

@@ -54,7 +54,7 @@ async function measureByPump({ from, to, address }: TcpPath, measureMs: number, 
 }
 
 /** A receiver that has said that it listens. `ended`: what it printed afterwards. */
-class Listener implements AsyncDisposable {
+export class Listener implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly ended: Promise<string>;
 
@@ -89,14 +89,14 @@ class Listener implements AsyncDisposable {
   }
 }
 
-async function outputOf(child: ChildProcess): Promise<string> {
+export async function outputOf(child: ChildProcess): Promise<string> {
   const [output, [code]] = await Promise.all([text(child.stdout!), once(child, 'exit') as Promise<[number | null]>]);
   if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with ${code ?? child.signalCode}: ${output.trim()}`);
   return output;
 }
 
 /** A child that is started while this thread is inside a namespace lives there. */
-function start(netns: Netns, [program, ...args]: readonly [string, ...string[]], signal: AbortSignal): ChildProcess {
+export function start(netns: Netns, [program, ...args]: readonly [string, ...string[]], signal: AbortSignal): ChildProcess {
   signal.throwIfAborted();
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   const child = netns.run(() => spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] }));

@@ -50,9 +50,13 @@ const ANSWER_MS = 10_000;
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 30_000;
 
-/** What the scheduler reserves until a node's next report. A namespace workload or gateway has no fixed size; this keeps them spread. */
-const INSTANCE_MEM_MB = 64;
-const CONCENTRATOR_MEM_MB = 16;
+/**
+ * What the scheduler reserves until a node's next report. A namespace workload or gateway has no fixed size; this is what the node itself
+ * spends on one, and keeps them spread. With more, the thousands that may come within one report's time would not fit on a node that has room
+ * for all of them.
+ */
+const INSTANCE_MEM_MB = 1;
+const CONCENTRATOR_MEM_MB = 2;
 
 const REASONS: Partial<Readonly<Record<StartFailureReason, string>>> = {
   full_cloud: 'no compute node has room for it',

@@ -2,6 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import { planRefText } from '@weft/core/plan/plan';
+import type { PlanRef } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
@@ -60,14 +61,15 @@ export class Announcer {
     this.#timer = undefined;
   }
 
-  /** Announces those that the data path has applied and the other side does not know of. */
-  gateways(bodies: Iterable<GatewayBody>, failed: ReadonlyMap<string, ErrorInfo>): void {
+  /** Announces those that are applied – `settled`, and not failed – and that the other side does not know of. */
+  gateways(bodies: Iterable<GatewayBody>, failed: ReadonlyMap<string, ErrorInfo>, settled: (ref: PlanRef) => boolean): void {
     const present = new Set<ConcentratorId>();
     let count = 0;
     for (const body of bodies) {
       present.add(body.concentratorId);
       if (this.#announced.has(body.concentratorId)) continue;
-      if (failed.has(planRefText({ kind: 'gateway', key: gatewayKey(body.concentratorId) }))) continue;
+      const ref: PlanRef = { kind: 'gateway', key: gatewayKey(body.concentratorId) };
+      if (failed.has(planRefText(ref)) || !settled(ref)) continue;
       const vtep = this.vtep();
       const frame = vtep === undefined ? undefined : gatewayAddedFrame(body, vtep);
       if (frame === undefined || !this.#deps.send(frame)) continue;

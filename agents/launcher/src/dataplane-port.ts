@@ -11,8 +11,11 @@ type PortTraces = Readonly<{ vni: Vni; mac: Mac }>;
 
 /** What the launcher needs of the data path. It is synchronous and does no more than a few milliseconds' work for a small change. */
 export interface DataplanePort {
-  /** Reads the kernel back: before the first `apply`, and again on a slow timer. Throws when it cannot. */
-  observe(): void;
+  /**
+   * Reads the kernel back: before the first `apply`, and again on a slow timer. Calls `pause` now and then, since it may take seconds; nothing
+   * else is called until it resolves. Undefined if it is done at once. Throws, or rejects, when it cannot.
+   */
+  observeInParts(pause: () => Promise<void>): Promise<void> | undefined;
   /**
    * Makes the kernel equal to the plan for these resources; one that is not in the plan is removed. `all` is every resource, and the
    * removal of whatever no resource of the plan owns. Returns what failed, by `planRefText`; the rest is applied.
@@ -20,6 +23,8 @@ export interface DataplanePort {
   apply(plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo>;
   /** The node's tunnels end there from the next `apply` of `all` on. */
   relocate(underlay: Underlay): void;
+  /** What of the plan is not, or not so, what was applied last, the removed included: what `all` would lay out. */
+  pending(plan: Plan): readonly PlanRef[];
   /** Does a little of what `apply` put off, a few milliseconds' work. True: there is more. */
   tidy(): boolean;
   /** Whether somebody took away, since the last look, what `observe` and `apply` would put back. Cheap: it is asked every few seconds. */

@@ -103,9 +103,10 @@ class Bench implements AsyncDisposable {
           this.configurations += 1;
           if (this.broken !== undefined) throw this.broken;
           return {
-            observe: () => undefined,
+            observeInParts: () => undefined,
             disturbed: () => false,
             relocate: ({ vtep }) => void this.applied.push(`to ${vtep}`),
+            pending: (plan) => [...plan.refs()],
             tidy: () => false,
             portDrops: () => [{ kind: 'port mtu sent', packets: 3, bytes: 4500 }],
             gatewayDrops: () => undefined,

@@ -140,7 +140,12 @@ export class Launcher {
       log,
     });
     this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
-    const known = { plan: () => this.#sync.own, vtep: () => (this.#dataplane === undefined ? undefined : this.#announcer.vtep()), clock, log };
+    const known = {
+      plan: () => this.#sync.own,
+      vtep: () => (this.#dataplane === undefined ? undefined : this.#announcer.vtep()),
+      clock,
+      log,
+    };
     this.#hintSender = new HintSender(options, { ...known, send });
     this.#hints = new Hints({ ...known, computeNetworks: () => this.#computeNetworks });
   }
@@ -357,10 +362,12 @@ export class Launcher {
   }
 
   #announceGateways(): void {
-    const applied = this.#reconciler?.applied;
+    const reconciler = this.#reconciler;
+    const applied = reconciler?.applied;
     const { own } = this.#sync;
-    if (this.#workloads === undefined || own === undefined || applied === undefined) return;
-    this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed);
+    if (this.#workloads === undefined || own === undefined || reconciler === undefined || applied === undefined) return;
+    // The plan may be ahead of what is applied: a gateway that is only about to be made is not announced.
+    this.#announcer.gateways(own.plan.of('gateway').values(), applied.failed, (ref) => reconciler.isSettled(ref));
     // A plan that was taken over since is told of after its own pass.
     const isCurrent = applied.epoch === own.epoch && applied.revision === own.revision;
     if (applied.confirmed && isCurrent) this.#publicIps?.update(own.plan, applied);

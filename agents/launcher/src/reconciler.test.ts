@@ -8,7 +8,7 @@ import { FakeClock } from '@weft/ssntp/fake-clock';
 import type { DataplanePort } from './dataplane-port.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Applied, DesiredPlan, Follower, Scope } from './reconciler.ts';
-import { portBody, recordingLog, testId } from './test-support.ts';
+import { eventually, portBody, recordingLog, testId } from './test-support.ts';
 
 const FAILURE: ErrorInfo = { code: 'broken', message: 'it broke', retryable: true };
 const port = (number: number): PlanRef => ({ kind: 'port', key: testId(number) });
@@ -23,10 +23,14 @@ class FakeDataplane implements DataplanePort {
   tidied = 0;
   tidyThrows: Error | undefined;
 
-  observe(): void {
+  /** Resolves later if it is to take a while. */
+  observing: Promise<void> | undefined;
+
+  observeInParts(): Promise<void> | undefined {
     this.calls.push('observe');
     this.isDisturbed = false;
     if (this.throws !== undefined) throw this.throws;
+    return this.observing;
   }
 
   apply(_plan: Plan, changed: Iterable<PlanRef> | 'all'): ReadonlyMap<string, ErrorInfo> {
@@ -37,6 +41,10 @@ class FakeDataplane implements DataplanePort {
   }
 
   relocate(): void {}
+
+  pending(plan: Plan): readonly PlanRef[] {
+    return [...plan.refs()];
+  }
 
   disturbed(): boolean {
     return this.isDisturbed;
@@ -336,5 +344,68 @@ test('what a pass put off is done after the report, a little at a time, and no m
   await settled();
   clock.advance(10_000);
   assert.equal(dataplane.tidied, 4, 'no hot loop');
+  await reconciler.stop();
+});
+
+test('a large change is applied in slices, between which others have their turn, and reported once', async () => {
+  const { dataplane, follower, reconciler, reports, desired } = setUp();
+  const { plan } = desired.now!;
+  for (let number = 1; number <= 100; number += 1) plan.set('port', testId(number), portBody(number));
+  let turns = 0;
+  const counting = setInterval(() => (turns += 1), 0);
+  reconciler.changed([...plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  await eventually('it is reported', () => reports.length > 0);
+  clearInterval(counting);
+  const applied = dataplane.calls.filter((call) => call.startsWith('p'));
+  assert.ok(applied.length > 2, applied.join('; '));
+  assert.deepEqual(follower.calls.length, applied.length);
+  assert.equal(new Set(applied.flatMap((call) => call.split(' '))).size, 100);
+  assert.equal(reports.length, 1);
+  assert.ok(turns > 0, 'timers ran meanwhile');
+});
+
+test('a large plan is applied in slices, and then as a whole', async () => {
+  const { dataplane, reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  reconciler.changed('all');
+  await eventually('it is reported', () => reports.length > 0);
+  assert.ok(dataplane.calls.filter((call) => call.startsWith('p')).length > 2);
+  assert.equal(dataplane.calls.at(-1), 'all');
+});
+
+test('what fails in a slice does not hold up the rest, and is reported with it', async () => {
+  const { dataplane, reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  const first = planRefText({ kind: 'port', key: testId(1) });
+  dataplane.broken.add(first);
+  reconciler.changed([...desired.now!.plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  await eventually('it is reported', () => reports.length > 0);
+  assert.deepEqual([...reports[0]!.failed.keys()], [first]);
+  assert.equal(new Set(dataplane.calls.filter((call) => call.startsWith('p')).flatMap((call) => call.split(' '))).size, 100);
+});
+
+test('nothing is applied while a long look is under way, and what changed meanwhile is applied after it', async () => {
+  const { dataplane, reconciler, reports } = setUp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  dataplane.observing = promise;
+  reconciler.changed([port(1)]);
+  reconciler.changed([port(2)]);
+  await setImmediate();
+  assert.deepEqual(dataplane.calls, ['observe']);
+  resolve();
+  await eventually('it is reported', () => reports.length > 0);
+  assert.deepEqual(dataplane.calls, ['observe', 'p1']);
+});
+
+test('a resource is settled once it is applied, and not while it waits for its slice or has changed since', async () => {
+  const { reconciler, reports, desired } = setUp();
+  for (let number = 1; number <= 100; number += 1) desired.now!.plan.set('port', testId(number), portBody(number));
+  const last = port(100);
+  reconciler.changed([...desired.now!.plan.of('port').keys()].map((key) => ({ kind: 'port', key })));
+  assert.equal(reconciler.isSettled(last), false, 'its slice has not come');
+  await eventually('it is reported', () => reports.length > 0);
+  assert.equal(reconciler.isSettled(last), true);
+  reconciler.changed([last]);
+  assert.equal(reconciler.isSettled(last), false, 'it has changed since');
   await reconciler.stop();
 });

@@ -1,17 +1,19 @@
 /**
  * The node's loop (design §1, style §7): makes the kernel, the workloads and the leases equal to the plan.
  *
- * A change only marks resources dirty. One pass at a time takes all that is dirty: first whatever must end before its namespace goes, then
- * the data path, then workloads and DHCP, then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
+ * A change only marks resources dirty. One pass at a time takes all that is dirty, in slices if it is much: first whatever must end before its
+ * namespace goes, then the data path, then workloads and DHCP; then the report. What failed stays dirty and is tried again with growing pauses; a slow timer
  * compares everything, and a quick one only asks whether somebody took something away that a whole tenant hangs on. Until the plan has been confirmed in this process's life nothing is removed that it does not name: the saved plan
  * may be older than the kernel.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
 import type { DataplanePort } from './dataplane-port.ts';
+import { slicesOf } from './slices.ts';
 
 /** The resources of one pass. `known`: all that the plan names. `all`: also whatever is there and not in the plan. */
 export type Scope = 'all' | 'known' | ReadonlyMap<string, PlanRef>;
@@ -63,6 +65,9 @@ const RESYNC_MS = 60_000;
 const LOOK_MS = 2000;
 /** While the kernel deletes a link nobody on the machine can change one: so much later, and with pauses, it is in nobody's way. */
 const TIDY_MS = 100;
+/** The pauses when nothing has changed for a while: a thousand bridges are gone in forty seconds instead of two minutes. */
+const CALM_TIDY_MS = 20;
+const CALM_MS = 1000;
 
 export class Reconciler {
   readonly #deps: ReconcilerDeps;
@@ -81,6 +86,8 @@ export class Reconciler {
   #passing: Promise<void> | undefined;
   /** A pass is under way, also while it is synchronous. */
   #inPass = false;
+  /** What it has taken, until it reports. */
+  #underWay: Scope | undefined;
   #timers: { soon?: unknown; retry?: unknown; resync?: unknown; look?: unknown; tidy?: unknown } = {};
   #applied: Applied | undefined;
   #reported = '';
@@ -113,6 +120,13 @@ export class Reconciler {
     // A pass reports at its end.
     if (this.#applied === undefined || this.#inPass || this.#stopped) return;
     if (JSON.stringify([...this.#allFailures()]) !== this.#reported) this.#report(this.#applied);
+  }
+
+  /** Whether the resource is applied as the plan has it now, or has failed: not if it has changed since, or a pass is about to apply it. */
+  isSettled(ref: PlanRef): boolean {
+    const text = planRefText(ref);
+    const taken = this.#underWay;
+    return !this.#whole && !this.#dirty.has(text) && (taken === undefined || (typeof taken !== 'string' && !taken.has(text)));
   }
 
   /** What the last pass applied, with what fails now; undefined before the first. */
@@ -161,21 +175,35 @@ export class Reconciler {
     const followers = this.#deps.followers();
     const target = desired();
     if (target === undefined) return false;
-    const { plan } = target;
     // The followers' part of what a look puts right is not told by what was dirty.
     if (this.#needsObserve && dataplane.disturbed()) this.#whole = true;
     const scope = this.#take(target);
+    this.#underWay = scope;
     try {
-      if (this.#needsObserve) dataplane.observe();
+      const looking = this.#needsObserve ? dataplane.observeInParts(() => nextTurn()) : undefined;
+      if (looking !== undefined) await looking;
       this.#needsObserve = false;
-      for (const follower of followers) {
-        const retired = follower.retire(plan, scope);
-        if (retired !== undefined) await retired;
+      const failed = new Map<string, ErrorInfo>();
+      const parts = this.#partsOf(target.plan, scope);
+      for (let part = parts.shift(), plan = target.plan; part !== undefined; part = parts.shift()) {
+        for (const follower of followers) {
+          const retired = follower.retire(plan, part);
+          if (retired !== undefined) await retired;
+        }
+        if (this.#stopped) return false;
+        for (const [text, error] of dataplane.apply(plan, part === 'all' ? 'all' : part === 'known' ? plan.refs() : part.values())) {
+          failed.set(text, error);
+        }
+        if (parts.length === 0) this.#settle(failed);
+        for (const follower of followers) follower.apply(plan, part, failed);
+        if (parts.length === 0) break;
+        // After a failure the data path looks at everything again: once more then, and not for each part.
+        if (failed.size > 0) parts.splice(0, parts.length, scope);
+        // Heartbeats, and whatever else waits, have their turn. What the plan has become meanwhile is what the next part is made of.
+        await nextTurn();
+        plan = desired()?.plan ?? plan;
       }
-      if (this.#stopped) return false;
-      const failed = dataplane.apply(plan, scope === 'all' ? 'all' : scope === 'known' ? plan.refs() : scope.values());
-      this.#settle(failed);
-      for (const follower of followers) follower.apply(plan, scope, this.#failed);
+      this.#underWay = undefined;
       this.#report({ epoch: target.epoch, revision: target.revision, failed, confirmed: target.confirmed, retries: this.#retries });
       this.#scheduleRetry();
       this.#scheduleTidy();
@@ -189,7 +217,16 @@ export class Reconciler {
       return false;
     } finally {
       this.#retrying = false;
+      this.#underWay = undefined;
     }
+  }
+
+  /** A large scope in parts; one that is more than what its resources name comes as a whole at the end. */
+  #partsOf(plan: Plan, scope: Scope): Scope[] {
+    const slices = slicesOf(plan, typeof scope === 'string' ? this.#deps.dataplane.pending(plan) : scope.values());
+    if (slices.length === 1) return [scope];
+    const parts = slices.map((slice): Scope => new Map(slice.map((ref) => [planRefText(ref), ref])));
+    return typeof scope === 'string' ? [...parts, scope] : parts;
   }
 
   /** Takes what is dirty and what failed before. */
@@ -283,15 +320,19 @@ export class Reconciler {
   #scheduleTidy(): void {
     const { clock, dataplane, log } = this.#deps;
     if (this.#stopped || this.#timers.tidy !== undefined) return;
-    this.#timers.tidy = clock.setTimeout(() => {
-      delete this.#timers.tidy;
-      // One that is under way waits for processes to end, and then for no link.
-      try {
-        if (this.#inPass || dataplane.tidy()) this.#scheduleTidy();
-      } catch (error) {
-        log.warn({ err: error }, 'deleting what is no longer in use failed, trying again after the next change');
-      }
-    }, TIDY_MS);
+    const calm = !this.#inPass && clock.now() - this.#lastPassMs >= CALM_MS;
+    this.#timers.tidy = clock.setTimeout(
+      () => {
+        delete this.#timers.tidy;
+        // One that is under way waits for processes to end, and then for no link.
+        try {
+          if (this.#inPass || dataplane.tidy()) this.#scheduleTidy();
+        } catch (error) {
+          log.warn({ err: error }, 'deleting what is no longer in use failed, trying again after the next change');
+        }
+      },
+      calm ? CALM_TIDY_MS : TIDY_MS,
+    );
   }
 
   #report(applied: Applied): void {

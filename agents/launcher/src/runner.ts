@@ -81,16 +81,17 @@ export class Runner implements Follower {
     else for (const ref of scope.values()) if (ref.kind === 'instance') this.#change(ref.key as InstanceId, plan.get('instance', ref.key));
     if (scope === 'all') for (const id of this.#known()) if (!plan.of('instance').has(instanceKey(id))) this.#change(id, undefined);
     for (const entry of this.#entries.values()) {
-      if (entry.body === undefined) continue;
-      const { instanceId, portId } = entry.body;
+      const { body } = entry;
+      // While nothing fails and nothing is blocked, only what was named can have changed; there are thousands.
+      if (body === undefined || (!entry.blocked && failed.size === 0 && !isNamed(scope, body))) continue;
       const blocked =
-        failed.has(planRefText({ kind: 'instance', key: instanceKey(instanceId) })) ||
-        failed.has(planRefText({ kind: 'port', key: portKey(portId) })) ||
-        plan.get('port', portKey(portId)) === undefined;
-      if (blocked === entry.blocked && typeof scope !== 'string' && !scope.has(planRefText({ kind: 'instance', key: instanceId })))
+        failed.has(planRefText({ kind: 'instance', key: instanceKey(body.instanceId) })) ||
+        failed.has(planRefText({ kind: 'port', key: portKey(body.portId) })) ||
+        plan.get('port', portKey(body.portId)) === undefined;
+      if (blocked === entry.blocked && typeof scope !== 'string' && !scope.has(planRefText({ kind: 'instance', key: body.instanceId })))
         continue;
       entry.blocked = blocked;
-      this.#want(entry, entry.body);
+      this.#want(entry, body);
     }
   }
 
@@ -222,6 +223,15 @@ export class Runner implements Follower {
     entry.failure = failure;
     this.#deps.onFailures();
   }
+}
+
+/** Whether a scope names the instance, or the port without which it is not started. */
+function isNamed(scope: Scope, { instanceId, portId }: InstanceBody): boolean {
+  if (typeof scope === 'string') return true;
+  return (
+    scope.has(planRefText({ kind: 'instance', key: instanceKey(instanceId) })) ||
+    scope.has(planRefText({ kind: 'port', key: portKey(portId) }))
+  );
 }
 
 function instanceState(process: ManagedProcess): InstanceState {

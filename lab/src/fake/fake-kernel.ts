@@ -95,6 +95,11 @@ export class FakeKernel implements Kernel {
     this.#lost.push(object);
   }
 
+  *observing(): Generator<void, readonly Observed[], void> {
+    yield;
+    return this.observe();
+  }
+
   observe(): readonly Observed[] {
     return this.#call('RTM_GETLINK', () => {
       this.#lost = [];

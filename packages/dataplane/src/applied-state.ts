@@ -4,8 +4,8 @@ import type { KernelObject } from './kernel-object.ts';
 /** What the kernel is believed to hold, by key; also by namespace, and by the link on which something hangs. */
 export class AppliedState {
   readonly #items = new Map<string, Observed>();
-  readonly #byPlace = new Index();
-  readonly #byLink = new Index();
+  readonly #byPlace = new KeyIndex();
+  readonly #byLink = new KeyIndex();
 
   get(key: string): Observed | undefined {
     return this.#items.get(key);
@@ -64,7 +64,8 @@ export function linkUnder(object: KernelObject): string | undefined {
   return object.kind === 'link' && object.type === 'end' ? `${object.place} ${object.name}` : undefined;
 }
 
-class Index {
+/** Keys of objects by something that several have. */
+export class KeyIndex {
   readonly #keys = new Map<string, Set<string>>();
 
   keys(of: string): ReadonlySet<string> {

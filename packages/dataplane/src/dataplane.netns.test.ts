@@ -81,6 +81,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
     changes,
     kernel: {
       observe: () => kernel.observe(),
+      observing: () => kernel.observing(),
       transact: (place, change: NftChange) => {
         changes.push(`transact ${place}`);
         kernel.transact(place, change);

@@ -1,5 +1,5 @@
 import type { DropCount } from '@weft/core/drop-reason';
-import type { Plan, PlanRef } from '@weft/core/plan/plan';
+import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
 import type { FirewallBody } from '@weft/core/plan/firewall';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
@@ -13,7 +13,7 @@ import type { Work } from './execution.ts';
 import type { Kernel, NodeFacts, Observed, Underlay } from './kernel.ts';
 import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
-import { dependentsOf, layout } from './layout/layout.ts';
+import { dependentsOf, layout, layoutContext } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
 import { Numbering } from './numbering.ts';
 import { fabricDrops, gatewayDrops } from './port-drops.ts';
@@ -21,6 +21,7 @@ import type { GatewayTraces, PortTraces } from './port-drops.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
+import { FABRIC_SYSCTLS } from './ruleset/fabric-sysctls.ts';
 import { fabricTables } from './ruleset/fabric.ts';
 import { nodeTable } from './ruleset/node.ts';
 
@@ -59,6 +60,10 @@ export class Dataplane {
   /** Noted in the kernel, to be carried out. */
   readonly #revoking = new Map<string, Revoked>();
   readonly #lastMacs = new LastMacs();
+  /** What was laid out and applied without a failure, by `planRefText`: bodies never change. */
+  readonly #laid = new Map<string, PlanBody>();
+  /** What was asked for and is in the plan, applied or failed: the rest of the plan has its time to come. */
+  readonly #asked = new Set<string>();
   /** Keys of what should have gone, and zones that should have been swept, but for a failure. */
   readonly #unremoved = new Set<string>();
   readonly #unswept = new Set<number>();
@@ -90,6 +95,8 @@ export class Dataplane {
     this.#desired.disown(NODE);
     this.#desired.own(NODE, objectsOfNode(facts));
     this.#facts = facts;
+    // What was laid out spoke of the old place.
+    this.#laid.clear();
   }
 
   workloadNetns(instanceId: InstanceId): string {
@@ -115,8 +122,35 @@ export class Dataplane {
     this.#disturbed = false;
   }
 
+  /**
+   * As {@link observe}, but calls `pause` now and then: with a thousand gateways a look takes seconds. Undefined if it is done already; until it
+   * resolves nothing else of this may be called. Throws, and rejects, as `observe` does.
+   */
+  observeInParts(pause: () => Promise<void>): Promise<void> | undefined {
+    const observing = this.#kernel.observing();
+    const first = observing.next();
+    if (first.done !== true) return this.#observeOn(observing, pause);
+    this.#take(first.value);
+    this.#disturbed = false;
+    return undefined;
+  }
+
+  async #observeOn(observing: ReturnType<Kernel['observing']>, pause: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await pause();
+      const next = observing.next();
+      if (next.done !== true) continue;
+      this.#take(next.value);
+      this.#disturbed = false;
+      return;
+    }
+  }
+
   #look(): void {
-    const observed = this.#kernel.observe();
+    this.#take(this.#kernel.observe());
+  }
+
+  #take(observed: readonly Observed[]): void {
     if (this.#everObserved) this.#reportDrift(observed);
     else this.#numbers.learn(observed.map(({ object }) => object));
     this.#everObserved = true;
@@ -146,7 +180,6 @@ export class Dataplane {
     });
     const refs = this.#refsOf(plan, changed);
     const revoked = this.#revocations.between(plan, refs);
-    const known = new Set([NODE, ...refs.map(planRefText).filter((owner) => this.#revocations.known(owner) !== undefined)]);
     const dropped = this.#relayout(plan, refs, execution);
     const differing = this.#differing(this.#touched(refs, changed));
     const put = new Map(differing.filter(({ object }) => object.kind !== 'netns').map((desired) => [desired.key, desired]));
@@ -154,20 +187,27 @@ export class Dataplane {
     const work: Work = { put: [...put.values()], remove: this.#unwanted(changed, dropped) };
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
-    const ended = [
-      ...this.#unknownRevocations(plan, work, known, dropped),
-      ...this.#ofGateways(work),
-      ...this.#ofFirewalls(plan, refs, work),
-    ];
+    const ended = [...this.#unknownRevocations(plan, work, dropped), ...this.#ofGateways(work), ...this.#ofFirewalls(plan, refs, work)];
     this.#revoke([...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
-    for (const ref of refs) if (!execution.failures.has(planRefText(ref))) this.#revocations.note(plan, ref);
+    for (const ref of refs) this.#note(plan, ref, execution);
     this.#unremoved.clear();
     for (const key of execution.unremoved) this.#unremoved.add(key);
     if (execution.failures.size > 0) this.#stale = true;
     return execution.failures;
+  }
+
+  /** What of the plan is not, or not so, what was applied last, the removed included. After a failure that is what failed. */
+  pending(plan: Plan): readonly PlanRef[] {
+    const pending: PlanRef[] = [];
+    for (const ref of plan.refs()) if (this.#laid.get(planRefText(ref)) !== plan.get(ref.kind, ref.key)) pending.push(ref);
+    for (const owner of new Set([...this.#desired.owners(), ...this.#laid.keys()])) {
+      const [kind, key] = splitOwner(owner);
+      if (isPlanKind(kind) && plan.get(kind, key) === undefined) pending.push({ kind, key });
+    }
+    return pending;
   }
 
   /**
@@ -195,16 +235,8 @@ export class Dataplane {
   }
 
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {
-    if (changed === 'all') {
-      const refs = new Map([...plan.refs()].map((ref) => [planRefText(ref), ref]));
-      for (const owner of this.#desired.owners()) {
-        const [kind, key] = splitOwner(owner);
-        if (owner !== NODE && !refs.has(owner)) refs.set(owner, { kind, key } as PlanRef);
-      }
-      return [...refs.values()];
-    }
     // A caller may hand back what failed, and `node` among it: the node's own objects are looked at every time anyway.
-    const given = [...changed].filter((ref) => isPlanKind(ref.kind));
+    const given = changed === 'all' ? this.pending(plan) : [...changed].filter((ref) => isPlanKind(ref.kind));
     const gatewayVnis = new Set<number>();
     for (const ref of given) {
       if (ref.kind !== 'gateway') continue;
@@ -212,17 +244,30 @@ export class Dataplane {
         if (body !== undefined && 'segments' in body) for (const segment of body.segments) gatewayVnis.add(segment.vni);
       }
     }
-    const refs = new Map([...given, ...dependentsOf(plan, given, gatewayVnis)].map((ref) => [planRefText(ref), ref]));
+    const dependents = dependentsOf(plan, given, gatewayVnis).filter((ref) => this.#asked.has(planRefText(ref)));
+    const refs = new Map([...given, ...dependents].map((ref) => [planRefText(ref), ref]));
     return [...refs.values()];
+  }
+
+  #note(plan: Plan, ref: PlanRef, { failures }: Execution): void {
+    const owner = planRefText(ref);
+    const planned = plan.get(ref.kind, ref.key);
+    const body = failures.has(owner) ? undefined : planned;
+    if (planned === undefined) this.#asked.delete(owner);
+    else this.#asked.add(owner);
+    if (body === undefined) this.#laid.delete(owner);
+    else this.#laid.set(owner, body);
+    if (!failures.has(owner)) this.#revocations.note(plan, ref);
   }
 
   /** Lays the resources out again; returns what lost an owner. A resource that cannot be laid out keeps what it has. */
   #relayout(plan: Plan, refs: readonly PlanRef[], execution: Execution): Desired[] {
+    const context = layoutContext(plan, this.#facts, this.#numbers);
     const laid: { owner: string; objects: readonly KernelObject[] }[] = [];
     for (const ref of refs) {
       const owner = planRefText(ref);
       execution.attempt(owner, () => {
-        laid.push({ owner, objects: layout({ plan, facts: this.#facts, numbers: this.#numbers }, ref) });
+        laid.push({ owner, objects: layout(context, ref) });
       });
     }
     const dropped = laid.flatMap(({ owner }) => this.#desired.disown(owner));
@@ -321,13 +366,14 @@ export class Dataplane {
   }
 
   /** A process that was just started does not know what stood behind the rules that it finds and changes. */
-  #unknownRevocations(plan: Plan, work: Work, known: ReadonlySet<string>, dropped: readonly Desired[]): Revoked[] {
+  #unknownRevocations(plan: Plan, work: Work, dropped: readonly Desired[]): Revoked[] {
     // Another release writes its rules differently, and takes nothing from anybody.
     if (work.put.some(({ object }) => object.kind === 'table')) return [];
+    const known = (owner: string): boolean => owner === NODE || this.#revocations.known(owner) !== undefined;
     const ours = new Set(dropped.map(({ key }) => key));
     const removed = work.remove.filter(({ key }) => !ours.has(key)).map(({ object }) => object);
     const changed = work.put
-      .filter(({ object, owners }) => isNft(object) && ![...owners].some((owner) => known.has(owner)))
+      .filter(({ object, owners }) => isNft(object) && ![...owners].some(known))
       .flatMap(({ key }) => this.#applied.get(key)?.object ?? []);
     const old = [...removed, ...changed];
     if (old.length === 0) return [];
@@ -365,16 +411,6 @@ const NODE = 'node';
 function objectsOfNode(facts: NodeFacts): readonly KernelObject[] {
   return [{ kind: 'netns', place: 'fabric', loopback: false, sysctls: FABRIC_SYSCTLS }, nodeTable(facts), ...fabricTables(facts)];
 }
-
-const FABRIC_SYSCTLS = {
-  'net.ipv6.conf.default.disable_ipv6': '1',
-  'net.ipv6.conf.all.disable_ipv6': '1',
-  'net.bridge.bridge-nf-call-iptables': '0',
-  'net.bridge.bridge-nf-call-ip6tables': '0',
-  'net.bridge.bridge-nf-call-arptables': '0',
-  // A revoked TCP stream must not be picked up again in mid-stream (datapath.md §3).
-  'net.netfilter.nf_conntrack_tcp_loose': '0',
-};
 
 /** Addresses inside a workload may be its own doing: those that we did not put there stay. */
 function isForeign(object: KernelObject): boolean {

@@ -1,4 +1,5 @@
 import { WeftError } from '@weft/core/weft-error';
+import { KeyIndex, linkUnder } from './applied-state.ts';
 import type { KernelObject, ObjectContent } from './kernel-object.ts';
 import { objectContent, objectKey } from './kernel-object.ts';
 
@@ -20,6 +21,9 @@ export class DesiredState {
   readonly #sha256: (text: string) => string;
   readonly #objects = new Map<string, Desired>();
   readonly #owned = new Map<string, readonly string[]>();
+  readonly #byPlace = new KeyIndex();
+  /** What hangs on a link, and the ports of a bridge. */
+  readonly #byLink = new KeyIndex();
 
   constructor(deps: Readonly<{ sha256: (text: string) => string }>) {
     this.#sha256 = deps.sha256;
@@ -34,7 +38,17 @@ export class DesiredState {
   }
 
   of(owner: string): Desired[] {
-    return (this.#owned.get(owner) ?? []).flatMap((key) => this.#objects.get(key) ?? []);
+    return this.#all(this.#owned.get(owner) ?? []);
+  }
+
+  /** In this namespace, itself included. */
+  in(place: string): Desired[] {
+    return this.#all(this.#byPlace.keys(place));
+  }
+
+  /** What hangs on this link – addresses, routes, entries, and the link itself if it is the end of a pair – and the ports of a bridge. */
+  on(place: string, link: string): Desired[] {
+    return this.#all(this.#byLink.keys(`${place} ${link}`));
   }
 
   owners(): Iterable<string> {
@@ -50,7 +64,7 @@ export class DesiredState {
     }
     for (const item of items) {
       const desired = this.#objects.get(item.key);
-      if (desired === undefined) this.#objects.set(item.key, { ...item, owners: new Set([owner]) });
+      if (desired === undefined) this.#add({ ...item, owners: new Set([owner]) });
       else desired.owners.add(owner);
     }
     if (items.length > 0) this.#owned.set(owner, [...new Set(items.map(({ key }) => key))]);
@@ -61,9 +75,35 @@ export class DesiredState {
     const had = this.of(owner);
     for (const desired of had) {
       desired.owners.delete(owner);
-      if (desired.owners.size === 0) this.#objects.delete(desired.key);
+      if (desired.owners.size === 0) this.#delete(desired);
     }
     this.#owned.delete(owner);
     return had;
   }
+
+  #add(desired: Desired): void {
+    this.#objects.set(desired.key, desired);
+    this.#byPlace.add(desired.object.place, desired.key);
+    for (const link of linksOf(desired.object)) this.#byLink.add(link, desired.key);
+  }
+
+  #delete({ key, object }: Desired): void {
+    this.#objects.delete(key);
+    this.#byPlace.delete(object.place, key);
+    for (const link of linksOf(object)) this.#byLink.delete(link, key);
+  }
+
+  #all(keys: Iterable<string>): Desired[] {
+    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+  }
+}
+
+/** `place name` of the links that an object hangs on, is a port of, or leads to. */
+function linksOf(object: KernelObject): string[] {
+  const under = linkUnder(object);
+  return [
+    ...(under === undefined ? [] : [under]),
+    ...('master' in object ? [`${object.place} ${object.master}`] : []),
+    ...(object.kind === 'redirect' ? [`${object.place} ${object.to}`] : []),
+  ];
 }

@@ -14,14 +14,19 @@ const ORDER = ['node', 'segment', 'group', 'member', 'gateway'];
  */
 export function executeNft(execution: Execution, work: Work): void {
   const gone = new Set(work.remove.filter(({ object }) => object.kind === 'netns').map(({ object }) => object.place));
-  const places = new Set<Place>([...work.remove, ...work.put].filter(({ object }) => isNft(object)).map(({ object }) => object.place));
-  for (const place of places) {
+  const removed = rulesByPlace(work.remove);
+  const put = rulesByPlace(work.put);
+  for (const place of new Set([...removed.keys(), ...put.keys()])) {
     // A namespace on its way out takes its rules along; they guard it to the end.
-    if (gone.has(place)) continue;
-    const here = <T extends { readonly object: KernelObject }>(items: readonly T[]): T[] =>
-      items.filter(({ object }) => isNft(object) && object.place === place);
-    new Transaction(execution, place).run({ remove: here(work.remove), put: here(work.put) });
+    if (!gone.has(place)) new Transaction(execution, place).run({ remove: removed.get(place) ?? [], put: put.get(place) ?? [] });
   }
+}
+
+function rulesByPlace<T extends { readonly object: KernelObject }>(items: readonly T[]): Map<Place, T[]> {
+  return Map.groupBy(
+    items.filter(({ object }) => isNft(object)),
+    ({ object }) => object.place,
+  );
 }
 
 class Transaction {
@@ -97,7 +102,8 @@ class Transaction {
     const replaced = replacedTables(put);
     if (replaced.size === 0) return { remove, put };
     const all = new Map(put.map((desired) => [desired.key, desired]));
-    for (const desired of this.#execution.deps.desired.all()) if (replaced.has(tableOf(desired.object))) all.set(desired.key, desired);
+    for (const desired of this.#execution.deps.desired.in(this.#place))
+      if (replaced.has(tableOf(desired.object))) all.set(desired.key, desired);
     return { remove: remove.filter(({ object }) => !replaced.has(tableOf(object))), put: [...all.values()] };
   }
 }

@@ -71,7 +71,7 @@ export class Execution {
     for (const place of vanished) {
       for (const { key, object } of this.deps.applied.in(place)) if (object.kind !== 'netns') this.deps.applied.delete(key);
     }
-    return vanished.size === 0 ? [] : [...this.deps.desired.all()].filter(({ object }) => vanished.has(object.place));
+    return [...vanished].flatMap((place) => this.deps.desired.in(place));
   }
 
   /** Everything but the making of namespaces. */
@@ -150,11 +150,7 @@ export class Execution {
 
   /** Everything desired that hung on a link which had to be made anew. */
   #dependentsOf(made: KernelObject): Desired[] {
-    const ends = new Set(endsOf(made).map((end) => end.join(' ')));
-    const isPort = (object: KernelObject): boolean => made.kind === 'link' && 'master' in object && object.master === made.name;
-    const leadsTo = (object: KernelObject): boolean =>
-      object.kind === 'redirect' && made.kind === 'link' && object.place === made.place && object.to === made.name;
-    return [...this.deps.desired.all()].filter(({ object }) => ends.has(linkUnder(object) ?? '') || isPort(object) || leadsTo(object));
+    return endsOf(made).flatMap(([place, name]) => this.deps.desired.on(place, name));
   }
 
   /** Neighbours elsewhere keep an address's old MAC in their caches, and nothing crosses the tunnel to tell them: each node tells its own. */

@@ -20,6 +20,8 @@ export type NftChange = Readonly<{
 export interface Kernel {
   /** Everything of ours, in every namespace of ours, and our table in the node's. Nothing of anybody else. */
   observe(): readonly Observed[];
+  /** The same in parts: it may be put aside wherever it yields, as long as nothing of ours is changed meanwhile. */
+  observing(): Generator<void, readonly Observed[], void>;
   /** One transaction: all of it, or nothing. What is to be removed must be there. */
   transact(place: Place, change: NftChange): void;
   /**

@@ -11,7 +11,6 @@ import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
-import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
@@ -22,11 +21,13 @@ import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
 import { LinuxNamespaces, requireLink } from './linux-namespaces.ts';
 import { interpret, readNamespace } from './linux-observe.ts';
+import type { Found } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
 
-const ETHERTYPE_ARP = 0x0806;
+/** Namespaces read between two pauses: a gateway's takes a millisecond. */
+const PLACES_AT_A_TIME = 16;
 
 /**
  * The kernel of this machine, through netlink and libnftables in process. `node` is the namespace in which it was made; the others are
@@ -51,15 +52,34 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   observe(): readonly Observed[] {
-    const places = this.#namespaces.all();
-    this.#listen(places.includes('fabric') ? this.#namespaces.open('fabric').netns : undefined);
+    const observing = this.observing();
+    for (;;) {
+      const next = observing.next();
+      if (next.done === true) return next.value;
+    }
+  }
+
+  *observing(): Generator<void, readonly Observed[], void> {
+    const all = this.#namespaces.all();
+    this.#listen(all.includes('fabric') ? this.#namespaces.open('fabric').netns : undefined);
     this.#namespaces.forgetIndexes();
-    const found = places.map((place) => readNamespace(place, this.#namespaces.open(place)));
+    const found: Found[] = [];
+    for (const place of all) {
+      found.push(readNamespace(place, this.#namespaces.open(place)));
+      if (found.length % PLACES_AT_A_TIME === 0) yield;
+    }
     this.#trash.clear();
     this.#trashBridges.clear();
     const fabric = found.find(({ place }) => place === 'fabric');
     for (const link of fabric?.links ?? []) if (isTrash(link)) this.#trashBridges.add(link.name);
-    return interpret(found, this.#sha256);
+    const observed: Observed[] = [];
+    let places = 0;
+    for (const part of interpret(found, this.#sha256)) {
+      for (const item of part) observed.push(item);
+      places += 1;
+      if (places % PLACES_AT_A_TIME === 0) yield;
+    }
+    return observed;
   }
 
   transact(place: Place, change: NftChange): void {
@@ -103,6 +123,7 @@ export class LinuxKernel implements Kernel, Disposable {
     if (object.kind === 'netns') {
       this.#trash.delete(object.place);
       this.#setUp.delete(object.place);
+      this.#sockets.forget(object.place);
       this.#namespaces.delete(object.place);
       return;
     }
@@ -138,8 +159,7 @@ export class LinuxKernel implements Kernel, Disposable {
   }
 
   announce(place: Place, link: string, address: Ipv4, mac: Mac): void {
-    using socket = PacketSocket.open({ netns: this.#namespaces.open(place).netns, ifname: link, protocol: ETHERTYPE_ARP });
-    socket.send(gratuitousArp(address, mac));
+    this.#sockets.sender(place).send(this.#namespaces.index(place, link), gratuitousArp(address, mac));
   }
 
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {

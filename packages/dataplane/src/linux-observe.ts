@@ -56,35 +56,39 @@ export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): 
   const nothing = { place, links, tables, neighs: [], fdb: [], limits: NO_LIMITS, addrs: [], routes: [] };
   if (place === 'node') return nothing;
   // A workload may queue as it likes.
-  const limits = place.startsWith('wl-') ? NO_LIMITS : readLimits(rtnl, namesOf(links));
+  const limits = place.startsWith('wl-') ? NO_LIMITS : readLimits(rtnl, namesByIndex(links));
   if (place === 'fabric') return { ...nothing, limits, neighs: neighList(rtnl), fdb: fdbList(rtnl) };
   return { ...nothing, limits, addrs: addrList(rtnl), routes: routeList(rtnl) };
 }
 
 const NO_LIMITS: FoundLimits = { qdiscs: [], redirects: [] };
-const namesOf = (links: readonly Link[]): ReadonlyMap<number, string> => new Map(links.map((link) => [link.index, link.name]));
 
-/** Everything of ours in what was found, in the form in which it would be desired. Pure. */
-export function interpret(found: readonly Found[], sha256: Sha256): Observed[] {
-  const links = new Map(found.map((namespace) => [namespace.place, namespace.links]));
-  const observed: Observed[] = [];
-  const see = (object: KernelObject, asDesired = true): void => {
-    observed.push({ key: objectKey(object), content: objectContent(object, sha256) + (asDesired ? '' : DRIFTED), object });
-  };
+/** Everything of ours in what was found, in the form in which it would be desired, one namespace after the other. Pure. */
+export function* interpret(found: readonly Found[], sha256: Sha256): Generator<Observed[], void, void> {
+  const links = new Map(found.map((namespace) => [namespace.place, namesByIndex(namespace.links)]));
   const ends = endsByPair(found);
   for (const namespace of found) {
+    const observed: Observed[] = [];
+    const see = (object: KernelObject, asDesired = true): void => {
+      observed.push({ key: objectKey(object), content: objectContent(object, sha256) + (asDesired ? '' : DRIFTED), object });
+    };
     const { place } = namespace;
     for (const { family, listing } of namespace.tables) observed.push(...parseNftTable(place, family, listing, sha256));
-    if (place === 'node') continue;
-    // What a namespace's sysctls are is checked whenever it is put; that it is there is enough here.
-    see({ kind: 'netns', place, loopback: false, sysctls: {} }, false);
-    for (const link of namespace.links) observeLink(place, link, { links, ends }, see);
-    const names = namesOf(namespace.links);
-    interpretLimits(place, namespace.limits, names, see);
-    observeEntries(namespace, names, see);
-    observeAddresses(namespace, names, see);
+    if (place !== 'node') {
+      // What a namespace's sysctls are is checked whenever it is put; that it is there is enough here.
+      see({ kind: 'netns', place, loopback: false, sysctls: {} }, false);
+      for (const link of namespace.links) observeLink(place, link, { links, ends }, see);
+      const names = links.get(place) ?? new Map<number, string>();
+      interpretLimits(place, namespace.limits, names, see);
+      observeEntries(namespace, names, see);
+      observeAddresses(namespace, names, see);
+    }
+    yield observed;
   }
-  return observed;
+}
+
+function namesByIndex(links: readonly Link[]): ReadonlyMap<number, string> {
+  return new Map(links.map((link) => [link.index, link.name]));
 }
 
 function familiesOf(place: Place): readonly NftFamily[] {
@@ -124,7 +128,7 @@ function endsByPair(found: readonly Found[]): ReadonlyMap<string, End> {
 function observeLink(
   place: Place,
   link: Link,
-  all: Readonly<{ links: ReadonlyMap<Place, readonly Link[]>; ends: ReadonlyMap<string, End> }>,
+  all: Readonly<{ links: ReadonlyMap<Place, ReadonlyMap<number, string>>; ends: ReadonlyMap<string, End> }>,
   see: (object: LinkObject, asDesired: boolean) => void,
 ): void {
   const isEnd = (place.startsWith('wl-') && link.name === WORKLOAD_LINK) || (place.startsWith('gw-') && link.name.startsWith('seg'));
@@ -136,7 +140,7 @@ function observeLink(
     return;
   }
   const nameIn = (where: Place, index: number | undefined): string =>
-    all.links.get(where)?.find((other) => other.index === index)?.name ?? '';
+    (index === undefined ? undefined : all.links.get(where)?.get(index)) ?? '';
   const port = link.bridgePort;
   const flags = { neighSuppress: port?.neighSuppress ?? false, bcastFlood: port?.bcastFlood ?? false, hairpin: port?.hairpin ?? false };
   const portFits = link.up && port?.learning === false && !port.flood && !port.mcastFlood;

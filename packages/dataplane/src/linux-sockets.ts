@@ -1,17 +1,20 @@
 import { Conntrack } from '@weft/netlink/conntrack';
 import { NftCounters } from '@weft/netlink/nft-counter';
 import { NftContext } from '@weft/sys/nft';
+import { PacketSender } from '@weft/sys/packet-sender';
 import type { LinuxNamespaces } from './linux-namespaces.ts';
 import type { Place } from './names.ts';
 
 /** The namespaces in which something changes with every port. */
 const BUSY: ReadonlySet<Place> = new Set(['node', 'fabric']);
+/** A gateway announces its addresses one after the other. */
+const SENDERS = 16;
 
 /** Of which namespace a kept socket is: a fabric that is made anew is another one. */
 type Kept<T> = Readonly<{ inode: number; socket: T }>;
 
 /**
- * Sockets to nftables and to connection tracking. Closing one makes the kernel wait until whatever nftables has to destroy is destroyed –
+ * Sockets to nftables, to connection tracking and to interfaces. Closing one makes the kernel wait until whatever nftables has to destroy is destroyed –
  * ten milliseconds and more, many times what a transaction takes – so those of the fabric and of the node are kept open; the others, of
  * which there may be a thousand, are closed after use.
  */
@@ -21,6 +24,8 @@ export class LinuxSockets implements Disposable {
   /** The fabric's. */
   #conntrack: Kept<Conntrack> | undefined;
   #counters: Kept<NftCounters> | undefined;
+  /** Those used last at the end. */
+  readonly #senders = new Map<Place, Kept<PacketSender>>();
 
   constructor(options: Readonly<{ namespaces: LinuxNamespaces }>) {
     this.#namespaces = options.namespaces;
@@ -70,9 +75,32 @@ export class LinuxSockets implements Disposable {
     return work(this.#counters.socket);
   }
 
+  /** For frames out of that namespace's interfaces; good until others were asked for. Throws SysError. */
+  sender(place: Place): PacketSender {
+    const { netns } = this.#namespaces.open(place);
+    let kept = this.#senders.get(place);
+    this.#senders.delete(place);
+    if (kept?.inode !== netns.inode) {
+      kept?.socket[Symbol.dispose]();
+      kept = { inode: netns.inode, socket: PacketSender.open(netns) };
+    }
+    this.#senders.set(place, kept);
+    const oldest = this.#senders.size > SENDERS ? [...this.#senders.keys()].find((other) => other !== 'fabric') : undefined;
+    if (oldest !== undefined) this.forget(oldest);
+    return kept.socket;
+  }
+
+  /** A namespace that goes is not to be kept alive by a socket. */
+  forget(place: Place): void {
+    this.#senders.get(place)?.socket[Symbol.dispose]();
+    this.#senders.delete(place);
+  }
+
   [Symbol.dispose](): void {
     this.#counters?.socket[Symbol.dispose]();
     this.#counters = undefined;
+    for (const { socket } of this.#senders.values()) socket[Symbol.dispose]();
+    this.#senders.clear();
     for (const { socket } of this.#nft.values()) socket[Symbol.dispose]();
     this.#nft.clear();
     this.#conntrack?.socket[Symbol.dispose]();

@@ -8,6 +8,7 @@ import { InetSocket } from '@weft/sys/inet-socket';
 import type { InetSocketKind, Received } from '@weft/sys/inet-socket';
 import { netnsCreateUnpinned } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
+import { PacketSender } from '@weft/sys/packet-sender';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { isSysError } from '@weft/sys/sys-error';
 import { addrReplace } from './addr.ts';
@@ -210,5 +211,24 @@ test('a frame longer than the MTU is refused', async () => {
   assert.throws(
     () => socket.send(new Uint8Array(3000)),
     (error) => isSysError(error, 'EMSGSIZE'),
+  );
+});
+
+test('one sender reaches out of any interface of its namespace, and says when one is gone', async () => {
+  using net = await wire();
+  using rtnl = Rtnl.open(net.a);
+  using receiver = PacketSocket.open({ netns: net.b, ifname: 'eth0', protocol: PROTOCOL });
+  using sender = PacketSender.open(net.a);
+  const { index } = linkGet(rtnl, 'eth0')!;
+  sender.send(index, frame);
+  assert.deepEqual(await until(() => receiver.receive(), 'frame'), { frame, outgoing: false });
+  linkSet(rtnl, index, { up: false });
+  assert.throws(
+    () => sender.send(index, frame),
+    (error) => isSysError(error, 'ENETDOWN'),
+  );
+  assert.throws(
+    () => sender.send(4_000_000, frame),
+    (error) => isSysError(error, 'ENXIO'),
   );
 });

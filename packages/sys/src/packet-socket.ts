@@ -80,7 +80,7 @@ export class PacketSocket implements Disposable {
 }
 
 /** `struct sockaddr_ll`: family, protocol (network order), interface index; the rest is for receiving. */
-function linkAddress(protocol: number, index: number): Uint8Array {
+export function linkAddress(protocol: number, index: number): Uint8Array {
   const bytes = new Uint8Array(20);
   bytes[0] = AF_PACKET;
   bytes[2] = protocol >>> 8;

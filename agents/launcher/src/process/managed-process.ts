@@ -1,9 +1,10 @@
-import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { errorInfo, WeftError } from '@weft/core/weft-error';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Logger } from '@weft/ssntp/logger';
+import type { SpawnedProcess } from '@weft/sys/spawn';
+import type { Actual, Identity } from './actual-process.ts';
 import type { ProcessSpec } from './launch-process.ts';
 import { netnsInodeAt } from './netns-inode.ts';
 import { exitFailure, startFailure } from './process-failure.ts';
@@ -24,7 +25,7 @@ export type ManagedProcessOptions = Readonly<{
 export type ManagedProcessDeps = Readonly<{
   record: ProcessRecordFile;
   table: ProcessTable;
-  launch: (spec: ProcessSpec, run: string) => ChildProcess;
+  launch: (spec: ProcessSpec, run: string) => SpawnedProcess;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -52,20 +53,12 @@ const RESTART_MIN_MS = 1000;
 const RESTART_MAX_MS = 60_000;
 /** Whoever ran this long may be started again after the shortest pause. */
 const STABLE_MS = 60_000;
-/** How often a process that is not our child is looked at. */
+/** How often a process that is not our child is looked at; a child says when it ends. */
 const WATCH_MS = 1000;
 const ENDING_MIN_MS = 5;
 const ENDING_MAX_MS = 100;
 const STUCK_MS = 10_000;
 const HANGUP_RETRY_MS = 20;
-
-type Identity = Readonly<{ run: string; netnsInode: number; fingerprint: string }>;
-
-/** What is there: nothing, the process, or others of its run that outlived it. */
-type Actual =
-  | Readonly<{ kind: 'none' }>
-  | (Identity & Readonly<{ kind: 'running'; pid: number; startTime: bigint; sinceMs: number }>)
-  | (Identity & Readonly<{ kind: 'remains' }>);
 
 /**
  * One process that the launcher keeps running and that lives on without it: it is found again by its record, started again when it ends,
@@ -80,6 +73,8 @@ export class ManagedProcess {
   #actual: Actual | undefined;
   #failures = 0;
   #lastError: ErrorInfo | undefined;
+  /** The run whose end is still to be told; of one that was ended here nobody wants to know. */
+  #expected: string | undefined;
   /** What the last start was for: something else, or the same in another namespace, need not wait for the end of the pause. */
   #attempted: string | undefined;
   #pause: unknown;
@@ -209,7 +204,7 @@ export class ManagedProcess {
     if (known === undefined) this.#write({ ...record, state: 'running', pid, startTime });
     log.info({ ...this.#options.fields, pid }, 'process adopted');
     this.#attempted = `${fingerprint} ${netnsInode}`;
-    return { kind: 'running', run, netnsInode, fingerprint, pid, startTime, sinceMs: this.#deps.clock.now() };
+    return { kind: 'running', run, netnsInode, fingerprint, pid, startTime, sinceMs: this.#deps.clock.now(), child: false };
   }
 
   /** Without a record nothing of ours should be in the namespace; if it is, it must not get company. */
@@ -231,6 +226,7 @@ export class ManagedProcess {
       const intent = { ...identity, bootId: this.#options.bootId, failures: this.#failures };
       record.write({ ...intent, state: 'starting' });
       const child = launch(wanted, identity.run);
+      this.#expected = identity.run;
       table.expire();
       const startTime = child.pid === undefined ? undefined : table.startTime(child.pid);
       child.once('error', (cause) => this.#onExit(identity.run, startFailure(wanted.command, cause)));
@@ -241,7 +237,7 @@ export class ManagedProcess {
         this.#actual = { kind: 'remains', ...identity };
         return false;
       }
-      this.#actual = { kind: 'running', ...identity, pid: child.pid, startTime, sinceMs: clock.now() };
+      this.#actual = { kind: 'running', ...identity, pid: child.pid, startTime, sinceMs: clock.now(), child: true };
       this.#write({ ...intent, state: 'running', pid: child.pid, startTime });
       log.info({ ...this.#options.fields, pid: child.pid }, 'process started');
       this.#lastError = undefined;
@@ -256,6 +252,7 @@ export class ManagedProcess {
   #watchOver(actual: Actual & { kind: 'running' }): void {
     const { clock, table } = this.#deps;
     clock.clearTimeout(this.#watch);
+    if (actual.child) return;
     this.#watch = clock.setTimeout(() => {
       if (table.alive(actual.pid, actual.startTime)) this.#watchOver(actual);
       else this.#onExit(actual.run, new WeftError('process_exited', 'the process ended'));
@@ -266,7 +263,7 @@ export class ManagedProcess {
   #onExit(run: string, error: WeftError): void {
     if (this.#released || this.#stopping) return;
     const actual = this.#actual;
-    if (actual !== undefined && actual.kind !== 'none' && actual.run !== run) return;
+    if (actual !== undefined && (actual.kind === 'none' ? this.#expected : actual.run) !== run) return;
     if (actual?.kind === 'running') {
       if (this.#deps.clock.now() - actual.sinceMs >= STABLE_MS) this.#failures = 0;
       const { netnsInode, fingerprint } = actual;
@@ -321,9 +318,12 @@ export class ManagedProcess {
     const startMs = clock.now();
     const asked = new Set<string>();
     let stuck = false;
+    let seenMs = Number.NEGATIVE_INFINITY;
     for (let pauseMs = ENDING_MIN_MS; !this.#released; pauseMs = Math.min(2 * pauseMs, ENDING_MAX_MS)) {
       const left = this.#left(actual);
-      if (left.length === 0) break;
+      // What was seen last may have made others until it ended: only a look from after that tells that none is left.
+      if (left.length === 0 && this.#deps.table.lookedMs >= seenMs) break;
+      if (left.length > 0) seenMs = clock.now();
       const tookMs = clock.now() - startMs;
       const gently = actual.kind === 'running' && tookMs < graceMs;
       for (const entry of left) {
@@ -332,7 +332,7 @@ export class ManagedProcess {
         else if (!asked.has(key)) signalProcess(entry, 'SIGTERM');
         asked.add(key);
       }
-      if (!stuck && tookMs > graceMs + STUCK_MS) {
+      if (!stuck && left.length > 0 && tookMs > graceMs + STUCK_MS) {
         log.error({ ...fields, pids: left.map((entry) => entry.pid) }, 'processes cannot be ended, still trying');
         stuck = true;
       }
@@ -340,6 +340,7 @@ export class ManagedProcess {
     }
     if (this.#released) return false;
     this.#actual = { kind: 'none' };
+    this.#expected = undefined;
     if (this.#stopping) {
       this.#stopping = false;
       log.info({ ...fields }, 'process ended');

@@ -15,8 +15,9 @@ export type ProcessMark = Readonly<{ run: string; netnsInode: number | undefined
 /** The environment variable that every process of a run inherits. */
 export const RUN_VARIABLE = 'WEFT_RUN';
 
-/** One look at all processes serves everybody who asks within this time. */
+/** One look at all processes serves everybody who asks within this time, or a multiple of what it took: with thousands it is dear. */
 const FRESH_MS = 10;
+const FRESH_COSTS = 8;
 /** A process known for this long will not become one of ours any more: the mark is there once the program is executed. */
 const SETTLED_MS = 1000;
 
@@ -32,7 +33,10 @@ type Row = ProcessEntry &
 export class ProcessTable {
   readonly #clock: Clock;
   #rows: ReadonlyMap<number, Row> = new Map();
+  #byRun: ReadonlyMap<string, readonly Row[]> = new Map();
+  #byNetns: ReadonlyMap<string, readonly Row[]> = new Map();
   #lookedMs = Number.NEGATIVE_INFINITY;
+  #freshMs = FRESH_MS;
 
   constructor(deps: Readonly<{ clock: Clock }>) {
     this.#clock = deps.clock;
@@ -47,13 +51,22 @@ export class ProcessTable {
     return this.startTime(pid) === startTime;
   }
 
+  /** When all processes were looked at last: of what was made since, {@link find} does not know. */
+  get lookedMs(): number {
+    return this.#lookedMs;
+  }
+
   /**
-   * The processes that bear a mark. Within the namespace only those count of which *every* thread is in there: a process of this machine
-   * that merely looks in with one thread is somebody else.
+   * The processes that bear a mark, and run. Within the namespace only those count of which *every* thread is in there: a process of this
+   * machine that merely looks in with one thread is somebody else.
    */
   find({ run, netnsInode }: ProcessMark): ProcessEntry[] {
     const netns = netnsInode === undefined ? undefined : `net:[${netnsInode}]`;
-    return this.#look().filter((row) => row.run === run || (netns !== undefined && row.netns === netns && isWithin(row.pid, netns)));
+    this.#look();
+    // No mark is nobody's mark: whoever is found may be ended.
+    const marked = run === '' ? [] : (this.#byRun.get(run) ?? []);
+    const inside = netns === undefined ? [] : (this.#byNetns.get(netns) ?? []).filter((row) => row.run !== run && isWithin(row.pid, netns));
+    return [...marked, ...inside].filter(({ pid, startTime }) => this.alive(pid, startTime));
   }
 
   /** A process was made: the next look is a new one. */
@@ -68,19 +81,34 @@ export class ProcessTable {
     return caught !== undefined && (BigInt(`0x${caught}`) & 1n) === 1n;
   }
 
-  #look(): Row[] {
+  #look(): void {
     const nowMs = this.#clock.now();
-    if (nowMs - this.#lookedMs >= FRESH_MS) {
-      const rows = new Map<number, Row>();
-      for (const name of readdirSync('/proc')) {
-        const row = /^\d+$/.test(name) ? readRow(Number(name), this.#rows.get(Number(name)), nowMs) : undefined;
-        if (row !== undefined) rows.set(row.pid, row);
-      }
-      this.#rows = rows;
-      this.#lookedMs = nowMs;
+    if (nowMs - this.#lookedMs < this.#freshMs) return;
+    const rows = new Map<number, Row>();
+    for (const name of readdirSync('/proc')) {
+      const row = /^\d+$/.test(name) ? readRow(Number(name), this.#rows.get(Number(name)), nowMs) : undefined;
+      if (row !== undefined) rows.set(row.pid, row);
     }
-    return [...this.#rows.values()];
+    this.#rows = rows;
+    // Most processes bear no mark, and belong to nobody here.
+    this.#byRun = groupByText(rows.values(), ({ run }) => run);
+    this.#byNetns = groupByText(rows.values(), ({ netns }) => netns);
+    this.#lookedMs = nowMs;
+    this.#freshMs = Math.max(FRESH_MS, FRESH_COSTS * (this.#clock.now() - nowMs));
   }
+}
+
+/** What has no such text is in no group. */
+function groupByText(rows: Iterable<Row>, textOf: (row: Row) => string | undefined): ReadonlyMap<string, readonly Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const text = textOf(row);
+    if (text === undefined) continue;
+    const group = groups.get(text);
+    if (group === undefined) groups.set(text, [row]);
+    else group.push(row);
+  }
+  return groups;
 }
 
 /** Sends a signal; a process that ended meanwhile is fine. */

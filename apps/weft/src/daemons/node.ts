@@ -10,6 +10,7 @@ import type { Logger } from '@weft/daemon/log';
 import { linuxFeatures, requireKernel } from '@weft/dataplane/kernel-support';
 import { openLinuxDataplane } from '@weft/dataplane/linux-dataplane';
 import { dnsmasqPath, requireDnsmasq } from '@weft/launcher/dhcp/dnsmasq-command';
+import { raiseInotifyLimit } from '@weft/launcher/dhcp/inotify-limit';
 import { Launcher } from '@weft/launcher/launcher';
 import { readNodeFacts } from '@weft/launcher/node-facts';
 import type { NodeAddress, Underlay } from '@weft/launcher/underlay';
@@ -18,6 +19,7 @@ import { systemClock } from '@weft/ssntp/clock';
 import type { Configure } from '@weft/ssntp/payloads/configure';
 import { Role } from '@weft/ssntp/role';
 import { warmThreadPool } from '@weft/sys/netns';
+import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { CommonKeys, DirectoryKeys } from './config.ts';
@@ -65,6 +67,13 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
   const environment = workloadEnvironment(process.env);
   await warmThreadPool();
   requireFit({ ...config, roles }, { path: environment['PATH'] ?? '', euid: process.geteuid?.() });
+  if (roles.includes('network') || roles.includes('concentrator')) {
+    const parameters = {
+      read: (key: string) => sysctlRead(undefined, key),
+      write: (key: string, value: string) => sysctlWrite(undefined, key, value),
+    };
+    raiseInotifyLimit(parameters, log);
+  }
   const role = roles.reduce((mask, each) => mask | SSNTP_ROLES[each], 0);
   const credentials = readCredentials(config, role);
   const connect = waysTo(parseServers(config.path, config.servers), credentials);

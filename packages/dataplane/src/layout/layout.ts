@@ -9,11 +9,23 @@ import { layoutGroup, layoutMember } from './group.ts';
 import { layoutInstance } from './instance.ts';
 import { layoutNat } from './nat.ts';
 import { layoutPeer, layoutVtep, layoutVtepFilter } from './peer.ts';
-import { layoutPort } from './port.ts';
+import { gatewayPortsByVni, layoutPort } from './port.ts';
 import { layoutForward, layoutPublicIp } from './public.ts';
 import { layoutSegment } from './segment.ts';
 
-export type LayoutContext = Readonly<{ plan: Plan; facts: NodeFacts; numbers: Numbering }>;
+export type LayoutContext = Readonly<{
+  plan: Plan;
+  facts: NodeFacts;
+  numbers: Numbering;
+  /** Names of the gateways' ports on a segment of this node: one at most, but a gateway that just moved may overlap. */
+  gatewayPorts: (vni: number) => readonly string[];
+}>;
+
+/** A context for resources of one plan as it is now; what takes a walk over the plan is done once for all of them. */
+export function layoutContext(plan: Plan, facts: NodeFacts, numbers: Numbering): LayoutContext {
+  let byVni: Map<number, string[]> | undefined;
+  return { plan, facts, numbers, gatewayPorts: (vni) => (byVni ??= gatewayPortsByVni(plan)).get(vni) ?? [] };
+}
 
 /**
  * The kernel objects that one plan resource stands for; none if the plan has no such resource. Pure but for numbers handed out.

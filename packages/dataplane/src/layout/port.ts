@@ -1,4 +1,3 @@
-import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { GroupBody } from '@weft/core/plan/group';
 import type { Plan } from '@weft/core/plan/plan';
 import type { PortBody } from '@weft/core/plan/port';
@@ -30,7 +29,8 @@ const HEADER_BYTES = 26;
  * A workload's port: its link, and in front of it its rules. A port without `from` forwards nothing; one that is administratively down has
  * no rules but a `from` that counts what it sends (datapath.md §4, "Per port").
  */
-export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): readonly KernelObject[] {
+export function layoutPort(context: LayoutContext, body: PortBody): readonly KernelObject[] {
+  const { plan, numbers } = context;
   const link = portName(body.portId);
   const bridge = bridgeName(body.vni);
   const mtu = plan.get('segment', String(body.vni))?.mtu;
@@ -65,10 +65,10 @@ export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): re
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
   objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
   for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
-  return [...rules(plan, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
+  return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
 }
 
-function rules(plan: Plan, body: PortBody, link: string, number: number, zone: number): KernelObject[] {
+function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: string, number: number, zone: number): KernelObject[] {
   const ingress: ChainObject = {
     kind: 'chain',
     place: 'fabric',
@@ -100,7 +100,7 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
     ...(open ? [] : [egress]),
     fabricElement('macs', [link, body.mac]),
     ...body.ips.map((address) => fabricElement('addrs', [link, body.mac, address])),
-    ...[tunnelName(body.vni), ...gatewayPortsOf(plan, body.vni)].map((trusted) => fabricElement('local', [trusted, body.mac])),
+    ...[tunnelName(body.vni), ...gatewayPorts(body.vni)].map((trusted) => fabricElement('local', [trusted, body.mac])),
     fabricElement('number', [link], String(number)),
     zoneElement(number, zone),
     fabricElement('ports', [link]),
@@ -119,9 +119,10 @@ function allowsAllOut(group: GroupBody | undefined): boolean {
   );
 }
 
-/** The gateways' ports on a segment of this node: one at most, but a gateway that just moved may overlap. */
-export function gatewayPortsOf(plan: Plan, vni: number): string[] {
-  return [...plan.of('gateway').values()].flatMap((gateway: GatewayBody) =>
-    gateway.segments.filter((segment) => segment.vni === vni).map((segment) => gatewayPortName(gateway.concentratorId, segment.vni)),
-  );
+export function gatewayPortsByVni(plan: Plan): Map<number, string[]> {
+  const ports = new Map<number, string[]>();
+  for (const { concentratorId, segments } of plan.of('gateway').values()) {
+    for (const { vni } of segments) ports.set(vni, [...(ports.get(vni) ?? []), gatewayPortName(concentratorId, vni)]);
+  }
+  return ports;
 }
