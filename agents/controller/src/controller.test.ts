@@ -142,6 +142,21 @@ test('a request is refused at once, so that nobody waits in vain', async () => {
   assert.deepEqual([reply?.id, reply?.error.code], ['7', 'unknown_request']);
 });
 
+test('a machine of concentrators is given an address, or told why not', async () => {
+  await using rig = await openController();
+  const ask = async (n: number): Promise<{ ok?: unknown; error?: { code: string } } | undefined> => {
+    const payload = encodePayload({ id: '8', op: 'underlay_address', body: null });
+    rig.link.handler.frame(routedFrame(FrameType.COMMAND, Command.Request, nodeId(n), payload, nodeId(n)));
+    await settle();
+    return (rig.link.take('STATUS Reply') as { ok?: unknown; error?: { code: string } }[])[0];
+  };
+  rig.link.stats(5, { roles: ['concentrator'] });
+  await settle();
+  assert.deepEqual((await ask(5))?.ok, { address: '10.88.0.250', prefix_length: 24 });
+  assert.deepEqual((await ask(5))?.ok, { address: '10.88.0.250', prefix_length: 24 });
+  assert.equal((await ask(1))?.error?.code, 'no_address_for_node');
+});
+
 test('an instance’s end counts only from the node that the state names', async () => {
   await using rig = await openController();
   const { state } = rig.controller.cluster;

@@ -1,4 +1,5 @@
 import type { ClusterConfig } from '@weft/core/command/context';
+import { giveAddress } from '@weft/core/command/node';
 import { oneOf } from '@weft/core/fields';
 import { parseIpv4 } from '@weft/core/ipv4';
 import { parseSynced } from '@weft/core/plan/sync';
@@ -23,6 +24,8 @@ import { parsePlacement } from '@weft/ssntp/payloads/placement';
 import { parsePublicIpAssigned, parsePublicIpFailure, parsePublicIpUnassigned } from '@weft/ssntp/payloads/public-ip';
 import { parseRequest, replyFrame } from '@weft/ssntp/payloads/request';
 import { parseStats } from '@weft/ssntp/payloads/stats';
+import { UNDERLAY_ADDRESS } from '@weft/ssntp/payloads/underlay-address';
+import type { UnderlayAddress } from '@weft/ssntp/payloads/underlay-address';
 import type { Store } from '@weft/store/store';
 import { Cluster } from './cluster.ts';
 import { EventLog } from './event-log.ts';
@@ -282,7 +285,7 @@ export class Controller {
         frameKey(ERROR, ErrorOperand.InvalidPayload),
         (payload, origin) => this.#log.warn({ origin, ...parseInvalidPayload(payload) }, 'a frame of ours was refused'),
       ],
-      [frameKey(COMMAND, Command.Request), (payload, origin) => this.#refuseRequest(payload, origin)],
+      [frameKey(COMMAND, Command.Request), (payload, origin) => this.#onRequest(payload, origin)],
     ]);
   }
 
@@ -305,11 +308,19 @@ export class Controller {
     this.#log.debug({ instance, node }, 'event ignored: what it speaks of is not on that node');
   }
 
-  /** Nothing may be asked of the controller yet; whoever asks is told so and does not wait in vain. */
-  #refuseRequest(payload: unknown, origin: Uuid | undefined): void {
+  /** What nodes ask. Whoever asks for what cannot be is told so and does not wait in vain. */
+  async #onRequest(payload: unknown, origin: Uuid | undefined): Promise<void> {
     const { id, op } = parseRequest(payload);
-    const error = { code: 'unknown_request', message: `the controller does not know the request ${op}`, retryable: false };
-    if (origin !== undefined) this.#link.send(replyFrame(origin, { id, error }));
+    if (origin === undefined) return;
+    try {
+      if (op !== UNDERLAY_ADDRESS) throw new WeftError('unknown_request', `the controller does not know the request ${op}`);
+      const given = await this.cluster.decide((state, context) => giveAddress(state, context, origin as NodeId));
+      const ok: UnderlayAddress = { address: given.address, prefix_length: given.prefixLength };
+      this.#link.send(replyFrame(origin, { id, ok }));
+    } catch (error) {
+      if (!(error instanceof WeftError)) throw error;
+      this.#link.send(replyFrame(origin, { id, error: errorInfo(error) }));
+    }
   }
 }
 

@@ -27,6 +27,7 @@ export const CONFIG: ClusterConfig = {
   defaultTopology: 'mesh',
   computeCidrs: [parseCidr('10.88.0.0/24')],
   managementCidrs: [parseCidr('192.168.0.0/24')],
+  concentratorAddresses: { cidr: parseCidr('10.88.0.0/24'), first: parseIpv4('10.88.0.250'), last: parseIpv4('10.88.0.250') },
   uplink: {
     cidr: parseCidr('203.0.113.0/24'),
     gateway: parseIpv4('203.0.113.1'),

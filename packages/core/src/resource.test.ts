@@ -125,6 +125,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'remoteCidr',
     'remoteGroupId',
     'vtep',
+    'givenAddress',
     'nodeId',
     'uplink',
     'requestedNodeId',

@@ -132,6 +132,8 @@ export type Node = Stamps &
     roles: readonly NodeRole[];
     /** Where its tunnels end. Absent until the node has reported an address in the compute network. */
     vtep: Ipv4 | undefined;
+    /** The address that it was given from the cluster's range, if it asked for one. */
+    givenAddress?: Ipv4 | undefined;
   }>;
 
 /** Where a gateway meets the outside: an address of its own on the network node's uplink, never a VTEP's. */
@@ -305,6 +307,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     hostname: f.required('hostname', parseString),
     roles: f.list('roles', oneOf(...NODE_ROLES)),
     vtep: f.optional('vtep', parseIpv4),
+    givenAddress: f.optional('givenAddress', parseIpv4),
     ...parseStamps(f),
   }),
   concentrator: (f) => ({

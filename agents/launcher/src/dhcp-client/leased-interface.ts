@@ -1,4 +1,5 @@
 import { WeftError } from '@weft/core/weft-error';
+import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
 import { linkGet, linkSet } from '@weft/netlink/link';
@@ -18,7 +19,7 @@ export class InterfaceMissing extends WeftError {
   }
 }
 
-/** The interface whose address is leased, in the network namespace of the calling thread. It is looked up each time: it may be another one. */
+/** The interface whose address is leased, or given, in the network namespace of the calling thread. It is looked up each time: it may be another one. */
 export class LeasedInterface implements Disposable {
   readonly #ifname: string;
   readonly #rtnl: Rtnl;
@@ -41,8 +42,13 @@ export class LeasedInterface implements Disposable {
     addrReplace(this.#rtnl, { index: this.#link().index, address, prefix: prefixLength, lifetimeSeconds: (endsAtMs - nowMs) / 1000 });
   }
 
+  /** For good. Throws InterfaceMissing, NetlinkError. */
+  hold(address: Ipv4, prefixLength: number): void {
+    addrReplace(this.#rtnl, { index: this.#link().index, address, prefix: prefixLength });
+  }
+
   /** Fine if it is not there. Throws NetlinkError. */
-  remove({ address, prefixLength }: Lease): void {
+  remove({ address, prefixLength }: Pick<Lease, 'address' | 'prefixLength'>): void {
     try {
       addrDelete(this.#rtnl, { index: this.#link().index, address, prefix: prefixLength });
     } catch (error) {

@@ -42,6 +42,8 @@ export const ClusterKey = Type.Object(
     connectionsPerPort: Type.Integer({ minimum: 1, maximum: 16_000_000, default: 10_000 }),
     /** The addresses that concentrators take on the uplink. Without it tenants have no way out. */
     uplink: Type.Optional(Type.Object({ cidr: Type.String(), gateway: Type.String(), first: Type.String(), last: Type.String() })),
+    /** Addresses in the compute network for machines that run `weft concentrator` with `address: pool`. */
+    concentratorAddresses: Type.Optional(Type.Object({ cidr: Type.String(), first: Type.String(), last: Type.String() })),
     /** Ports of a concentrator's own address for SSH to workloads. Without them there is no such reach. */
     sshPorts: Type.Optional(Type.Object({ first: SshPortKey, last: SshPortKey })),
     /** How long a concentrator that nothing uses is kept. */
@@ -83,6 +85,7 @@ export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
     computeCidrs: list('computeCidrs'),
     managementCidrs: list('managementCidrs'),
     uplink: parseUplink(keys.uplink, parse),
+    concentratorAddresses: parseRange('concentratorAddresses', keys.concentratorAddresses, list('computeCidrs'), parse),
     sshPorts: keys.sshPorts,
   };
   parse('dnsDomain', keys.dnsDomain, parseDnsDomain);
@@ -124,6 +127,32 @@ function parseUplink(keys: ClusterKeys['uplink'], parse: ParseKey): ClusterConfi
     if (ipv4ToNumber(last) < ipv4ToNumber(first)) throw new InvalidValue(what, value, `is below first, ${first}`);
   });
   return { cidr, gateway, first, last };
+}
+
+/** A range of addresses in a prefix; problems are told by key. */
+function parseRange(
+  name: 'concentratorAddresses',
+  keys: ClusterKeys[typeof name],
+  computeCidrs: readonly Cidr[],
+  parse: ParseKey,
+): Readonly<{ cidr: Cidr; first: Ipv4; last: Ipv4 }> | undefined {
+  if (keys === undefined) return undefined;
+  const cidr = parse(`${name}.cidr`, keys.cidr, parseCidr);
+  const address = (key: 'first' | 'last'): Ipv4 | undefined =>
+    parse(`${name}.${key}`, keys[key], (value, what) => {
+      const parsed = parseIpv4(value, what);
+      if (cidr !== undefined && !cidrContains(cidr, parsed)) throw new InvalidValue(what, value, `is not in ${cidr}`);
+      return parsed;
+    });
+  const [first, last] = [address('first'), address('last')];
+  if (cidr === undefined || first === undefined || last === undefined) return undefined;
+  parse(`${name}.cidr`, keys.cidr, (value, what) => {
+    if (!computeCidrs.some((network) => cidrContains(network, first))) throw new InvalidValue(what, value, 'is in none of computeCidrs');
+  });
+  parse(`${name}.last`, keys.last, (value, what) => {
+    if (ipv4ToNumber(last) < ipv4ToNumber(first)) throw new InvalidValue(what, value, `is below first, ${first}`);
+  });
+  return { cidr, first, last };
 }
 
 /** CONNECTED's payload: what every node has to know of the cluster (design §3, ssntp.md §11.1). */

@@ -76,6 +76,11 @@ void test('each daemon names what is wrong in its file, by line or key', async (
     ['scheduler', 'ssntp: { port: 70000 }\n', /ssntp\.port/],
     [
       'scheduler',
+      'cluster: { concentratorAddresses: { cidr: 10.9.0.0/24, first: 10.9.0.9, last: 10.9.0.2 } }\n',
+      /concentratorAddresses\.cidr[^]*computeCidrs[^]*concentratorAddresses\.last/,
+    ],
+    [
+      'scheduler',
       'cluster: { uplink: { cidr: 203.0.113.0/24, gateway: 192.0.2.1, first: 203.0.113.9, last: 203.0.113.2 } }\n',
       /uplink\.gateway[^]*uplink\.last|uplink\.gateway/,
     ],
@@ -85,7 +90,7 @@ void test('each daemon names what is wrong in its file, by line or key', async (
     ['launcher', 'servers: [control]\nroles: [computer]\n', /roles\[0\]/],
     ['concentrator', 'servers: [control]\nroles: [network]\n', /line 5: roles/],
     ['concentrator', 'servers: []\n', /servers/],
-    ['concentrator', 'servers: [control]\nunderlay: { address: dhcp }\n', /underlay\.interface: is missing: DHCP needs/],
+    ['concentrator', 'servers: [control]\nunderlay: { address: dhcp }\n', /underlay\.interface: is missing: with dhcp/],
     ['concentrator', 'servers: [control]\nunderlay: { address: 10.88.0.7 }\n', /underlay\.address/],
     ['concentrator', 'servers: [control]\nunderlay: { interface: data0123456789ab }\n', /underlay\.interface/],
   ] as const;

@@ -12,9 +12,11 @@ import { openLinuxDataplane } from '@weft/dataplane/linux-dataplane';
 import { dnsmasqPath, requireDnsmasq } from '@weft/launcher/dhcp/dnsmasq-command';
 import { raiseInotifyLimit } from '@weft/launcher/dhcp/inotify-limit';
 import { Launcher } from '@weft/launcher/launcher';
+import type { Ask } from '@weft/launcher/given-address';
 import { readNodeFacts } from '@weft/launcher/node-facts';
 import type { NodeAddress, Underlay } from '@weft/launcher/underlay';
 import { SsntpClient } from '@weft/ssntp/client';
+import { NotConnected } from '@weft/ssntp/pending-requests';
 import { systemClock } from '@weft/ssntp/clock';
 import type { Configure } from '@weft/ssntp/payloads/configure';
 import { Role } from '@weft/ssntp/role';
@@ -58,8 +60,8 @@ export class NodeUnfit extends WeftError {
 export type NodeDeps = Readonly<{
   lifecycle: Lifecycle;
   log: Logger;
-  /** Where the addresses come from at which its tunnels may end; called once the machine has been found fit. */
-  addresses: () => () => readonly NodeAddress[];
+  /** Where the addresses come from at which its tunnels may end; called once the machine has been found fit. `ask` puts a question to the controller. */
+  addresses: (ask: Ask) => () => readonly NodeAddress[];
 }>;
 
 /** Runs the agent of a node with these roles until the lifecycle ends it. Throws NodeUnfit, CredentialsInvalid, and what `Launcher.start` throws. */
@@ -77,7 +79,11 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
   const role = roles.reduce((mask, each) => mask | SSNTP_ROLES[each], 0);
   const credentials = readCredentials(config, role);
   const connect = waysTo(parseServers(config.path, config.servers), credentials);
-  const now = addresses();
+  let client: SsntpClient | undefined;
+  const now = addresses(async (op, body) => {
+    if (client === undefined) throw new NotConnected(`request ${op}`);
+    return client.request(op, body);
+  });
   let opened: ReturnType<typeof openDataplane> | undefined;
   const launcher = new Launcher(
     {
@@ -90,7 +96,7 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
     },
     {
       client: (handler) =>
-        new SsntpClient({ uuid: credentials.uuid, role, connect }, { clock: systemClock, random: Math.random, handler, log }),
+        (client = new SsntpClient({ uuid: credentials.uuid, role, connect }, { clock: systemClock, random: Math.random, handler, log })),
       dataplane: (configuration, underlay) => {
         opened = openDataplane(config, configuration, underlay, log);
         return opened.dataplane;

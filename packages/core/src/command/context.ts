@@ -28,6 +28,8 @@ export type ClusterConfig = Readonly<{
   managementCidrs: readonly Cidr[];
   /** Where gateways get their addresses on the outside; absent: no gateway has an uplink. */
   uplink: Readonly<{ cidr: Cidr; gateway: Ipv4; first: Ipv4; last: Ipv4 }> | undefined;
+  /** Addresses in a compute network for machines of concentrators that ask for one; absent: each brings its own. */
+  concentratorAddresses?: Readonly<{ cidr: Cidr; first: Ipv4; last: Ipv4 }> | undefined;
   /** Ports of a gateway's own address that lead to workloads' SSH servers; absent: there is no such reach. */
   sshPorts: Readonly<{ first: number; last: number }> | undefined;
 }>;

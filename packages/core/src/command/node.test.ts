@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseCidr } from '../cidr.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Node } from '../resource.ts';
 import type { NodeId } from '../uuid.ts';
 import { placeConcentrator } from './concentrator.ts';
 import { deleteInstance, placeInstance } from './instance.ts';
-import { deleteNode, reportNode } from './node.ts';
+import { deleteNode, giveAddress, reportNode } from './node.ts';
 import type { ReportNode } from './node.ts';
 import { assertRefused, TestCluster, testId } from './test-support.ts';
 
@@ -84,4 +85,57 @@ test('a node that runs something stays', () => {
   cluster.do(deleteNode(cluster.state, id));
   assert.equal(cluster.state.nodeByVtep(parseIpv4('10.88.0.1')), undefined);
   assertRefused(cluster, () => deleteNode(cluster.state, id), 'not_found', /^node ffffffff/);
+});
+
+const RANGE = { cidr: parseCidr('10.88.0.0/24'), first: parseIpv4('10.88.0.200'), last: parseIpv4('10.88.0.202') };
+
+function machines(count: number, cluster = new TestCluster({ cluster: { concentratorAddresses: RANGE } })): TestCluster {
+  for (let n = 1; n <= count; n += 1) reported(cluster, { ...report(n), roles: ['concentrator'] });
+  return cluster;
+}
+
+test('each machine that asks gets an address of its own from the range, and the same one each time, until it is deleted', () => {
+  const cluster = machines(4);
+  const ask = (n: number): string => cluster.do(giveAddress(cluster.state, cluster.context, testId(n))).address;
+  const given = [ask(1), ask(2), ask(3)];
+  assert.deepEqual(given.toSorted(), ['10.88.0.200', '10.88.0.201', '10.88.0.202']);
+  assert.deepEqual([ask(1), ask(2), ask(3)], given);
+  assert.deepEqual(giveAddress(cluster.state, cluster.context, testId(1)).put, [], 'the second time changes nothing');
+  assertRefused(
+    cluster,
+    () => giveAddress(cluster.state, cluster.context, testId(4)),
+    'concentrator_addresses_exhausted',
+    /10\.88\.0\.200/,
+  );
+  reported(cluster, { ...report(2, given[1] ?? ''), roles: ['concentrator'] });
+  assert.equal(ask(2), given[1], 'a report does not take it away');
+  cluster.do(deleteNode(cluster.state, testId(3)));
+  assert.equal(ask(4), given[2]);
+});
+
+test('an address that a node has by itself is not given to another', () => {
+  const cluster = machines(2);
+  for (const [n, address] of [
+    [8, '10.88.0.200'],
+    [9, '10.88.0.202'],
+  ] as const)
+    reported(cluster, report(n, address));
+  assert.equal(giveAddress(cluster.state, cluster.context, testId(1)).address, '10.88.0.201');
+});
+
+test('who has no business with the range, or finds none, is told so', () => {
+  const cluster = machines(1);
+  reported(cluster, report(2));
+  assertRefused(cluster, () => giveAddress(cluster.state, cluster.context, testId(2)), 'no_address_for_node', /no machine/);
+  assertRefused(cluster, () => giveAddress(cluster.state, cluster.context, testId(3)), 'no_address_for_node', /not reported/);
+  const without = machines(1, new TestCluster());
+  assertRefused(without, () => giveAddress(without.state, without.context, testId(1)), 'no_concentrator_addresses', /no addresses/);
+});
+
+test('a machine whose address is in the range no more gets another', () => {
+  const cluster = machines(1);
+  const { address } = cluster.do(giveAddress(cluster.state, cluster.context, testId(1)));
+  const elsewhere = { ...RANGE, first: parseIpv4('10.88.0.210'), last: parseIpv4('10.88.0.210') };
+  const context = { ...cluster.context, cluster: { ...cluster.context.cluster, concentratorAddresses: elsewhere } };
+  assert.notEqual(giveAddress(cluster.state, context, testId(1)).address, address);
 });

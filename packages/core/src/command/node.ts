@@ -1,9 +1,10 @@
-import { cidrContains } from '../cidr.ts';
+import { allocateAddress, poolContains } from '../address-pool.ts';
+import { cidrContains, cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { Changes, Node, NodeRole } from '../resource.ts';
 import type { NodeId } from '../uuid.ts';
-import { Conflict, NotFound, revised, stamps } from './context.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 export type ReportNode = Readonly<{
@@ -33,13 +34,63 @@ export function reportNode(state: ClusterState, context: CommandContext, request
   }
   const roles = request.roles.toSorted();
   if (old === undefined) {
-    const node: Node = { kind: 'node', id: request.id, hostname: request.hostname, roles, vtep, ...stamps(context) };
+    const node: Node = {
+      kind: 'node',
+      id: request.id,
+      hostname: request.hostname,
+      roles,
+      vtep,
+      givenAddress: undefined,
+      ...stamps(context),
+    };
     return { put: [node], remove: [] };
   }
   // A report without a compute address (its interface is down) does not take the known one away.
   const changed = { hostname: request.hostname, roles, vtep: vtep ?? old.vtep };
   const same = old.hostname === changed.hostname && old.vtep === changed.vtep && old.roles.join() === roles.join();
   return { put: same ? [] : [revised(context, old, changed)], remove: [] };
+}
+
+/**
+ * An address in the compute network for a machine of concentrators that has none of its own: the one that it was given before, or a free one
+ * of the cluster's range. It keeps it until the node is deleted.
+ */
+export function giveAddress(
+  state: ClusterState,
+  context: CommandContext,
+  id: NodeId,
+): Changes & Readonly<{ address: Ipv4; prefixLength: number }> {
+  const node = state.nodes.get(id);
+  const range = context.cluster.concentratorAddresses;
+  if (node === undefined || !node.roles.includes('concentrator')) {
+    throw new Refused('no_address_for_node', `node ${id} is no machine of concentrators, or has not reported yet`, { retryable: true });
+  }
+  if (range === undefined) {
+    throw new Refused('no_concentrator_addresses', 'this cluster has no addresses for machines of concentrators', {
+      remedy: 'Set `cluster.concentratorAddresses` in the server configuration, or give the machine an address and say `address: present`.',
+    });
+  }
+  const prefixLength = cidrPrefixLength(range.cidr);
+  const pool = { start: range.first, end: range.last };
+  // A range that was changed moves a machine at its next question.
+  if (node.givenAddress !== undefined && poolContains(pool, node.givenAddress)) {
+    return { put: [], remove: [], address: node.givenAddress, prefixLength };
+  }
+  const taken = new Set<Ipv4>();
+  for (const other of state.nodes.values()) for (const each of [other.vtep, other.givenAddress]) if (each !== undefined) taken.add(each);
+  const [random = 0] = new Uint32Array(context.random(4).slice().buffer);
+  const address = allocateAddress([pool], (each) => taken.has(each), random);
+  if (address === undefined) {
+    throw new Conflict(
+      'concentrator_addresses_exhausted',
+      `all addresses for machines of concentrators (${range.first}–${range.last}) are taken`,
+      {
+        remedy: 'Delete nodes that are gone, or widen `cluster.concentratorAddresses`.',
+        retryable: true,
+      },
+    );
+  }
+  return { put: [revised<Node>(context, node, { givenAddress: address })], remove: [], address, prefixLength };
 }
 
 /** A node that is forgotten answers for nothing any more: addresses that waited for its word are free. */
