@@ -1,112 +1,44 @@
 import { CreateNatRuleBody, NatRuleView, UpdateNatRuleBody } from '@weft/api/v1';
-import { cidrClearingHostBits } from '@weft/core/cidr';
 import { createNatRule, deleteNatRule, updateNatRule } from '@weft/core/command/nat-rule';
 import type { UpdateNatRule } from '@weft/core/command/nat-rule';
 import type { NatRule } from '@weft/core/nat-rule';
-import { compareRules } from '@weft/core/rule-order';
 import type { FloatingIpId, PortId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
-import { visible } from './collections.ts';
-import { filtered } from './filtered.ts';
 import type { RestContext } from './rest-context.ts';
-import { ruleOwner } from './rule-owner.ts';
+import { ANY_TRAFFIC, ruleRoutes, trafficOf } from './rule-routes.ts';
 
-type WithId = { Params: { id: string } };
-
-/** Without another: in the middle, so that there is room on both sides. */
-const DEFAULT_PRIORITY = 32_768;
-
-/** What is translated between tenants and the outside. Tenants see and make their own. */
-export function natRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext): void {
-  const { cluster } = controller;
-
-  scope.route({
-    method: 'GET',
-    url: '/nat-rules',
-    handler: async (request) => {
-      const who = caller(request);
-      const all = who.kind === 'admin' ? cluster.state.natRules.values() : cluster.state.natRulesOf(who.tenantId);
-      const views = [...all].toSorted(compareRules).map(natRuleView);
-      await cluster.settled();
-      return { nat_rules: filtered(views, request.query as Readonly<Record<string, unknown>>, NatRuleView) };
+/** What is translated between tenants and the outside. */
+export function natRoutes(scope: FastifyInstance, context: RestContext): void {
+  ruleRoutes<'natRule', CreateNatRuleBody, UpdateNatRuleBody>(scope, context, {
+    kind: 'natRule',
+    path: 'nat-rules',
+    plural: 'nat_rules',
+    what: 'NAT rule',
+    createBody: CreateNatRuleBody,
+    updateBody: UpdateNatRuleBody,
+    view: { schema: NatRuleView, of: natRuleView },
+    all: (state) => state.natRules.values(),
+    of: (state, tenantId) => state.natRulesOf(tenantId),
+    create: (state, given, tenantId, body) => {
+      const portId = (body.port_id?.toLowerCase() as PortId | undefined) ?? undefined;
+      const nowhere = { floatingIpId: undefined, toPort: undefined };
+      const wanted = { ...ANY_TRAFFIC, ...nowhere, ...translation(body), direction: body.direction, portId, tenantId };
+      const { natRule: rule, ...changes } = createNatRule(state, given, wanted);
+      return { ...changes, rule };
     },
-  });
-
-  scope.route<WithId>({
-    method: 'GET',
-    url: '/nat-rules/:id',
-    handler: async (request) => {
-      const view = natRuleView(visible(cluster.state, caller(request), 'natRule', request.params.id));
-      await cluster.settled();
-      return view;
+    update: (state, given, id, body) => {
+      const { natRule: rule, ...changes } = updateNatRule(state, given, id, translation(body));
+      return { ...changes, rule };
     },
-  });
-
-  scope.route<{ Body: CreateNatRuleBody }>({
-    method: 'POST',
-    url: '/nat-rules',
-    schema: { body: CreateNatRuleBody },
-    handler: async (request, reply) => {
-      const { body } = request;
-      const wanted = {
-        protocol: undefined,
-        remoteCidr: undefined,
-        portMin: undefined,
-        portMax: undefined,
-        floatingIpId: undefined,
-        toPort: undefined,
-        priority: DEFAULT_PRIORITY,
-        description: '',
-        ...translation(body),
-        direction: body.direction,
-        portId: (body.port_id?.toLowerCase() as PortId | undefined) ?? undefined,
-      };
-      const view = await decider.decideAndShow(
-        request,
-        (state, given) => createNatRule(state, given, { ...wanted, tenantId: ruleOwner(state, caller(request), body, 'NAT rule') }),
-        ({ natRule }) => natRuleView(natRule),
-      );
-      return reply.status(201).send(view);
-    },
-  });
-
-  scope.route<WithId & { Body: UpdateNatRuleBody }>({
-    method: 'PUT',
-    url: '/nat-rules/:id',
-    schema: { body: UpdateNatRuleBody },
-    handler: async (request) =>
-      decider.decideAndShow(
-        request,
-        (state, given) => {
-          const { id } = visible(state, caller(request), 'natRule', request.params.id);
-          return updateNatRule(state, given, id, translation(request.body));
-        },
-        ({ natRule }) => natRuleView(natRule),
-      ),
-  });
-
-  scope.route<WithId>({
-    method: 'DELETE',
-    url: '/nat-rules/:id',
-    handler: async (request, reply) => {
-      await decider.decide(request, (state) => deleteNatRule(state, visible(state, caller(request), 'natRule', request.params.id).id));
-      return reply.status(204).send();
-    },
+    delete: deleteNatRule,
   });
 }
 
-/** Only what is said; null takes a condition away. Throws InvalidValue. */
+/** Only what is said; null is the gateway's own address, and the same port. Throws InvalidValue. */
 function translation(body: UpdateNatRuleBody): UpdateNatRule {
-  const { priority, description, protocol, remote_cidr, port_min, port_max, floating_ip_id, to_port } = body;
+  const { floating_ip_id, to_port } = body;
   return {
-    ...(priority === undefined ? {} : { priority }),
-    ...(description === undefined ? {} : { description }),
-    ...(protocol === undefined ? {} : { protocol: protocol ?? undefined }),
-    ...(remote_cidr === undefined
-      ? {}
-      : { remoteCidr: remote_cidr === null ? undefined : cidrClearingHostBits(remote_cidr, 'remote_cidr') }),
-    ...(port_min === undefined ? {} : { portMin: port_min ?? undefined }),
-    ...(port_max === undefined ? {} : { portMax: port_max ?? undefined }),
+    ...trafficOf(body),
     ...(floating_ip_id === undefined ? {} : { floatingIpId: (floating_ip_id?.toLowerCase() as FloatingIpId | undefined) ?? undefined }),
     ...(to_port === undefined ? {} : { toPort: to_port ?? undefined }),
   };
