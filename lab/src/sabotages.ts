@@ -216,7 +216,8 @@ export const SABOTAGES: readonly Sabotage[] = [
     run: async (context, saboteur) => {
       const { netns } = context.gatewayPlace(context.scenario.red);
       await saboteur.insertRule(netns, 'ip weft guard', 'accept');
-      await saboteur.insertRule(netns, 'ip weft forward', 'accept');
+      // Of this only: what the tenant's own firewall denies is another check's.
+      await saboteur.insertRule(netns, 'ip weft forward', 'ip daddr @infrastructure accept');
     },
   },
   {

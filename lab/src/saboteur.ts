@@ -27,12 +27,18 @@ export class Saboteur implements AsyncDisposable {
     this.mend(() => this.in(netns, undo[0], ...undo.slice(1)));
   }
 
-  /** Puts rules in front of a chain of the product; mending removes exactly these. */
+  /** Puts a rule in front of a chain of the product; mending removes exactly that one, unless the product has put its chain right itself. */
   async insertRule(netns: Netns, chain: string, rule: string): Promise<void> {
     const text = await this.in(netns, 'nft', '-a', '-e', 'insert', 'rule', ...chain.split(' '), rule);
     const handle = /# handle (\d+)/.exec(text)?.[1];
     if (handle === undefined) throw new WeftError('sabotage_failed', `nft told no handle: ${text}`);
-    this.mend(() => this.in(netns, 'nft', 'delete', 'rule', ...chain.split(' '), 'handle', handle));
+    this.mend(async () => {
+      try {
+        await this.in(netns, 'nft', 'delete', 'rule', ...chain.split(' '), 'handle', handle);
+      } catch (error) {
+        if (!(error instanceof WeftError && /No such file or directory/.test(error.message))) throw error;
+      }
+    });
   }
 
   /** Puts a filter of our own into a namespace, before all others: `hook` and a rule. */
