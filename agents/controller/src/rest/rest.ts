@@ -46,6 +46,8 @@ export type RestDeps = Readonly<{
 }>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A tag of 255 characters, each of them four bytes in percent encoding. */
+const MAX_PARAM_LENGTH = 255 * 12;
 const READING = new Set(['GET', 'HEAD']);
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 
@@ -60,9 +62,9 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     requestIdHeader: false,
     // Nobody's idle connection delays the end of the process.
     forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true },
-    // Old clients write `networks.json`.
-    rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/[^?]*)\.json(?=\?|$)/, '$1'),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
+    // Old clients write `networks.json`; a tag may end so, too.
+    rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/(?![^?]*\/tags\/)[^?]*)\.json(?=\?|$)/, '$1'),
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, allErrors: false } },
   }) as unknown as FastifyInstance;
 
