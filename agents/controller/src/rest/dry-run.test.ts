@@ -154,7 +154,7 @@ function writeRoutes(rest: TestRest): string[] {
     .printRoutes({ commonPrefix: false })
     .split('\n')
     .flatMap((line) => {
-      const [, indent, pattern = '', methods = ''] = /^([^/]*)(\S+) \(([^)]*)\)$/.exec(line) ?? [];
+      const [, indent, pattern = '', methods = ''] = /^([│├└─ ]*)(\S+) \(([^)]*)\)$/u.exec(line) ?? [];
       if (indent === undefined) return [];
       path.length = indent.length / 4 - 1;
       path.push(pattern);

@@ -19,6 +19,7 @@ import type { Controller } from '../controller.ts';
 import type { Identity } from '../identity/identity.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
+import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
@@ -105,6 +106,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     url: '/healthz',
     handler: (): HealthView => ({ status: 'ok', scheduler: controller.schedulerConnected ? 'connected' : 'disconnected' }),
   });
+  discoveryRoutes(app);
   const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     scope.addHook('onRequest', async (request) => {
       const who = authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);
@@ -119,6 +121,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => {
       routesOfV2(scope, context, collections(controller));
       portForwardingRoutes(scope, context);
+      extensionRoutes(scope);
     }),
     { prefix: '/v2.0' },
   );
