@@ -6,6 +6,7 @@ import type { Port } from '@weft/core/resource';
 import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { parseTags, tagAttributes } from './tags.ts';
 import { boolean, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
@@ -138,6 +139,7 @@ export const portAttributes = {
     update: true,
     updateBy: 'admin',
   },
+  tags: { ...tagAttributes.tags, parse: parseTags, create: 'optional' },
   ...stampAttributes,
 } as const satisfies AttributeTable<PortSource>;
 
@@ -155,6 +157,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     portSecurityEnabled: values.port_security_enabled,
     deviceId: values.device_id,
     deviceOwner: values.device_owner,
+    ...(values.tags === undefined ? {} : { tags: values.tags }),
     ...rateLimitChange(values),
   };
 }

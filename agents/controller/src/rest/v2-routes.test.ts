@@ -11,7 +11,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
   const call = await rest.as('red');
   const project = await rest.tenantId('red');
   const stamps = { created_at: '2026-11-20T09:00:00Z', updated_at: '2026-11-20T09:00:00Z' };
-  const owned = { tenant_id: project, project_id: project, description: '' };
+  const owned = { tenant_id: project, project_id: project, description: '', tags: [] };
   const network = await make(call, 'networks', 'network', { name: 'n' });
   assert.deepEqual(network, {
     id: network['id'],
