@@ -111,7 +111,7 @@ export function list<S extends Readonly<{ record: Readonly<{ id: string }> }>, T
 function matches<S>(table: AttributeTable<S>, source: S, { filters }: ListQuery): boolean {
   for (const [name, values] of filters) {
     const attribute = table[name];
-    if (attribute !== undefined && !values.some((value) => matchesOne(attribute, source, value))) return false;
+    if (attribute !== undefined && !matchesAny(attribute, source, values)) return false;
   }
   return true;
 }
@@ -120,6 +120,11 @@ function matchesTags<S>(table: AttributeTable<S>, source: S, { tagFilters }: Lis
   if (tagFilters.size === 0) return true;
   const tags = new Set(table['tags']?.show?.(source) as readonly string[]);
   return [...tagFilters].every(([key, wanted]) => TAG_FILTERS.get(key)?.(tags, wanted) === true);
+}
+
+function matchesAny<S>(attribute: Attribute<S>, source: S, values: readonly string[]): boolean {
+  if (typeof attribute.filter === 'object') return attribute.filter.together(source, values);
+  return values.some((value) => matchesOne(attribute, source, value));
 }
 
 function matchesOne<S>(attribute: Attribute<S>, source: S, value: string): boolean {

@@ -423,6 +423,36 @@ test('lists are filtered, cut to fields and paged with links', async () => {
   assert.deepEqual(await names(links[0]?.href.slice(links[0].href.indexOf('?')) ?? ''), ['c']);
 });
 
+test('filters by fixed addresses: of one key any, and every key of one and the same address', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const network = await make(call, 'networks', 'network', { name: 'n' });
+  const subnets = ['10.0.0.0/24', '10.0.1.0/24'].map((cidr) =>
+    make(call, 'subnets', 'subnet', { network_id: network['id'], ip_version: 4, cidr }),
+  );
+  const [first, second] = await Promise.all(subnets);
+  const port = (name: string, addresses: readonly string[]): Promise<unknown> =>
+    make(call, 'ports', 'port', { network_id: network['id'], name, fixed_ips: addresses.map((ip_address) => ({ ip_address })) });
+  await port('low', ['10.0.0.9']);
+  await port('high', ['10.0.1.9']);
+  await port('both', ['10.0.0.10', '10.0.1.10']);
+  const found = async (...filters: readonly string[]): Promise<unknown[]> => {
+    const query = filters.map((filter) => `fixed_ips=${encodeURIComponent(filter)}`).join('&');
+    const reply = await call('GET', `/v2.0/ports?${query}`);
+    assert.equal(reply.status, 200, reply.raw);
+    return listOf(reply.body['ports'])
+      .map(({ name }) => name)
+      .toSorted();
+  };
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`), ['both', 'low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, `subnet_id=${second!['id']}`), ['both', 'high', 'low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, 'ip_address=10.0.0.9'), ['low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, 'ip_address=10.0.0.9', 'ip_address=10.0.0.10'), ['both', 'low']);
+  assert.deepEqual(await found(`subnet_id=${second!['id']}`, 'ip_address=10.0.0.10'), [], 'it has both, but not in one address');
+  assert.deepEqual(await found('ip_address_substr=0.1.', `subnet_id=${second!['id']}`), ['both', 'high']);
+  assertNeutron(await call('GET', '/v2.0/ports?fixed_ips=mac=1'), 400, 'HTTPBadRequest', /'mac=1' is not ip_address=/);
+});
+
 test('without a valid token nothing is answered but 401 in Keystone form', async () => {
   await using rest = await openRest();
   for (const token of [undefined, '', 'wrong', ADMIN_TOKEN.slice(0, -1)]) {
