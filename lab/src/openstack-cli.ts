@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { WeftError } from '@weft/core/weft-error';
 import type { Netns } from '@weft/sys/netns';
 import { waitFor } from './wait.ts';
@@ -9,13 +10,13 @@ const ANSWER_MS = 60_000;
 /** After its input has ended. */
 const END_MS = 10_000;
 
-/** Reads the operator's shell file, as the person would, and then becomes the client. */
-const START = '. "$1"; shift; exec env "$@" openstack';
+/** Reads the operator's shell file, as the person would, and then becomes the client: the settings after it end with the command. */
+const START = '. "$1"; shift; exec env "$@"';
 
 /** The client said something on its standard error: that is how it refuses, for commands on its standard input have no exit code. */
 export class CliRefused extends WeftError {
-  constructor(command: string, text: string) {
-    super('cli_refused', `openstack ${command}: ${text}`, { details: { command, text } });
+  constructor(command: string, words: string) {
+    super('cli_refused', `openstack ${command}: ${words}`, { details: { command, words } });
   }
 }
 
@@ -44,15 +45,13 @@ export class OpenstackCli implements AsyncDisposable {
   #failure: Error | undefined;
 
   /** Starts the client; it logs in with its first command. */
-  constructor({ netns, openrc, settings = {}, home }: OpenstackCliOptions) {
-    const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
-    const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C.UTF-8', PYTHONUNBUFFERED: '1', PYTHONWARNINGS: 'ignore' };
-    this.#child = netns.run(() => spawn('sh', ['-c', START, 'sh', openrc, ...assignments], { env, cwd: home }));
+  constructor(options: OpenstackCliOptions) {
+    this.#child = startClient(options, ['openstack']);
     this.#child.once('error', (error) => (this.#failure = error));
     // It may have ended before it has read everything.
     this.#child.stdin.on('error', (error) => (this.#failure ??= error));
     for (const stream of ['stdout', 'stderr'] as const) {
-      this.#child[stream].setEncoding('utf8').on('data', (text: string) => (this.#seen[stream] += text));
+      this.#child[stream].setEncoding('utf8').on('data', (chunk: string) => (this.#seen[stream] += chunk));
     }
   }
 
@@ -68,7 +67,7 @@ export class OpenstackCli implements AsyncDisposable {
       if (this.#failure !== undefined || this.#hasEnded()) return { done: undefined };
       return ended ? { done: undefined } : { seen: stdout + stderr };
     });
-    const [out = '', err = ''] = [this.#seen.stdout, this.#seen.stderr].map((text) => text.replace(`${mark}\n`, '').trim());
+    const [out = '', err = ''] = [this.#seen.stdout, this.#seen.stderr].map((seen) => seen.replace(`${mark}\n`, '').trim());
     if (this.#failure !== undefined) throw new CliRefused(command, this.#failure.message);
     if (this.#hasEnded() || err !== '') throw new CliRefused(command, err || `the client ended with ${this.#child.exitCode}`);
     return out;
@@ -104,6 +103,25 @@ export class OpenstackCli implements AsyncDisposable {
   #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
+}
+
+/** Starts a program with the settings of the person's shell. */
+function startClient(
+  { netns, openrc, settings = {}, home }: OpenstackCliOptions,
+  command: readonly string[],
+): ChildProcessWithoutNullStreams {
+  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  const env = { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C.UTF-8', PYTHONUNBUFFERED: '1', PYTHONWARNINGS: 'ignore' };
+  return netns.run(() => spawn('sh', ['-c', START, 'sh', openrc, ...assignments, ...command], { env, cwd: home }));
+}
+
+/** Runs a program of openstacksdk, which the client is built on, with the client's own Python. Throws {@link CliRefused} if it fails. */
+export async function runSdk(options: OpenstackCliOptions, script: string): Promise<void> {
+  const found = spawnSync('sh', ['-c', 'head -n 1 "$(command -v openstack)"'], { encoding: 'utf8' });
+  const python = found.stdout.replace(/^#!\s*/, '').trim();
+  const child = startClient(options, [python, script]);
+  const [[code], output] = await Promise.all([once(child, 'exit') as Promise<[number | null]>, text(child.stderr), text(child.stdout)]);
+  if (code !== 0) throw new CliRefused(script, output);
 }
 
 /** The installed client's version; undefined where there is none. */

@@ -14,14 +14,15 @@ import { netnsOpen } from '@weft/sys/netns';
 import { Lab } from './cluster.ts';
 import { labPaths } from './lab-paths.ts';
 import { nodesInSync } from './nodes.ts';
-import { OpenstackCli } from './openstack-cli.ts';
-import type { Shown } from './openstack-cli.ts';
+import { OpenstackCli, runSdk } from './openstack-cli.ts';
+import type { OpenstackCliOptions, Shown } from './openstack-cli.ts';
 import type { Place } from './probe/place.ts';
 import { LAB_API_PORT } from './run-lab.ts';
 import { workloadActive, workloadPin } from './scenario.ts';
 import { labTopology, OUTSIDE_IFNAME } from './topology.ts';
 import type { LabNodeName } from './topology.ts';
 
+const SWEEP = fileURLToPath(new URL('openstack-sweep.py', import.meta.url));
 const WEFT = fileURLToPath(new URL('../../apps/weft/bin/weft.mjs', import.meta.url));
 
 /** A project, as its member sees it. */
@@ -30,6 +31,8 @@ export type Project = Readonly<{
   cli: OpenstackCli;
   /** With the member's own token, for what the `openstack` client does not know: instances. */
   client: WeftClient;
+  /** Every network resource through openstacksdk; what it makes it takes away. */
+  sweep: () => Promise<void>;
 }>;
 
 export type ProjectWorkload = Readonly<{ name: string; place: Place & Readonly<{ ip: Ipv4 }>; node: LabNodeName; portId: PortId }>;
@@ -44,7 +47,7 @@ export class OpenstackLab implements AsyncDisposable {
     this.lab = lab;
     this.#home = home;
     this.#stack = stack;
-    this.admin = stack.use(this.#cli({}));
+    this.admin = stack.use(new OpenstackCli(this.#options({})));
   }
 
   /** Brings the lab up, without anything in it. */
@@ -64,9 +67,10 @@ export class OpenstackLab implements AsyncDisposable {
     const [user, password] = [`${project}-user`, `${project}s-password`];
     await this.admin.show(`user create --password ${password} ${user}`);
     await this.admin.run(`role add --project ${project} --user ${user} member`);
-    const cli = this.#stack.use(this.#cli({ OS_USERNAME: user, OS_PASSWORD: password, OS_PROJECT_NAME: project }));
+    const options = this.#options({ OS_USERNAME: user, OS_PASSWORD: password, OS_PROJECT_NAME: project });
+    const cli = this.#stack.use(new OpenstackCli(options));
     const { id: token } = await cli.show('token issue');
-    return { name: project, cli, client: this.lab.client(String(token)) };
+    return { name: project, cli, client: this.lab.client(String(token)), sweep: () => runSdk(options, SWEEP) };
   }
 
   /** Runs a workload on a port that the client has made, and waits until it is reachable. */
@@ -97,8 +101,8 @@ export class OpenstackLab implements AsyncDisposable {
   }
 
   /** On the control node, where the server's shell file is and what it says is true. */
-  #cli(settings: Readonly<Record<string, string>>): OpenstackCli {
+  #options(settings: Readonly<Record<string, string>>): OpenstackCliOptions {
     const openrc = join(this.lab.paths.node('control').state, 'admin-openrc');
-    return new OpenstackCli({ netns: this.lab.network.netns('control'), openrc, settings, home: this.#home });
+    return { netns: this.lab.network.netns('control'), openrc, settings, home: this.#home };
   }
 }
