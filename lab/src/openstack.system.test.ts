@@ -33,7 +33,7 @@ void test('the openstack client', { skip, timeout: LIMIT_MS }, async (t) => {
     const pool = `--allocation-pool start=${publicAddresses.first},end=${publicAddresses.last}`;
     await admin.show(`subnet create --network outside --subnet-range ${uplink.cidr} --gateway ${uplink.gateway} --no-dhcp ${pool} public`);
     assert.deepEqual(names(await admin.list('network list --external')), ['outside']);
-    assert.deepEqual((await admin.list('service list')).map(({ Type }) => Type).toSorted(), ['identity', 'network']);
+    assert.deepEqual((await admin.list('service list')).map(({ Type }) => String(Type)).toSorted(), ['identity', 'network']);
     assert.equal((await admin.list('endpoint list --service network --interface public')).length, 1);
   });
 
