@@ -39,6 +39,9 @@ const distributionPackages = [
   { name: 'iproute2', binary: 'ip' },
 ];
 
+/** What some tests would like to have, and are skipped without: the field's own clients of the API. */
+const testPackages = [{ name: 'python3-openstackclient', binary: 'openstack' }];
+
 /** @param {string} message */
 export function toStderr(message) {
   process.stderr.write(`${message}\n`);
@@ -86,9 +89,16 @@ function hasLibrary(name) {
   return cache.status === 0 && cache.stdout.includes(`${name} `);
 }
 
-/** The distribution packages that this machine lacks. The parameters are replaced in tests only. */
-export function missingPackages(hasProgram = (/** @type {string} */ name) => findBinary(name) !== undefined, hasLib = hasLibrary) {
-  return distributionPackages
+/**
+ * The distribution packages that this machine lacks, with those that only tests want if `forTests`. The functions are replaced in tests only.
+ * @param {boolean} forTests
+ */
+export function missingPackages(
+  hasProgram = (/** @type {string} */ name) => findBinary(name) !== undefined,
+  hasLib = hasLibrary,
+  forTests = false,
+) {
+  return [...distributionPackages, ...(forTests ? testPackages : [])]
     .filter(({ binary, library }) => (binary === undefined ? !hasLib(library) : !hasProgram(binary)))
     .map(({ name }) => name);
 }
@@ -108,10 +118,10 @@ export function planPackages({ missing, isRoot, hasApt, mayInstall }) {
   return { kind: /** @type {const} */ ('ask'), packages: missing, reason, command: `sudo apt-get install -y ${missing.join(' ')}` };
 }
 
-/** Looks at this machine; changes nothing. @param {NodeJS.ProcessEnv} env */
-export function lookAtPackages(env = process.env) {
+/** Looks at this machine; changes nothing. @param {NodeJS.ProcessEnv} env @param {boolean} forTests */
+export function lookAtPackages(env = process.env, forTests = false) {
   return planPackages({
-    missing: missingPackages((name) => findBinary(name, env) !== undefined),
+    missing: missingPackages((name) => findBinary(name, env) !== undefined, hasLibrary, forTests),
     isRoot: process.getuid?.() === 0,
     hasApt: findBinary('apt-get', env) !== undefined,
     mayInstall: (env.WEFT_NO_INSTALL ?? '') === '',
@@ -142,10 +152,10 @@ function runQuietly(command, args, { env = process.env, cwd = repository }) {
 
 /**
  * Installs the distribution packages that are missing, or says which command would.
- * Throws PrepareError (exit code 3) where a person is needed; nothing has been changed then.
+ * Throws PrepareError (exit code 3) where a person is needed; nothing has been changed then. With `forTests` also what only tests want.
  */
-export async function ensurePackages(log = toStderr, env = process.env) {
-  const plan = lookAtPackages(env);
+export async function ensurePackages(log = toStderr, env = process.env, forTests = false) {
+  const plan = lookAtPackages(env, forTests);
   if (plan.kind === 'nothing') return;
   if (plan.kind === 'ask') throw new PrepareError(explainMissing(plan), EXIT_MACHINE);
 
@@ -155,7 +165,7 @@ export async function ensurePackages(log = toStderr, env = process.env) {
   const update = await runQuietly('apt-get', ['update'], { env: aptEnv });
   const options = ['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
   const install = await runQuietly('apt-get', ['install', ...options, ...plan.packages], { env: aptEnv });
-  const left = missingPackages((name) => findBinary(name, env) !== undefined);
+  const left = missingPackages((name) => findBinary(name, env) !== undefined, hasLibrary, forTests);
   if (install.code !== 0 || left.length > 0) {
     const outputs = [update.code === 0 ? '' : update.output, install.output].filter((output) => output !== '');
     throw new PrepareError(

@@ -96,6 +96,12 @@ test('packages are named by what is missing of them', () => {
     () => true,
   );
   assert.deepEqual(some, ['nftables']);
+  const forTests = missingPackages(
+    (program) => program !== 'openstack',
+    () => true,
+    true,
+  );
+  assert.deepEqual(forTests, ['python3-openstackclient']);
 });
 
 test('packages are installed only by root, with apt-get, and when nobody forbids it', () => {

@@ -204,7 +204,11 @@ export async function createWorkload(
 }
 
 /** Waits until the workload runs and its port is up on its node and its gateway. */
-export async function workloadActive(lab: Lab, client: WeftClient, workload: Workload): Promise<void> {
+export async function workloadActive(
+  lab: Lab,
+  client: WeftClient,
+  workload: Pick<Workload, 'name' | 'node' | 'instanceId' | 'portId'> & Readonly<{ tenant: string }>,
+): Promise<void> {
   const what = `${workload.tenant}/${workload.name}`;
   const where = lab.daemon(workload.node).logPath;
   await waitFor({ expected: `${what} to be active on ${workload.node}`, withinMs: ACTIVE_MS, where, signal: lab.signal }, async () => {

@@ -102,6 +102,11 @@ test('a refusal changes nothing, and waits for the commits that it may rest on',
   assert.deepEqual(fatal, []);
 });
 
+test('no tenant is routed to the machines’ networks, nor to link-local addresses', async () => {
+  const { cluster } = await open();
+  assert.deepEqual(cluster.facts.infrastructure, [...CONFIG.computeCidrs, ...CONFIG.managementCidrs, '169.254.0.0/16']);
+});
+
 test('a decision that changes nothing makes no revision', async () => {
   const store = new MemoryStore();
   const { cluster } = await open(store);

@@ -8,6 +8,7 @@
  * far are durable ({@link Cluster.settled}), and nodes hear of a change only then. A commit that fails leaves memory ahead for good: the
  * process gives up, and the next one begins with what the store really has.
  */
+import { parseCidr } from '@weft/core/cidr';
 import { ClusterState } from '@weft/core/cluster-state';
 import { withHolds } from '@weft/core/command/address-hold';
 import type { ClusterConfig, CommandContext } from '@weft/core/command/context';
@@ -23,6 +24,12 @@ import type { Changes } from '@weft/core/resource';
 import type { NodeId, Uuid } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import type { Revision, Store } from '@weft/store/store';
+
+/**
+ * No router forwards to these (RFC 3927 §2.7), and a tenant's gateway least of all: at 169.254.169.254 whoever runs the machines offers what
+ * is meant for the machines.
+ */
+const LINK_LOCAL = parseCidr('169.254.0.0/16');
 
 export type ClusterOptions = Readonly<{ config: ClusterConfig }>;
 
@@ -90,7 +97,7 @@ export class Cluster {
     this.state = loaded.state;
     this.openedRevision = loaded.revision;
     this.#revision = loaded.revision;
-    this.facts = { infrastructure: [...options.config.computeCidrs, ...options.config.managementCidrs] };
+    this.facts = { infrastructure: [...options.config.computeCidrs, ...options.config.managementCidrs, LINK_LOCAL] };
   }
 
   /** Reads the whole store. Throws StoreFailure, or InvalidValue naming the record that this release cannot read. */

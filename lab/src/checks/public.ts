@@ -71,7 +71,7 @@ export type Service = Readonly<{ what: string; address: Ipv4; port: number; wher
 
 /** Connects, and fails unless the server sees `seenAs`. With `retry` it may take a while until the way is there. Returns the time it took. */
 export async function reaches(
-  context: CheckContext,
+  context: Pick<CheckContext, 'signal'>,
   from: Readonly<{ name: string; place: Place }>,
   to: Service,
   seenAs: Ipv4,
@@ -105,7 +105,7 @@ export async function comesToBeSeenAs(
 }
 
 /** Waits until a way is gone on which connections were just made, and sees that it stays so for as long as a lost SYN would need. */
-export async function nothingAt(context: CheckContext, from: Readonly<{ name: string; place: Place }>, to: Service): Promise<void> {
+export async function nothingAt(context: Pick<CheckContext, 'signal'>, from: Readonly<{ name: string; place: Place }>, to: Service): Promise<void> {
   const expected = `${from.name} not to reach ${to.what} at ${to.address}:${to.port}`;
   const attempt = (timeoutMs: number) => tcpConnect(from.place, to.address, to.port, { timeoutMs, signal: context.signal });
   await waitFor({ expected, withinMs: CONNECT_MS, where: to.where, signal: context.signal }, async () => {

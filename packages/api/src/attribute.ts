@@ -22,8 +22,11 @@ export type Attribute<S> = Readonly<{
   updateBy?: 'admin';
   /** Shown to administrators only. */
   seenBy?: 'admin';
-  /** `equal`: by the shown value. Lists can be sorted by it, too. A function decides for values that are not scalars. */
-  filter?: 'equal' | ((source: S, value: string) => boolean);
+  /**
+   * `equal`: by the shown value. Lists can be sorted by it, too. A function decides for values that are not scalars; where a key is repeated,
+   * one value must match, unless it decides on all of them `together`.
+   */
+  filter?: 'equal' | ((source: S, value: string) => boolean) | Readonly<{ together: (source: S, values: readonly string[]) => boolean }>;
 }>;
 
 export type AttributeTable<S> = Readonly<Record<string, Attribute<S>>>;

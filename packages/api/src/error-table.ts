@@ -18,6 +18,9 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   unauthenticated: { neutron: [401, 'Unauthorized'], v1: [401, 'Authentication required'] },
   forbidden: { neutron: [403, 'PolicyNotAuthorized'], v1: [403, 'Not permitted'] },
   not_found: { neutron: [404, 'NotFound'], v1: [404, 'Not found'] },
+  tag_not_found: { neutron: [404, 'TagNotFound'], v1: [404, 'No such tag'] },
+  tag_resource_not_found: { neutron: [404, 'TagResourceNotFound'], v1: [404, 'Not found'] },
+  revision_number_constraint_failed: { neutron: [412, 'RevisionNumberConstraintFailed'], v1: [412, 'Changed meanwhile'] },
   // Networks.
   network_in_use: { neutron: [409, 'NetworkInUse'], v1: [409, 'Network in use'] },
   no_network_available: { neutron: [503, 'NoNetworkAvailable'], v1: [503, 'No segment id left'] },

@@ -6,6 +6,7 @@ import { WeftError } from '@weft/core/weft-error';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import type { PortStatus } from './ports.ts';
 import { descriptionAttribute, identityAttributes, stampAttributes } from './standard-attributes.ts';
+import { tagAttributes } from './tags.ts';
 import { ipAddress, nullOr, uuid } from './values.ts';
 
 /** `ACTIVE`: the gateway's node answers for the address. `DOWN`: it leads nowhere, or not yet. `ERROR`: the gateway's node cannot, and tries on. */
@@ -60,6 +61,7 @@ export const floatingIpAttributes = {
   status: { show: (source) => source.status, filter: 'equal' },
   port_details: { show: (source) => portDetails(source) },
   port_forwardings: { show: (source) => source.forwardings.map(forwardingSummary) },
+  ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<FloatingIpSource>;
 

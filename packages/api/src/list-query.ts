@@ -2,6 +2,7 @@ import { isSeen, show } from './attribute.ts';
 import type { Attribute, AttributeTable, View } from './attribute.ts';
 import type { Caller } from './caller.ts';
 import { BadRequest } from './request-error.ts';
+import { parseTagFilter, TAG_FILTERS } from './tags.ts';
 import { boolean } from './values.ts';
 
 /** A query string by key; a key may be repeated. */
@@ -11,6 +12,8 @@ export type Query = Readonly<Record<string, string | readonly string[] | undefin
 export type ListQuery = Readonly<{
   /** Attribute → values, of which one must match; all attributes must. */
   filters: ReadonlyMap<string, readonly string[]>;
+  /** Key of {@link TAG_FILTERS} → the tags that it names, all together. */
+  tagFilters: ReadonlyMap<string, readonly string[]>;
   fields: ReadonlySet<string> | undefined;
   sort: readonly Readonly<{ key: string; descending: boolean }>[];
   /** 0: everything. */
@@ -36,10 +39,12 @@ export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller
     return attribute?.filter !== undefined && isSeen(attribute, caller);
   };
   const filters = new Map<string, readonly string[]>();
+  const tagFilters = new Map<string, readonly string[]>();
   const unknown: string[] = [];
   for (const key of Object.keys(query)) {
     if (CONTROL_KEYS.has(key)) continue;
-    if (usable(key)) filters.set(key, valuesOf(query, key));
+    if (TAG_FILTERS.has(key) && Object.hasOwn(table, 'tags')) tagFilters.set(key, parseTagFilter(valuesOf(query, key)));
+    else if (usable(key)) filters.set(key, valuesOf(query, key));
     else unknown.push(key);
   }
   if (unknown.length > 0) throw new BadRequest(`[${unknown.map((key) => `'${key}'`).join(', ')}] is invalid attribute for filtering`);
@@ -59,6 +64,7 @@ export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller
   const fields = valuesOf(query, 'fields');
   return {
     filters,
+    tagFilters,
     fields: fields.length === 0 ? undefined : new Set(fields),
     sort,
     limit: Number(limit),
@@ -79,7 +85,7 @@ export function list<S extends Readonly<{ record: Readonly<{ id: string }> }>, T
   unknownMarker: (id: string) => Error,
 ): Page<View<T>> {
   let found: S[] = [];
-  for (const source of sources) if (matches(table, source, query.filters)) found.push(source);
+  for (const source of sources) if (matches(table, source, query) && matchesTags(table, source, query)) found.push(source);
   const paged = query.limit > 0 || query.marker !== undefined;
   if (query.sort.length > 0 || paged) found.sort(orderOf(table, query));
   let [from, to] = [0, found.length];
@@ -102,12 +108,23 @@ export function list<S extends Readonly<{ record: Readonly<{ id: string }> }>, T
   };
 }
 
-function matches<S>(table: AttributeTable<S>, source: S, filters: ListQuery['filters']): boolean {
+function matches<S>(table: AttributeTable<S>, source: S, { filters }: ListQuery): boolean {
   for (const [name, values] of filters) {
     const attribute = table[name];
-    if (attribute !== undefined && !values.some((value) => matchesOne(attribute, source, value))) return false;
+    if (attribute !== undefined && !matchesAny(attribute, source, values)) return false;
   }
   return true;
+}
+
+function matchesTags<S>(table: AttributeTable<S>, source: S, { tagFilters }: ListQuery): boolean {
+  if (tagFilters.size === 0) return true;
+  const tags = new Set(table['tags']?.show?.(source) as readonly string[]);
+  return [...tagFilters].every(([key, wanted]) => TAG_FILTERS.get(key)?.(tags, wanted) === true);
+}
+
+function matchesAny<S>(attribute: Attribute<S>, source: S, values: readonly string[]): boolean {
+  if (typeof attribute.filter === 'object') return attribute.filter.together(source, values);
+  return values.some((value) => matchesOne(attribute, source, value));
 }
 
 function matchesOne<S>(attribute: Attribute<S>, source: S, value: string): boolean {

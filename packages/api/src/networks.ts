@@ -3,6 +3,7 @@ import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { tagAttributes } from './tags.ts';
 import { boolean, integer, oneOf } from './values.ts';
 
 export type NetworkSource = Readonly<{ record: Network; subnets: readonly SubnetId[] }>;
@@ -61,6 +62,7 @@ export const networkAttributes = {
     createBy: 'admin',
     filter: 'equal',
   },
+  ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<NetworkSource>;
 

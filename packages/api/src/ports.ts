@@ -6,6 +6,7 @@ import type { Port } from '@weft/core/resource';
 import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { parseTags, tagAttributes } from './tags.ts';
 import { boolean, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
@@ -35,21 +36,28 @@ const fixedIps: Parse<readonly FixedIpRequest[]> = (value, what) => {
 const securityGroups: Parse<readonly SecurityGroupId[]> = (value, what) =>
   value === null ? [] : listOf(uuid<SecurityGroupId>())(value, what);
 
-/** `fixed_ips=ip_address=10.0.0.5`, `subnet_id=…` or `ip_address_substr=10.5`. */
-function matchesFixedIp(source: PortSource, value: string): boolean {
-  const [key = '', wanted = ''] = value.split('=', 2);
-  return source.record.fixedIps.some((fixed) => {
-    switch (key) {
-      case 'ip_address':
-        return fixed.address === wanted;
-      case 'ip_address_substr':
-        return fixed.address.includes(wanted);
-      case 'subnet_id':
-        return fixed.subnetId === wanted;
-      default:
-        throw invalid('fixed_ips', `'${value}' is not ip_address=…, ip_address_substr=… or subnet_id=….`);
+const FIXED_IP_FILTERS: ReadonlyMap<string, (fixed: Port['fixedIps'][number], wanted: string) => boolean> = new Map([
+  ['ip_address', (fixed, wanted) => fixed.address === wanted],
+  ['ip_address_substr', (fixed, wanted) => fixed.address.includes(wanted)],
+  ['subnet_id', (fixed, wanted) => fixed.subnetId === wanted],
+]);
+
+/**
+ * `fixed_ips=ip_address=10.0.0.5`, `subnet_id=…` or `ip_address_substr=10.5`, repeatable: of one key any, and all keys of one and the same
+ * address (neutron-api.md §1.4). Throws BadRequest.
+ */
+function matchesFixedIps(source: PortSource, values: readonly string[]): boolean {
+  const wanted = new Map<string, string[]>();
+  for (const value of values) {
+    const [key = '', text = ''] = value.split('=', 2);
+    if (!FIXED_IP_FILTERS.has(key)) {
+      throw invalid('fixed_ips', `'${value}' is not ip_address=…, ip_address_substr=… or subnet_id=….`);
     }
-  });
+    wanted.set(key, [...(wanted.get(key) ?? []), text]);
+  }
+  return source.record.fixedIps.some((fixed) =>
+    [...wanted].every(([key, texts]) => texts.some((text) => FIXED_IP_FILTERS.get(key)?.(fixed, text) === true)),
+  );
 }
 
 const kbps = nullOr(integerIn(MIN_KBPS, MAX_KBPS));
@@ -89,7 +97,7 @@ export const portAttributes = {
     parse: fixedIps,
     create: 'optional',
     update: true,
-    filter: matchesFixedIp,
+    filter: { together: matchesFixedIps },
   },
   device_id: {
     show: (source) => source.record.deviceId,
@@ -138,6 +146,7 @@ export const portAttributes = {
     update: true,
     updateBy: 'admin',
   },
+  tags: { ...tagAttributes.tags, parse: parseTags, create: 'optional' },
   ...stampAttributes,
 } as const satisfies AttributeTable<PortSource>;
 
@@ -155,6 +164,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     portSecurityEnabled: values.port_security_enabled,
     deviceId: values.device_id,
     deviceOwner: values.device_owner,
+    ...(values.tags === undefined ? {} : { tags: values.tags }),
     ...rateLimitChange(values),
   };
 }

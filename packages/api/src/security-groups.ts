@@ -10,6 +10,7 @@ import type { SecurityGroupId, TenantId } from '@weft/core/uuid';
 import { show } from './attribute.ts';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { tagAttributes } from './tags.ts';
 import { integer, nullOr, oneOf, printed, uuid } from './values.ts';
 
 export type SecurityGroupRuleSource = Readonly<{ record: SecurityGroupRule }>;
@@ -146,6 +147,7 @@ export const securityGroupAttributes = {
     show: (source): readonly SecurityGroupRuleView[] =>
       source.rules.map((record) => show(securityGroupRuleAttributes, { record }, { kind: 'admin' })),
   },
+  ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SecurityGroupSource>;
 

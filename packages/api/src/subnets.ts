@@ -6,6 +6,7 @@ import { WeftError } from '@weft/core/weft-error';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
 export type SubnetSource = Readonly<{ record: Subnet }>;
@@ -65,6 +66,7 @@ export const subnetAttributes = {
   host_routes: { show: () => [] },
   ipv6_ra_mode: { show: () => null, filter: 'equal' },
   ipv6_address_mode: { show: () => null, filter: 'equal' },
+  ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SubnetSource>;
 

@@ -58,6 +58,9 @@ type Decide<A extends readonly unknown[]> = (
 /** A collection of /v2.0, joined to the state. Bodies and queries come unparsed. */
 export type Collection = Readonly<{
   names: CollectionNames;
+  kind: OwnedKind;
+  /** Whether its objects have tags. */
+  tagged: boolean;
   /** The object as the caller sees it. Throws NotFound, also for what belongs to somebody else. */
   show: (caller: Caller, id: string, fields?: ReadonlySet<string>) => unknown;
   /** Throws NotFound for what the caller may not see, Forbidden for what it may see but not change. */
@@ -254,9 +257,11 @@ function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ i
     table: AttributeTable<S>;
     source: (record: Extract<Owned, { kind: K }>) => S;
   }>,
-): Pick<Collection, 'names' | 'show' | 'checkOwner' | 'list'> {
+): Pick<Collection, 'names' | 'kind' | 'tagged' | 'show' | 'checkOwner' | 'list'> {
   return {
     names: the.names,
+    kind: the.kind,
+    tagged: Object.hasOwn(the.table, 'tags'),
     show: (caller, id, fields) => show(the.table, the.source(visible(the.state, caller, the.kind, id)), caller, fields),
     checkOwner: (caller, id, verb) => {
       if (maySee(caller, visible(the.state, caller, the.kind, id))) return;

@@ -24,6 +24,12 @@ const at =
 const collection = (path: string) => (): string => path;
 const FORWARDINGS = '/v2.0/floatingips/:id/port_forwardings';
 
+const tagWrites = (path: string, name: string): readonly Write[] => {
+  const tags = { route: `PUT /v2.0/${path}/:id/tags`, url: at(`/v2.0/${path}`, name, '/tags'), body: () => ({ tags: ['a'] }) };
+  const tag = { route: `PUT /v2.0/${path}/:id/tags/:child`, url: at(`/v2.0/${path}`, name, '/tags/b') };
+  return [tags, tag, { ...tag, route: `DELETE /v2.0/${path}/:id/tags/:child` }, { route: `DELETE /v2.0/${path}/:id/tags`, url: tags.url }];
+};
+
 /** Every write that the API knows, in an order in which all are possible. */
 const WRITES: readonly Write[] = [
   { route: 'POST /v1/tenants', url: collection('/v1/tenants'), body: () => ({ name: 'green' }), keep: 'tenant', as: 'admin' },
@@ -96,6 +102,7 @@ const WRITES: readonly Write[] = [
     route: `DELETE ${FORWARDINGS}/:child`,
     url: ({ floating, forwarding }) => `/v2.0/floatingips/${floating}/port_forwardings/${forwarding}`,
   },
+  ...tagWrites('floatingips', 'floating'),
   { route: 'DELETE /v2.0/floatingips/:id', url: at('/v2.0/floatingips', 'floating') },
   {
     route: 'POST /v1/firewall-rules',
@@ -127,6 +134,10 @@ const WRITES: readonly Write[] = [
     keep: 'group rule',
   },
   { route: 'DELETE /v2.0/security-group-rules/:id', url: at('/v2.0/security-group-rules', 'group rule') },
+  ...tagWrites('security-groups', 'group'),
+  ...tagWrites('networks', 'network'),
+  ...tagWrites('subnets', 'subnet'),
+  ...tagWrites('ports', 'port'),
   { route: 'DELETE /v2.0/security-groups/:id', url: at('/v2.0/security-groups', 'group') },
   { route: 'DELETE /v1/instances/:id', url: at('/v1/instances', 'instance') },
   { route: 'DELETE /v2.0/ports/:id', url: at('/v2.0/ports', 'port') },
@@ -143,7 +154,7 @@ function writeRoutes(rest: TestRest): string[] {
     .printRoutes({ commonPrefix: false })
     .split('\n')
     .flatMap((line) => {
-      const [, indent, pattern = '', methods = ''] = /^([^/]*)(\S+) \(([^)]*)\)$/.exec(line) ?? [];
+      const [, indent, pattern = '', methods = ''] = /^([│├└─ ]*)(\S+) \(([^)]*)\)$/u.exec(line) ?? [];
       if (indent === undefined) return [];
       path.length = indent.length / 4 - 1;
       path.push(pattern);

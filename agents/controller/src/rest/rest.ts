@@ -19,6 +19,7 @@ import type { Controller } from '../controller.ts';
 import type { Identity } from '../identity/identity.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
+import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
@@ -46,6 +47,8 @@ export type RestDeps = Readonly<{
 }>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A tag of 255 characters, each of them four bytes in percent encoding. */
+const MAX_PARAM_LENGTH = 255 * 12;
 const READING = new Set(['GET', 'HEAD']);
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 
@@ -60,9 +63,9 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     requestIdHeader: false,
     // Nobody's idle connection delays the end of the process.
     forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true },
-    // Old clients write `networks.json`.
-    rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/[^?]*)\.json(?=\?|$)/, '$1'),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
+    // Old clients write `networks.json`; a tag may end so, too.
+    rewriteUrl: (request) => (request.url ?? '/').replace(/^(\/v2\.0\/(?![^?]*\/tags\/)[^?]*)\.json(?=\?|$)/, '$1'),
     ajv: { customOptions: { coerceTypes: false, useDefaults: false, removeAdditional: false, allErrors: false } },
   }) as unknown as FastifyInstance;
 
@@ -103,6 +106,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     url: '/healthz',
     handler: (): HealthView => ({ status: 'ok', scheduler: controller.schedulerConnected ? 'connected' : 'disconnected' }),
   });
+  discoveryRoutes(app);
   const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     scope.addHook('onRequest', async (request) => {
       const who = authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);
@@ -117,6 +121,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => {
       routesOfV2(scope, context, collections(controller));
       portForwardingRoutes(scope, context);
+      extensionRoutes(scope);
     }),
     { prefix: '/v2.0' },
   );

@@ -11,7 +11,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
   const call = await rest.as('red');
   const project = await rest.tenantId('red');
   const stamps = { created_at: '2026-11-20T09:00:00Z', updated_at: '2026-11-20T09:00:00Z' };
-  const owned = { tenant_id: project, project_id: project, description: '' };
+  const owned = { tenant_id: project, project_id: project, description: '', tags: [] };
   const network = await make(call, 'networks', 'network', { name: 'n' });
   assert.deepEqual(network, {
     id: network['id'],
@@ -421,6 +421,36 @@ test('lists are filtered, cut to fields and paged with links', async () => {
   const links = page.body['networks_links'] as { rel: string; href: string }[];
   assert.match(links[0]?.href ?? '', /^https:\/\/api\.example\/v2\.0\/networks\?limit=2&sort_key=name&marker=[0-9a-f-]{36}$/);
   assert.deepEqual(await names(links[0]?.href.slice(links[0].href.indexOf('?')) ?? ''), ['c']);
+});
+
+test('filters by fixed addresses: of one key any, and every key of one and the same address', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const network = await make(call, 'networks', 'network', { name: 'n' });
+  const subnets = ['10.0.0.0/24', '10.0.1.0/24'].map((cidr) =>
+    make(call, 'subnets', 'subnet', { network_id: network['id'], ip_version: 4, cidr }),
+  );
+  const [first, second] = await Promise.all(subnets);
+  const port = (name: string, addresses: readonly string[]): Promise<unknown> =>
+    make(call, 'ports', 'port', { network_id: network['id'], name, fixed_ips: addresses.map((ip_address) => ({ ip_address })) });
+  await port('low', ['10.0.0.9']);
+  await port('high', ['10.0.1.9']);
+  await port('both', ['10.0.0.10', '10.0.1.10']);
+  const found = async (...filters: readonly string[]): Promise<unknown[]> => {
+    const query = filters.map((filter) => `fixed_ips=${encodeURIComponent(filter)}`).join('&');
+    const reply = await call('GET', `/v2.0/ports?${query}`);
+    assert.equal(reply.status, 200, reply.raw);
+    return listOf(reply.body['ports'])
+      .map(({ name }) => name)
+      .toSorted();
+  };
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`), ['both', 'low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, `subnet_id=${second!['id']}`), ['both', 'high', 'low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, 'ip_address=10.0.0.9'), ['low']);
+  assert.deepEqual(await found(`subnet_id=${first!['id']}`, 'ip_address=10.0.0.9', 'ip_address=10.0.0.10'), ['both', 'low']);
+  assert.deepEqual(await found(`subnet_id=${second!['id']}`, 'ip_address=10.0.0.10'), [], 'it has both, but not in one address');
+  assert.deepEqual(await found('ip_address_substr=0.1.', `subnet_id=${second!['id']}`), ['both', 'high']);
+  assertNeutron(await call('GET', '/v2.0/ports?fixed_ips=mac=1'), 400, 'HTTPBadRequest', /'mac=1' is not ip_address=/);
 });
 
 test('without a valid token nothing is answered but 401 in Keystone form', async () => {

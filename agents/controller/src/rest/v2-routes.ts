@@ -1,16 +1,21 @@
 import { unwrap, unwrapCreate } from '@weft/api/attribute';
+import { checkRevision, parseIfMatch } from '@weft/api/if-match';
 import type { Query } from '@weft/api/list-query';
 import { sequence } from '@weft/core/command/sequence';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Collection } from './collections.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import type { RestContext } from './rest-context.ts';
+import { tagRoutes } from './tag-routes.ts';
 
 type WithId = { Params: { id: string }; Querystring: Query };
 
 /** The verbs of /v2.0 for every collection (neutron-api.md §1.1). */
 export function routesOfV2(scope: FastifyInstance, context: RestContext, all: readonly Collection[]): void {
-  for (const collection of all) collectionRoutes(scope, context, collection);
+  for (const collection of all) {
+    collectionRoutes(scope, context, collection);
+    if (collection.tagged) tagRoutes(scope, context, collection);
+  }
 }
 
 function collectionRoutes(scope: FastifyInstance, { controller, decider, caller }: RestContext, collection: Collection): void {
@@ -73,9 +78,13 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
         // Whether it exists and may be changed comes before what is wrong with the body.
         collection.checkOwner(who, id, 'update');
         const decide = update(who, unwrap(request.body, collection.names));
+        const wanted = parseIfMatch(request.headers['if-match']);
         const view = await decider.decideAndShow(
           request,
-          (state, command) => decide(state, command, id),
+          (state, command) => {
+            checkRevision(wanted, state.get(collection.kind, id)?.revision);
+            return decide(state, command, id);
+          },
           () => collection.show(who, id),
         );
         return { [singular]: view };
@@ -88,8 +97,10 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
       url: `/${path}/:id`,
       handler: async (request, reply) => {
         const id = request.params.id.toLowerCase();
+        const wanted = parseIfMatch(request.headers['if-match']);
         await decider.decide(request, (state, command) => {
           collection.checkOwner(caller(request), id, 'delete');
+          checkRevision(wanted, state.get(collection.kind, id)?.revision);
           return remove(state, command, id);
         });
         return reply.status(204).send();

@@ -27,6 +27,7 @@ export type CreatePort = Readonly<{
   portSecurityEnabled: boolean | undefined;
   deviceId: string;
   deviceOwner: string;
+  tags?: readonly string[];
   rateLimit?: RateLimitChange;
 }>;
 
@@ -56,6 +57,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     deviceOwner: request.deviceOwner,
     rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
     ...stamps(context),
+    ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
   };
   return { put: [port], remove: [], port };
 }

@@ -91,7 +91,9 @@ export function updateSubnet(
   if (request.enableDhcp === true) checkCidr({ cidr: old.cidr, enableDhcp: true });
   if (request.allocationPools !== undefined) checkPools(old.cidr, request.allocationPools, old.gatewayIp);
   const subnet = updated(context, old, request);
-  return { put: putChanged(old, subnet), remove: [], subnet };
+  const network = state.networks.get(old.networkId);
+  const isNews = subnet !== old && network !== undefined;
+  return { put: isNews ? [subnet, revised(context, network, {})] : putChanged(old, subnet), remove: [], subnet };
 }
 
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {

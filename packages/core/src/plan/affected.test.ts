@@ -23,6 +23,7 @@ import {
   EVERYTHING,
 } from '../command/security-group.ts';
 import { createSubnet, deleteSubnet } from '../command/subnet.ts';
+import { setTags } from '../command/tags.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import { parseIpv4 } from '../ipv4.ts';
@@ -173,6 +174,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
             addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`), parseIpv4(`10.88.0.${(a % 4) + 40}`)],
             vtep: b % 4 === 0 ? parseIpv4(`10.88.0.${(a % 4) + 40}`) : undefined,
           });
+    case 16: {
+      const record = pick([...state.networks.values(), ...state.ports.values(), ...state.securityGroups.values()], a);
+      return setTags(state, ctx, record.kind, record.id, [`t${b % 3}`]);
+    }
     case 17: {
       const external = [...state.networks.values()].filter((network) => network.external);
       if (b % 4 === 0) return updateNetwork(state, ctx, pick(state.networks.values(), a).id, { external: b % 8 === 0 });

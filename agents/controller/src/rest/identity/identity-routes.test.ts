@@ -299,3 +299,30 @@ test('the fixed administrator’s token manages the identity service, too', asyn
   assert.equal((reply.body['projects'] as readonly Json[]).length, 1);
   assertKeystone(await (await rig.rest.as('blue'))('GET', '/v3/projects'), 401, /requires/);
 });
+
+test('administrators see services, endpoints and regions one by one, as the catalog has them', async () => {
+  await using rig = await Rig.open();
+  const listed = async (path: string): Promise<readonly Json[]> => {
+    const reply = await rig.call(rig.admin, 'GET', `/v3/${path}`);
+    assert.equal(reply.status, 200, reply.raw);
+    return reply.body[path.split('?')[0]!] as readonly Json[];
+  };
+  const services = await listed('services');
+  assert.deepEqual(
+    services.map(({ type, name }) => [type, name]),
+    [
+      ['identity', 'keystone'],
+      ['network', 'neutron'],
+    ],
+  );
+  const endpoints = await listed(`endpoints?service_id=${services[1]!['id']}&interface=public`);
+  assert.deepEqual(
+    endpoints.map(({ url, region_id: region }) => [url, region]),
+    [['http://localhost:80', 'RegionOne']],
+  );
+  assert.deepEqual(
+    (await listed('regions')).map(({ id }) => id),
+    ['RegionOne'],
+  );
+  assertKeystone(await rig.call(await rig.token(), 'GET', '/v3/services'), 403, /list_services/);
+});

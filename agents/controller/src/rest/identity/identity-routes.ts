@@ -4,6 +4,7 @@ import { credentialRoutes } from './credential-routes.ts';
 import type { IdentityContext } from './identity-context.ts';
 import { projectRoutes } from './project-routes.ts';
 import { roleRoutes } from './role-routes.ts';
+import { serviceRoutes } from './service-routes.ts';
 import { userRoutes } from './user-routes.ts';
 
 /** What of the identity service needs a token. */
@@ -13,4 +14,5 @@ export function identityRoutes(scope: FastifyInstance, context: IdentityContext)
   userRoutes(scope, context);
   roleRoutes(scope, context);
   credentialRoutes(scope, context);
+  serviceRoutes(scope, context);
 }

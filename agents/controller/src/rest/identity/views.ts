@@ -5,7 +5,7 @@ import type { Tenant } from '@weft/core/resource';
 import type { Authenticated } from '../../identity/identity.ts';
 import { roleId } from './identity-context.ts';
 
-const REGION = 'RegionOne';
+export const REGION = 'RegionOne';
 
 /** `base`: where the client sees this API, `https://host:8889`. */
 export function catalogView(base: string): CatalogView {

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EXTENSIONS } from '@weft/api/extensions';
+import { assertNeutron, make, makeNetwork, openRest } from './rest-support.ts';
+import type { Call, Reply, TestRest } from './rest-support.ts';
+
+test('the versions, the resources and the health are there without a token', async () => {
+  await using rest = await openRest();
+  const get = (url: string): Promise<Reply> => rest.send({ method: 'GET', url, headers: { host: 'weft.example' } });
+  const link = (path: string): unknown => [{ rel: 'self', href: `http://weft.example${path}` }];
+  assert.deepEqual((await get('/')).body, { versions: [{ id: 'v2.0', status: 'CURRENT', links: link('/v2.0/') }] });
+  const names = [
+    ['subnet', 'subnets'],
+    ['network', 'networks'],
+    ['port', 'ports'],
+  ] as const;
+  const resources = names.map(([name, collection]) => ({ name, collection, links: link(`/v2.0/${collection}`) }));
+  for (const url of ['/v2.0', '/v2.0/']) assert.deepEqual((await get(url)).body, { resources }, url);
+  assert.deepEqual([(await get('/healthcheck')).raw, (await get('/v3')).status], ['OK', 200]);
+});
+
+test('extensions are listed and shown to any token, and one that is not obeyed is unknown', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const { extensions } = (await call('GET', '/v2.0/extensions')).body as { extensions: { alias: string }[] };
+  assert.deepEqual(extensions.map(({ alias }) => alias).toSorted(), [...EXTENSIONS.keys()].toSorted());
+  assert.deepEqual((await call('GET', '/v2.0/extensions/sorting')).body, { extension: EXTENSIONS.get('sorting') });
+  const unknown = await call('GET', '/v2.0/extensions/qos');
+  assert.deepEqual([unknown.status, Object.keys(unknown.body)], [404, ['code', 'title', 'message']]);
+  assert.equal((await rest.send({ method: 'GET', url: '/v2.0/extensions' })).status, 401);
+});
+
+type Scene = Readonly<{ rest: TestRest; call: Call; network: string; port: Record<string, unknown>; fip: Record<string, unknown> }>;
+type Proof = (scene: Scene) => Promise<void>;
+
+/** An object of the scene has the attributes. */
+const shows =
+  (path: (scene: Scene) => string, ...attributes: readonly string[]): Proof =>
+  async (scene) => {
+    const object = Object.values((await scene.call('GET', `/v2.0/${path(scene)}`)).body)[0] as object;
+    for (const attribute of attributes) assert.ok(Object.hasOwn(object, attribute), `${path(scene)} has ${attribute}`);
+  };
+const network = ({ network: id }: Scene): string => `networks/${id}`;
+const port = ({ port: { id } }: Scene): string => `ports/${String(id)}`;
+const floating = ({ fip: { id } }: Scene): string => `floatingips/${String(id)}`;
+const finds =
+  (query: (scene: Scene) => string, nothing: string): Proof =>
+  async (scene) => {
+    const count = async (text: string): Promise<number> =>
+      ((await scene.call('GET', `/v2.0/ports?${text}`)).body['ports'] as unknown[]).length;
+    assert.deepEqual([await count(query(scene)), await count(nothing)], [1, 0]);
+  };
+const forwards: Proof = async ({ call, port: { id, fixed_ips }, fip }) => {
+  const [fixed] = fixed_ips as readonly { ip_address: string }[];
+  const body = { protocol: 'tcp', internal_port_id: id, internal_ip_address: fixed?.ip_address, description: 'd' };
+  const at = `/v2.0/floatingips/${String(fip['id'])}/port_forwardings`;
+  const made = await call('POST', at, { port_forwarding: { ...body, external_port_range: '80:81', internal_port_range: '80:81' } });
+  assert.equal(made.status, 201, made.raw);
+  const { id: forwarding, description } = made.body['port_forwarding'] as Record<string, string>;
+  assert.equal(description, 'd');
+  assert.equal((await call('DELETE', `${at}/${forwarding}`)).status, 204);
+};
+const updates =
+  (path: (scene: Scene) => string, body: object, expected = 200): Proof =>
+  async (scene) => {
+    const reply = await scene.call('PUT', `/v2.0/${path(scene)}`, body);
+    assert.equal(reply.status, expected, reply.raw);
+  };
+
+/** What each alias obliges, tried. */
+const PROOFS: Readonly<Record<string, Proof>> = {
+  'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
+  'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
+  'external-net': shows(network, 'router:external'),
+  'filter-validation': async ({ call }) =>
+    assertNeutron(await call('GET', '/v2.0/ports?bogus=1'), 400, 'HTTPBadRequest', "['bogus'] is invalid attribute for filtering"),
+  'fip-port-details': shows(floating, 'port_details'),
+  'floating-ip-port-forwarding': forwards,
+  'floating-ip-port-forwarding-description': forwards,
+  'floating-ip-port-forwarding-port-ranges': forwards,
+  'ip-substring-filtering': finds(() => 'fixed_ips=ip_address_substr=10.0.0.', 'fixed_ips=ip_address_substr=99.'),
+  'net-mtu': shows(network, 'mtu'),
+  'net-mtu-writable': updates(network, { network: { mtu: 1400 } }),
+  pagination: async ({ call }) => {
+    const { body } = await call('GET', '/v2.0/networks?limit=1');
+    assert.ok(Array.isArray(body['networks_links']));
+  },
+  'port-security': updates(port, { port: { port_security_enabled: false, security_groups: [] } }),
+  'port-security-groups-filtering': finds(
+    (scene) => `security_groups=${String((scene.port['security_groups'] as string[])[0])}`,
+    'security_groups=99999999-0000-4000-8000-000000000000',
+  ),
+  'project-id': shows(network, 'project_id', 'tenant_id'),
+  'revision-if-match': async ({ rest, call, network: id }) => {
+    const tag = await call('PUT', `/v2.0/networks/${id}/tags/x`);
+    assert.equal(tag.status, 201);
+    const headers = { 'if-match': 'revision_number=0' };
+    const reply = await rest.send({ method: 'DELETE', url: `/v2.0/networks/${id}`, token: 'admin-token', headers });
+    assert.equal(reply.status, 412, reply.raw);
+  },
+  'security-group': shows(port, 'security_groups'),
+  'security-groups-normalized-cidr': async ({ call }) => {
+    const { id } = await make(call, 'security-groups', 'security_group', { name: 'g' });
+    const rule = { security_group_id: id, direction: 'ingress', remote_ip_prefix: '10.0.0.7/24' };
+    assert.equal((await make(call, 'security-group-rules', 'security_group_rule', rule))['normalized_cidr'], '10.0.0.0/24');
+  },
+  sorting: async ({ call }) => assert.equal((await call('GET', '/v2.0/ports?sort_key=name&sort_dir=desc')).status, 200),
+  'standard-attr-description': updates(network, { network: { description: 'd' } }),
+  'standard-attr-revisions': shows(network, 'revision_number'),
+  'standard-attr-tag': shows(network, 'tags'),
+  'standard-attr-timestamp': shows(network, 'created_at', 'updated_at'),
+  'tag-ports-during-bulk-creation': async ({ call, network: id }) => {
+    const { body } = await call('POST', '/v2.0/ports', { ports: [{ network_id: id, tags: ['a'] }] });
+    assert.deepEqual((body['ports'] as { tags: unknown }[])[0]?.tags, ['a']);
+  },
+};
+
+test('each extension that is advertised is obeyed', async (t) => {
+  await using rest = await openRest();
+  assert.deepEqual(Object.keys(PROOFS).toSorted(), [...EXTENSIONS.keys()].toSorted());
+  const external = await make(rest.admin, 'networks', 'network', { name: 'out', 'router:external': true });
+  await make(rest.admin, 'subnets', 'subnet', { network_id: external['id'], ip_version: 4, cidr: '203.0.113.0/24', enable_dhcp: false });
+  for (const [alias, proof] of Object.entries(PROOFS)) {
+    await t.test(alias, async () => {
+      const call = await rest.as(alias);
+      const { network: id } = await makeNetwork(call);
+      const made = await make(call, 'ports', 'port', { network_id: id });
+      const fip = await make(call, 'floatingips', 'floatingip', { floating_network_id: external['id'] });
+      await proof({ rest, call, network: id, port: made, fip });
+    });
+  }
+});

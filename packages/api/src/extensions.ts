@@ -1,0 +1,41 @@
+/** An extension of Neutron's API as `/v2.0/extensions` shows it; clients look for the alias and then use what it stands for. */
+export type ExtensionView = Readonly<{ alias: string; name: string; description: string; updated: string; links: readonly never[] }>;
+
+/**
+ * What this API obeys, by alias (neutron-api.md §3): an alias that is not here makes clients leave its feature alone, so it is added
+ * together with what it obliges, and with its proof in the test of the routes.
+ */
+const OBEYED: Readonly<Record<string, string>> = {
+  'empty-string-filtering': 'A filter with an empty value finds what is empty',
+  'expose-port-forwarding-in-fip': 'Floating IPs show their port forwardings',
+  'external-net': 'Networks can be external (`router:external`)',
+  'filter-validation': 'A filter by what cannot be filtered by is refused',
+  'fip-port-details': 'Floating IPs show the port that they lead to',
+  'floating-ip-port-forwarding': 'Ports of a floating IP can lead to ports of several workloads',
+  'floating-ip-port-forwarding-description': 'Port forwardings have a description',
+  'floating-ip-port-forwarding-port-ranges': 'Port forwardings can be of port ranges',
+  'ip-substring-filtering': 'Ports are found by a part of an address',
+  'net-mtu': 'Networks show their MTU',
+  'net-mtu-writable': 'The MTU of a network can be chosen and changed',
+  pagination: 'Lists come in pages',
+  'port-security': 'Anti-spoofing and security groups can be switched off, by port and by network',
+  'port-security-groups-filtering': 'Ports are found by their security groups',
+  'project-id': 'Objects show their owner as `project_id`, too',
+  'revision-if-match': 'A write can be bound to a revision with If-Match',
+  'security-group': 'Security groups and their rules',
+  'security-groups-normalized-cidr': 'Security group rules show the prefix that they mean',
+  sorting: 'Lists are sorted as asked for',
+  'standard-attr-description': 'Objects have a description',
+  'standard-attr-revisions': 'Objects show a revision number',
+  'standard-attr-tag': 'Objects have tags',
+  'standard-attr-timestamp': 'Objects show when they were made and changed',
+  'tag-ports-during-bulk-creation': 'Ports are made with their tags',
+};
+
+/** By alias. */
+export const EXTENSIONS: ReadonlyMap<string, ExtensionView> = new Map(
+  Object.entries(OBEYED).map(([alias, description]) => [
+    alias,
+    { alias, name: alias, description, updated: '2026-11-20T00:00:00-00:00', links: [] },
+  ]),
+);
