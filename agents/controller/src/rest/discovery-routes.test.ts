@@ -91,6 +91,18 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     'security_groups=99999999-0000-4000-8000-000000000000',
   ),
   'project-id': shows(network, 'project_id', 'tenant_id'),
+  'quota-check-limit': async ({ rest, port: { project_id: project } }) => {
+    const reply = await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 0, check_limit: true } });
+    assert.equal(reply.status, 400, reply.raw);
+  },
+  quota_details: async ({ call, port: { project_id: project } }) => {
+    const { quota } = (await call('GET', `/v2.0/quotas/${String(project)}/details`)).body as { quota: Record<string, { used: number }> };
+    assert.equal(quota['port']?.used, 1);
+  },
+  quotas: async ({ rest, call, network: id, port: { project_id: project } }) => {
+    assert.equal((await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 1 } })).status, 200);
+    assertNeutron(await call('POST', '/v2.0/ports', { port: { network_id: id } }), 409, 'OverQuota', /port/);
+  },
   'revision-if-match': async ({ rest, call, network: id }) => {
     const tag = await call('PUT', `/v2.0/networks/${id}/tags/x`);
     assert.equal(tag.status, 201);

@@ -7,7 +7,7 @@ import type { Decider } from './dry-run.ts';
 /** What routes work with. They decide by the decider only, which knows dry runs: of the cluster they can read. */
 export type RestContext = Readonly<{
   controller: Readonly<
-    Pick<Controller, 'nodes' | 'statusSources' | 'calls' | 'events' | 'clock'> & { cluster: Pick<Cluster, 'state' | 'settled'> }
+    Pick<Controller, 'nodes' | 'statusSources' | 'calls' | 'events' | 'clock'> & { cluster: Pick<Cluster, 'state' | 'config' | 'settled'> }
   >;
   decider: Decider;
   randomBytes: (count: number) => Uint8Array;

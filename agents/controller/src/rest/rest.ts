@@ -26,6 +26,7 @@ import type { IdentityCaller, IdentityContext } from './identity/identity-contex
 import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
+import { quotaRoutes } from './quota-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { routesOfV1 } from './v1-routes.ts';
 import { routesOfV2 } from './v2-routes.ts';
@@ -121,6 +122,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => {
       routesOfV2(scope, context, collections(controller));
       portForwardingRoutes(scope, context);
+      quotaRoutes(scope, context);
       extensionRoutes(scope);
     }),
     { prefix: '/v2.0' },

@@ -4,6 +4,7 @@ import type { Cidr } from '@weft/core/cidr';
 import type { ClusterConfig } from '@weft/core/command/context';
 import { ipv4ToNumber, parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
+import { QUOTA_RESOURCES, UNLIMITED } from '@weft/core/quota';
 import { VNI_MAX } from '@weft/core/vni';
 import { InvalidValue } from '@weft/core/weft-error';
 import { ConfigError } from '@weft/daemon/config';
@@ -28,6 +29,8 @@ export const HttpsKey = listen(8889);
 /** Below 1024 are the ports of services that somebody may forward. */
 const SshPortKey = Type.Integer({ minimum: 1024, maximum: 65_535 });
 
+const QuotaKey = Type.Integer({ minimum: UNLIMITED, maximum: 2 ** 31 - 1 });
+
 /** What the whole cluster shares; nodes learn it in CONNECTED. */
 export const ClusterKey = Type.Object(
   {
@@ -44,6 +47,8 @@ export const ClusterKey = Type.Object(
     uplink: Type.Optional(Type.Object({ cidr: Type.String(), gateway: Type.String(), first: Type.String(), last: Type.String() })),
     /** Ports of a concentrator's own address for SSH to workloads. Without them there is no such reach. */
     sshPorts: Type.Optional(Type.Object({ first: SshPortKey, last: SshPortKey })),
+    /** How many of each a tenant may have, where its own limits do not say; -1: any number. */
+    quotas: Type.Optional(Type.Object(Object.fromEntries(QUOTA_RESOURCES.map((name) => [name, Type.Optional(QuotaKey)])))),
     /** How long a concentrator that nothing uses is kept. */
     concentratorIdleSeconds: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 300 }),
     /** What tenants' names end in, in their own DNS. */
@@ -84,6 +89,7 @@ export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
     managementCidrs: list('managementCidrs'),
     uplink: parseUplink(keys.uplink, parse),
     sshPorts: keys.sshPorts,
+    ...(keys.quotas === undefined ? {} : { quotas: keys.quotas }),
   };
   parse('dnsDomain', keys.dnsDomain, parseDnsDomain);
   if (keys.sshPorts !== undefined && keys.sshPorts.first > keys.sshPorts.last) {
