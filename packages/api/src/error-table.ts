@@ -136,6 +136,7 @@ const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: stri
   securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
   floatingIp: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
   portForwarding: ['PortForwardingNotFound', (id) => `Port Forwarding ${id} could not be found.`],
+  node: ['AgentNotFound', (id) => `Agent ${id} could not be found`],
   tenant: ['ProjectNotFound', (id) => `Project ${id} could not be found.`],
   user: ['UserNotFound', (id) => `Could not find user: ${id}.`],
   role: ['RoleNotFound', (id) => `Could not find role: ${id}.`],

@@ -69,6 +69,9 @@ const updates =
 
 /** What each alias obliges, tried. */
 const PROOFS: Readonly<Record<string, Proof>> = {
+  agent: async ({ rest }) => assert.equal(((await rest.admin('GET', '/v2.0/agents')).body['agents'] as unknown[]).length, 2),
+  availability_zone: async ({ call }) =>
+    assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
   'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
   'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
   'external-net': shows(network, 'router:external'),
@@ -81,6 +84,8 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'ip-substring-filtering': finds(() => 'fixed_ips=ip_address_substr=10.0.0.', 'fixed_ips=ip_address_substr=99.'),
   'net-mtu': shows(network, 'mtu'),
   'net-mtu-writable': updates(network, { network: { mtu: 1400 } }),
+  'network-ip-availability': async ({ rest, network: id }) =>
+    assert.equal((await rest.admin('GET', `/v2.0/network-ip-availabilities/${id}`)).status, 200),
   pagination: async ({ call }) => {
     const { body } = await call('GET', '/v2.0/networks?limit=1');
     assert.ok(Array.isArray(body['networks_links']));

@@ -24,6 +24,7 @@ import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
 import { createDecider, DryRunAnswer } from './dry-run.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
@@ -123,6 +124,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
       routesOfV2(scope, context, collections(controller));
       portForwardingRoutes(scope, context);
       quotaRoutes(scope, context);
+      operatorRoutes(scope, context);
       extensionRoutes(scope);
     }),
     { prefix: '/v2.0' },
