@@ -15,8 +15,10 @@ import { WeftError } from '@weft/core/weft-error';
 import type { Logger } from '@weft/ssntp/logger';
 import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditSink } from '../audit-log.ts';
 import type { Controller } from '../controller.ts';
 import type { Identity } from '../identity/identity.ts';
+import { auditWrites } from './audit.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
 import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
@@ -45,6 +47,8 @@ export type RestDeps = Readonly<{
   randomUuid: () => string;
   randomBytes: (count: number) => Uint8Array;
   wallMs: () => number;
+  /** Where the line of each write goes; absent: nowhere. */
+  audit?: AuditSink;
   log: Logger;
 }>;
 
@@ -83,7 +87,13 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
 
   const callers = new WeakMap<FastifyRequest, Caller>();
   const caller = (request: FastifyRequest): Caller => callers.get(request) ?? raise('not authenticated');
-  const context: RestContext = { controller, decider: createDecider(cluster, caller), randomBytes, caller };
+  const audit = auditWrites(app, {
+    sink: deps.audit,
+    wallMs,
+    caller: (request) => callers.get(request),
+    identityCaller: (request) => users.get(request),
+  });
+  const context: RestContext = { controller, decider: createDecider(cluster, caller, audit), randomBytes, caller };
 
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
@@ -151,6 +161,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     if (!isAnswerable(error)) {
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');
     }
+    audit.refused(request, isAnswerable(error) ? error.code : 'internal');
     const answer = answerFor(error, request);
     return reply
       .status(answer.status)
