@@ -11,6 +11,7 @@ import type { AuditEntry } from './audit-log.ts';
 const entry = (n: number): AuditEntry => ({
   time: '2026-11-20T09:00:00.000Z',
   request_id: `req-${n}`,
+  global_request_id: null,
   from: '127.0.0.1',
   who: { token: 'fixed', role: 'admin' },
   method: 'PUT',

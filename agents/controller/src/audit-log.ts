@@ -17,6 +17,8 @@ export type AuditEntry = Readonly<{
   /** RFC 3339, milliseconds. */
   time: string;
   request_id: string;
+  /** The one that the client gave it, for its own log: `req-<uuid>`. */
+  global_request_id: string | null;
   /** The address that the request came from. */
   from: string;
   /** Null: nobody that is known. `token`: one of the fixed ones, or one that the identity service gave a user. */
@@ -76,19 +78,22 @@ export class AuditLog implements AuditSink, AsyncDisposable {
   /** A line that cannot be written is told to the log: what it tells of is done already and cannot be taken back. */
   write(entry: AuditEntry): Promise<void> {
     const line = Buffer.from(`${JSON.stringify(entry)}\n`);
-    this.#queue = this.#queue.then(async () => {
-      try {
-        if (this.#size > 0 && this.#size + line.length > this.#maxBytes) await this.#rotate();
-        await this.#file.appendFile(line);
-        this.#size += line.length;
-        if (this.#failing) this.#log.info({ file: this.#path }, 'audit log written again');
-        this.#failing = false;
-      } catch (error) {
-        if (!this.#failing) this.#log.error({ file: this.#path, err: error }, 'audit log cannot be written');
-        this.#failing = true;
-      }
-    });
+    this.#queue = this.#append(this.#queue, line);
     return this.#queue;
+  }
+
+  async #append(before: Promise<void>, line: Uint8Array): Promise<void> {
+    await before;
+    try {
+      if (this.#size > 0 && this.#size + line.length > this.#maxBytes) await this.#rotate();
+      await this.#file.appendFile(line);
+      this.#size += line.length;
+      if (this.#failing) this.#log.info({ file: this.#path }, 'audit log written again');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#log.error({ file: this.#path, err: error }, 'audit log cannot be written');
+      this.#failing = true;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

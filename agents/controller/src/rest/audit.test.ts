@@ -25,6 +25,7 @@ test('each write has one line: who, what, to what effect, and from where', async
   assert.deepEqual(line, {
     time: '2026-11-20T09:00:00.000Z',
     request_id: updated.headers['x-openstack-request-id'],
+    global_request_id: null,
     from: '127.0.0.1',
     who: { token: 'fixed', role: 'member', project: await rest.tenantId('red') },
     method: 'PUT',

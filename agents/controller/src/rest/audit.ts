@@ -40,6 +40,7 @@ export function auditWrites(app: FastifyInstance, deps: AuditDeps): AuditNotes {
     const entry: AuditEntry = {
       time: new Date(deps.wallMs()).toISOString(),
       request_id: request.id,
+      global_request_id: globalRequestId(request),
       from: request.ip,
       who: whoOf(deps.caller(request), deps.identityCaller(request)),
       method: request.method,
@@ -68,6 +69,12 @@ export function auditWrites(app: FastifyInstance, deps: AuditDeps): AuditNotes {
       note.changes = [];
     },
   };
+}
+
+/** A client's own id of what it does, in the form that services hand on; anything else could be anything. */
+function globalRequestId(request: FastifyRequest): string | null {
+  const id = request.headers['x-openstack-request-id'];
+  return typeof id === 'string' && id.startsWith('req-') && UUID.test(id.slice(4)) ? id.toLowerCase() : null;
 }
 
 function whoOf(caller: Caller | undefined, identity: IdentityCaller | undefined): AuditEntry['who'] {

@@ -19,12 +19,7 @@ export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/';
 }
 
-/** Where the client sees us, also behind a proxy that ends TLS. */
+/** Where the client sees us, also behind a proxy that ends TLS, if it is one of ours (`trustedProxies`). */
 export function baseUrl(request: FastifyRequest): string {
-  const protocol = first(request.headers['x-forwarded-proto']) ?? request.protocol;
-  return `${protocol}://${first(request.headers['x-forwarded-host']) ?? request.host}`;
-}
-
-function first(value: string | string[] | undefined): string | undefined {
-  return (Array.isArray(value) ? value[0] : value)?.split(',', 1)[0]?.trim();
+  return `${request.protocol}://${request.host}`;
 }

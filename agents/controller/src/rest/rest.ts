@@ -39,6 +39,10 @@ export type RestOptions = Readonly<{
   adminTokenHash: string;
   /** Certificate, key and authority; absent: plain HTTP, for tests by injection. */
   https?: ServerOptions;
+  /** Addresses and prefixes of proxies; of all others X-Forwarded-* is not believed. Default: there are none. */
+  trustedProxies?: readonly string[];
+  /** How long a client may take to send a request. Default 30000. */
+  slowClientMs?: number;
 }>;
 
 export type RestDeps = Readonly<{
@@ -55,14 +59,20 @@ export type RestDeps = Readonly<{
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** A tag of 255 characters, each of them four bytes in percent encoding. */
 const MAX_PARAM_LENGTH = 255 * 12;
+const SLOW_CLIENT_MS = 30_000;
 const READING = new Set(['GET', 'HEAD']);
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 
 /** The API's server, not listening yet: `await rest.listen({ host, port })`, `rest.inject(…)`, `rest.close()`. */
 export function createRest(options: RestOptions, deps: RestDeps): FastifyInstance {
   const { controller, identity, randomUuid, randomBytes, wallMs, log } = deps;
+  const { trustedProxies = [], slowClientMs = SLOW_CLIENT_MS } = options;
+  // Else it would be seen only by the next look of a timer of its own.
+  const server = { connectionsCheckingInterval: slowClientMs, headersTimeout: slowClientMs, requestTimeout: slowClientMs };
   const app = Fastify({
-    ...(options.https === undefined ? {} : { https: options.https }),
+    ...(options.https === undefined ? { http: server } : { https: { ...server, ...options.https } }),
+    requestTimeout: slowClientMs,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: () => `req-${randomUuid()}`,
@@ -109,8 +119,11 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     }
   });
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler((request) => {
-    throw isKnownPath(app, request) ? new MethodNotAllowed(request.method) : new UnknownPath();
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = allowedMethods(app, request);
+    if (allowed.length === 0) throw new UnknownPath();
+    void reply.header('allow', allowed.join(', '));
+    throw new MethodNotAllowed(request.method);
   });
 
   app.route({
@@ -200,9 +213,9 @@ function ownError(error: unknown): unknown {
   return error;
 }
 
-function isKnownPath(app: FastifyInstance, request: FastifyRequest): boolean {
+function allowedMethods(app: FastifyInstance, request: FastifyRequest): readonly string[] {
   const url = pathOf(request);
-  return METHODS.some((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
+  return METHODS.filter((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
 }
 
 /** `findRoute` knows patterns, not paths: try those with an id in any part, and with a child's id two parts on. */

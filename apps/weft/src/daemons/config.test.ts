@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, loadConfig } from '@weft/daemon/config';
 import { Type } from 'typebox';
-import { ClusterKey, connectedPayload, parseCluster } from './config.ts';
+import { checkTrustedProxies, ClusterKey, connectedPayload, parseCluster } from './config.ts';
 import type { ClusterKeys } from './config.ts';
 
 const path = 'server.yaml';
@@ -46,5 +46,16 @@ test('what cannot be is refused by its key', () => {
   refused('concentratorIdleSeconds: 0', /concentratorIdleSeconds/);
   for (const domain of ['Weft.Internal', 'weft..internal', '-weft', `'${'a.'.repeat(95)}a'`, "''", 'weft internal']) {
     refused(`dnsDomain: ${domain}`, /cluster\.dnsDomain/);
+  }
+});
+
+test('proxies are addresses and prefixes, and what is not is named', () => {
+  checkTrustedProxies(path, ['192.0.2.7', '192.0.2.0/24', '2001:db8::/32', '::1']);
+  for (const proxy of ['proxy.example', '192.0.2.0/33', '192.0.2.0/', '192.0.2.0/24/1', '2001:db8::/129', '']) {
+    assert.throws(
+      () => checkTrustedProxies(path, ['::1', proxy]),
+      (error) => error instanceof ConfigError && error.message.includes(`https.trustedProxies: ${proxy} is neither`),
+      proxy,
+    );
   }
 });

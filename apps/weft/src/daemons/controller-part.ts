@@ -28,7 +28,7 @@ export type ControllerPartOptions = Readonly<{
   /** Path of the authority's certificate. */
   ca: string;
   stateDir: string;
-  https: Readonly<{ host?: string; port: number }>;
+  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[] }>;
   cluster: ClusterConfig;
   concentratorIdleMs: number;
   /** The way, or ways, to the scheduler. */
@@ -76,6 +76,7 @@ export async function startController(
   const rest = createRest(
     {
       adminTokenHash: createHash('sha256').update(token).digest('hex'),
+      trustedProxies: https.trustedProxies,
       https: { cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2' },
     },
     { controller, identity, wallMs: () => Date.now(), ...random, audit, log },
