@@ -92,6 +92,8 @@ function serverConfig(topology: Topology) {
       managementCidrs: [topology.wires.management],
       uplink: topology.uplink,
       sshPorts: topology.sshPorts,
+      // What is measured is how much there can be.
+      quotas: { network: -1, subnet: -1, port: -1, floatingip: -1, security_group: -1, security_group_rule: -1 },
       concentratorIdleSeconds: CONCENTRATOR_IDLE_SECONDS,
     },
   };

@@ -12,6 +12,7 @@ import { parseCidr } from '@weft/core/cidr';
 import { ClusterState } from '@weft/core/cluster-state';
 import { withHolds } from '@weft/core/command/address-hold';
 import type { ClusterConfig, CommandContext } from '@weft/core/command/context';
+import { checkQuotas } from '@weft/core/command/quota';
 import { applyAffected } from '@weft/core/plan/affected';
 import { compile } from '@weft/core/plan/compile';
 import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
@@ -84,7 +85,7 @@ export class Cluster {
   readonly facts: ClusterFacts;
   /** The revision that the store had when this process opened it. */
   readonly openedRevision: Revision;
-  readonly #config: ClusterConfig;
+  readonly config: ClusterConfig;
   readonly #deps: ClusterDeps;
   readonly #listeners = new Set<ClusterListener>();
   #inFlight: InFlight[] = [];
@@ -92,7 +93,7 @@ export class Cluster {
   #failure: ClusterUnavailable | undefined;
 
   private constructor(options: ClusterOptions, deps: ClusterDeps, loaded: Readonly<{ state: ClusterState; revision: Revision }>) {
-    this.#config = options.config;
+    this.config = options.config;
     this.#deps = deps;
     this.state = loaded.state;
     this.openedRevision = loaded.revision;
@@ -155,7 +156,11 @@ export class Cluster {
     this.#checkUsable();
     try {
       const context = this.#context();
-      return preview(this.state, this.facts, (state) => withHolds(state, context, command(state, context)));
+      return preview(this.state, this.facts, (state) => {
+        const decided = command(state, context);
+        checkQuotas(state, this.config, decided);
+        return withHolds(state, context, decided);
+      });
     } finally {
       // The answer, or the reason, may lie in a commit that is still in flight.
       await this.settled();
@@ -200,6 +205,7 @@ export class Cluster {
     let result: X;
     try {
       result = command(this.state, context);
+      checkQuotas(this.state, this.config, result);
     } catch (error) {
       // The reason may lie in a commit that is still in flight.
       await this.settled();
@@ -231,7 +237,7 @@ export class Cluster {
       now: `${new Date(wallMs()).toISOString().slice(0, 19)}Z`,
       uuid: () => randomUuid() as Uuid,
       random: randomBytes,
-      cluster: this.#config,
+      cluster: this.config,
     };
   }
 

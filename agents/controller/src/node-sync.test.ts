@@ -42,7 +42,7 @@ type Rig = {
 async function rig(node = new FakeNode(), store = new MemoryStore()): Promise<Rig> {
   const clock = new TestClock();
   const cluster = await Cluster.open(
-    { config: CONFIG },
+    { config: { ...CONFIG, quotas: { network: -1, subnet: -1, port: -1, security_group: -1, security_group_rule: -1 } } },
     { store, wallMs: () => 0, ...countedRandomness(), fatal: (error) => assert.fail(String(error)) },
   );
   const self: Rig = {

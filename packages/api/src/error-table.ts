@@ -21,6 +21,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   tag_not_found: { neutron: [404, 'TagNotFound'], v1: [404, 'No such tag'] },
   tag_resource_not_found: { neutron: [404, 'TagResourceNotFound'], v1: [404, 'Not found'] },
   revision_number_constraint_failed: { neutron: [412, 'RevisionNumberConstraintFailed'], v1: [412, 'Changed meanwhile'] },
+  over_quota: { neutron: [409, 'OverQuota'], v1: [409, 'Quota exceeded'] },
   // Networks.
   network_in_use: { neutron: [409, 'NetworkInUse'], v1: [409, 'Network in use'] },
   no_network_available: { neutron: [503, 'NoNetworkAvailable'], v1: [503, 'No segment id left'] },
@@ -135,6 +136,7 @@ const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: stri
   securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
   floatingIp: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
   portForwarding: ['PortForwardingNotFound', (id) => `Port Forwarding ${id} could not be found.`],
+  node: ['AgentNotFound', (id) => `Agent ${id} could not be found`],
   tenant: ['ProjectNotFound', (id) => `Project ${id} could not be found.`],
   user: ['UserNotFound', (id) => `Could not find user: ${id}.`],
   role: ['RoleNotFound', (id) => `Could not find role: ${id}.`],

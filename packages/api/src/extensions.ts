@@ -6,6 +6,8 @@ export type ExtensionView = Readonly<{ alias: string; name: string; description:
  * together with what it obliges, and with its proof in the test of the routes.
  */
 const OBEYED: Readonly<Record<string, string>> = {
+  agent: 'Nodes are shown as agents',
+  availability_zone: 'Zones are shown; there is one',
   'empty-string-filtering': 'A filter with an empty value finds what is empty',
   'expose-port-forwarding-in-fip': 'Floating IPs show their port forwardings',
   'external-net': 'Networks can be external (`router:external`)',
@@ -17,10 +19,14 @@ const OBEYED: Readonly<Record<string, string>> = {
   'ip-substring-filtering': 'Ports are found by a part of an address',
   'net-mtu': 'Networks show their MTU',
   'net-mtu-writable': 'The MTU of a network can be chosen and changed',
+  'network-ip-availability': 'How many addresses networks have left',
   pagination: 'Lists come in pages',
   'port-security': 'Anti-spoofing and security groups can be switched off, by port and by network',
   'port-security-groups-filtering': 'Ports are found by their security groups',
   'project-id': 'Objects show their owner as `project_id`, too',
+  'quota-check-limit': 'A limit below what is in use can be refused',
+  quota_details: 'Quotas show what is in use',
+  quotas: 'How many of each a project may have',
   'revision-if-match': 'A write can be bound to a revision with If-Match',
   'security-group': 'Security groups and their rules',
   'security-groups-normalized-cidr': 'Security group rules show the prefix that they mean',

@@ -27,6 +27,8 @@ import type {
 import { resourceKey } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NodeId, Uuid } from './uuid.ts';
+import { QUOTA_RESOURCES, quotaResourceOf } from './quota.ts';
+import type { QuotaResource } from './quota.ts';
 import { parseVni } from './vni.ts';
 import type { Vni } from './vni.ts';
 
@@ -50,6 +52,7 @@ const COUNT = {
   firewallRule: 4,
   natRule: 4,
   addressHold: 3,
+  quota: 2,
 };
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
@@ -237,6 +240,8 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'quota':
+      return { kind, id: id(kind, n), tenantId: id('tenant', variant), limits: { port: variant }, ...stamps };
     case 'addressHold':
       return {
         kind,
@@ -288,6 +293,10 @@ function answers(state: Questions): string[] {
     const groupId = id<SecurityGroup['id']>('securityGroup', n);
     const nodeId = id<NodeId>('node', n);
     say(`networks of ${n}`, ids(state.networksOf(tenantId)));
+    say(
+      `counts of ${n}`,
+      QUOTA_RESOURCES.map((resource) => state.ownedCount(tenantId, resource)),
+    );
     say(`groups of ${n}`, ids(state.groupsOf(tenantId)));
     say(`concentrator of ${n}`, state.concentratorOf(tenantId)?.id);
     say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
@@ -449,6 +458,10 @@ class Scan implements Questions {
   }
   isHeldByAnother(address: Ipv4, concentratorId: Uuid | undefined): boolean {
     return [...this.holdsAt(address)].some((hold) => hold.concentratorId !== concentratorId);
+  }
+  ownedCount(tenantId: Uuid, resource: QuotaResource): number {
+    return this.#records.filter((item) => 'tenantId' in item && item.tenantId === tenantId && quotaResourceOf(item.kind) === resource)
+      .length;
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);

@@ -10,6 +10,8 @@ import type { NatRule } from './nat-rule.ts';
 import { placedBy } from './placement.ts';
 import { PortIndex } from './port-index.ts';
 import { PublicIndex } from './public-index.ts';
+import { quotaResourceOf } from './quota.ts';
+import type { Quota, QuotaResource } from './quota.ts';
 import type {
   Changes,
   Concentrator,
@@ -38,6 +40,7 @@ import type {
   NodeId,
   PortForwardingId,
   PortId,
+  QuotaId,
   SecurityGroupId,
   SecurityGroupRuleId,
   SubnetId,
@@ -72,6 +75,7 @@ export class ClusterState {
   readonly firewallRules = this.#layers.map<FirewallRuleId, FirewallRule>();
   readonly natRules = this.#layers.map<NatRuleId, NatRule>();
   readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
+  readonly quotas = this.#layers.map<QuotaId, Quota>();
   /** Who may use the API. */
   readonly identity = this.#layers.layer(new IdentityIndex());
 
@@ -90,6 +94,7 @@ export class ClusterState {
     firewallRule: this.firewallRules,
     natRule: this.natRules,
     addressHold: this.addressHolds,
+    quota: this.quotas,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
     applicationCredential: this.identity.applicationCredentials,
@@ -118,6 +123,8 @@ export class ClusterState {
   readonly #publicSide = this.#layers.layer(new PublicIndex());
   readonly #holdsByAddress = this.#layers.layer(new MultiMap<Ipv4, AddressHoldId>());
   readonly #holdsByNode = this.#layers.layer(new MultiMap<NodeId, AddressHoldId>());
+
+  readonly #owned = this.#layers.layer(new CountMap<TenantId, QuotaResource>());
 
   readonly #endpoints = this.#layers.layer(new CountMap<NetworkId, NodeId>());
   readonly #segments = this.#layers.layer(new CountMap<NodeId, NetworkId>());
@@ -310,6 +317,11 @@ export class ClusterState {
     return undefined;
   }
 
+  /** How much a tenant has of what quotas bound. */
+  ownedCount(tenantId: TenantId, resource: QuotaResource): number {
+    return this.#owned.count(tenantId, resource);
+  }
+
   /** The nodes that carry a segment: those of its ports, and its gateway's. */
   nodesOf(networkId: NetworkId): Iterable<NodeId> {
     return this.#endpoints.of(networkId);
@@ -398,6 +410,8 @@ export class ClusterState {
   }
 
   #index(resource: Resource, verb: 'add' | 'remove'): void {
+    const counted = quotaResourceOf(resource.kind);
+    if (counted !== undefined && 'tenantId' in resource && resource.tenantId !== undefined) this.#owned[verb](resource.tenantId, counted);
     switch (resource.kind) {
       case 'tenant':
         setOrDelete(this.tenantByTokenHash, resource.tokenHash, resource, verb);
@@ -452,6 +466,9 @@ export class ClusterState {
       case 'addressHold':
         this.#holdsByAddress[verb](resource.address, resource.id);
         this.#holdsByNode[verb](resource.nodeId, resource.id);
+        break;
+      case 'quota':
+        // Found by its tenant's id, which is its own.
         break;
     }
   }

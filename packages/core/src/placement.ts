@@ -24,6 +24,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'firewallRule':
     case 'natRule':
     case 'addressHold':
+    case 'quota':
     case 'user':
     case 'roleAssignment':
     case 'applicationCredential':

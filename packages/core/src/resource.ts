@@ -16,6 +16,8 @@ import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts'
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { parseNatRule } from './nat-rule.ts';
 import type { NatRule } from './nat-rule.ts';
+import { parseQuota } from './quota.ts';
+import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseStamps } from './stamps.ts';
@@ -215,6 +217,7 @@ export type Resource =
   | FirewallRule
   | NatRule
   | AddressHold
+  | Quota
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -367,6 +370,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   tokenRevocation: parseTokenRevocation,
   natRule: parseNatRule,
   addressHold: parseAddressHold,
+  quota: parseQuota,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -40,13 +40,14 @@ import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
 import { createTenant } from '@weft/core/command/tenant';
 import type { IdentityRecord } from '@weft/core/identity';
+import type { Quota } from '@weft/core/quota';
 import type { Changes, Network, Resource } from '@weft/core/resource';
 import type { FloatingIpId, NetworkId, PortId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
 import { floatingIpStatus, portStatus } from '../status.ts';
 
 /** Something of the state that one tenant owns. */
-type Owned = Exclude<Extract<Resource, { tenantId: TenantId }>, IdentityRecord>;
+type Owned = Exclude<Extract<Resource, { tenantId: TenantId }>, IdentityRecord | Quota>;
 type OwnedKind = Owned['kind'];
 
 type Decide<A extends readonly unknown[]> = (

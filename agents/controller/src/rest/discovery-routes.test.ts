@@ -69,6 +69,9 @@ const updates =
 
 /** What each alias obliges, tried. */
 const PROOFS: Readonly<Record<string, Proof>> = {
+  agent: async ({ rest }) => assert.equal(((await rest.admin('GET', '/v2.0/agents')).body['agents'] as unknown[]).length, 2),
+  availability_zone: async ({ call }) =>
+    assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
   'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
   'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
   'external-net': shows(network, 'router:external'),
@@ -81,6 +84,8 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'ip-substring-filtering': finds(() => 'fixed_ips=ip_address_substr=10.0.0.', 'fixed_ips=ip_address_substr=99.'),
   'net-mtu': shows(network, 'mtu'),
   'net-mtu-writable': updates(network, { network: { mtu: 1400 } }),
+  'network-ip-availability': async ({ rest, network: id }) =>
+    assert.equal((await rest.admin('GET', `/v2.0/network-ip-availabilities/${id}`)).status, 200),
   pagination: async ({ call }) => {
     const { body } = await call('GET', '/v2.0/networks?limit=1');
     assert.ok(Array.isArray(body['networks_links']));
@@ -91,6 +96,18 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     'security_groups=99999999-0000-4000-8000-000000000000',
   ),
   'project-id': shows(network, 'project_id', 'tenant_id'),
+  'quota-check-limit': async ({ rest, port: { project_id: project } }) => {
+    const reply = await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 0, check_limit: true } });
+    assert.equal(reply.status, 400, reply.raw);
+  },
+  quota_details: async ({ call, port: { project_id: project } }) => {
+    const { quota } = (await call('GET', `/v2.0/quotas/${String(project)}/details`)).body as { quota: Record<string, { used: number }> };
+    assert.equal(quota['port']?.used, 1);
+  },
+  quotas: async ({ rest, call, network: id, port: { project_id: project } }) => {
+    assert.equal((await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 1 } })).status, 200);
+    assertNeutron(await call('POST', '/v2.0/ports', { port: { network_id: id } }), 409, 'OverQuota', /port/);
+  },
   'revision-if-match': async ({ rest, call, network: id }) => {
     const tag = await call('PUT', `/v2.0/networks/${id}/tags/x`);
     assert.equal(tag.status, 201);

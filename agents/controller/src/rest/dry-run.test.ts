@@ -144,6 +144,8 @@ const WRITES: readonly Write[] = [
   { route: 'DELETE /v2.0/ports/:id', url: at('/v2.0/ports', 'port 1') },
   { route: 'DELETE /v2.0/subnets/:id', url: at('/v2.0/subnets', 'subnet') },
   { route: 'DELETE /v2.0/networks/:id', url: at('/v2.0/networks', 'network') },
+  { route: 'PUT /v2.0/quotas/:id', url: at('/v2.0/quotas', 'red'), body: () => ({ quota: { port: 9 } }), as: 'admin' },
+  { route: 'DELETE /v2.0/quotas/:id', url: at('/v2.0/quotas', 'red'), as: 'admin' },
   { route: 'DELETE /v1/nodes/:id', url: at('/v1/nodes', 'node'), as: 'admin' },
 ];
 

@@ -5,6 +5,7 @@ import type { Preview } from '@weft/core/preview/preview';
 import type { ReachEnd, ReachLine } from '@weft/core/preview/reach-difference';
 import type { Changes, Resource } from '@weft/core/resource';
 import type { FastifyRequest } from 'fastify';
+import type { AuditNotes } from './audit.ts';
 import type { Cluster, Command } from '../cluster.ts';
 
 /**
@@ -28,19 +29,29 @@ export type Decider = Readonly<{
   decideAndShow: <X extends Changes, V>(request: FastifyRequest, command: Command<X>, show: (result: X) => V) => Promise<V>;
 }>;
 
-export function createDecider(cluster: Cluster, caller: (request: FastifyRequest) => Caller): Decider {
+export function createDecider(
+  cluster: Cluster,
+  caller: (request: FastifyRequest) => Caller,
+  audit: Pick<AuditNotes, 'decided' | 'asked'>,
+): Decider {
   const preview = async <X extends Changes>(request: FastifyRequest, command: Command<X>): Promise<void> => {
     if (!isDryRun(request)) return;
+    audit.asked(request);
     throw new DryRunAnswer(dryRunView(await cluster.preview(command), caller(request)));
   };
   return {
     decide: async (request, command) => {
       await preview(request, command);
-      return cluster.decide(command);
+      const result = await cluster.decide(command);
+      audit.decided(request, result);
+      return result;
     },
     decideAndShow: async (request, command, show) => {
       await preview(request, command);
-      return cluster.decideAndShow(command, show);
+      return cluster.decideAndShow(command, (result) => {
+        audit.decided(request, result);
+        return show(result);
+      });
     },
   };
 }

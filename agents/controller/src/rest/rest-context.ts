@@ -7,7 +7,7 @@ import type { Decider } from './dry-run.ts';
 /** What routes work with. They decide by the decider only, which knows dry runs: of the cluster they can read. */
 export type RestContext = Readonly<{
   controller: Readonly<
-    Pick<Controller, 'nodes' | 'statusSources' | 'calls' | 'events' | 'clock'> & { cluster: Pick<Cluster, 'state' | 'settled'> }
+    Pick<Controller, 'nodes' | 'statusSources' | 'calls' | 'events' | 'clock'> & { cluster: Pick<Cluster, 'state' | 'config' | 'settled'> }
   >;
   decider: Decider;
   randomBytes: (count: number) => Uint8Array;
@@ -19,12 +19,7 @@ export function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/';
 }
 
-/** Where the client sees us, also behind a proxy that ends TLS. */
+/** Where the client sees us, also behind a proxy that ends TLS, if it is one of ours (`trustedProxies`). */
 export function baseUrl(request: FastifyRequest): string {
-  const protocol = first(request.headers['x-forwarded-proto']) ?? request.protocol;
-  return `${protocol}://${first(request.headers['x-forwarded-host']) ?? request.host}`;
-}
-
-function first(value: string | string[] | undefined): string | undefined {
-  return (Array.isArray(value) ? value[0] : value)?.split(',', 1)[0]?.trim();
+  return `${request.protocol}://${request.host}`;
 }

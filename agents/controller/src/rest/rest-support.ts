@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import type { FastifyInstance } from 'fastify';
+import type { AuditSink } from '../audit-log.ts';
 import { Identity } from '../identity/identity.ts';
 import { countedRandomness, nodeId, openController, settle } from '../test-support.ts';
 import type { TestController } from '../test-support.ts';
 import { tokenHash } from './authenticate.ts';
 import { createRest } from './rest.ts';
+import type { RestOptions } from './rest.ts';
 
 export const ADMIN_TOKEN = 'admin-token';
 
@@ -28,11 +30,12 @@ export type TestRest = TestController &
   }>;
 
 /** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
-export async function openRest(): Promise<TestRest> {
+export async function openRest(audit?: AuditSink, options: Partial<RestOptions> = {}): Promise<TestRest> {
   const rig = await openController();
   const more = { wallMs: () => rig.clock.wallMs(), ...countedRandomness() };
   const identity = new Identity({}, { cluster: rig.controller.cluster, ...more });
-  const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN) }, { controller: rig.controller, identity, log: rig.log, ...more });
+  const deps = { controller: rig.controller, identity, log: rig.log, ...more, ...(audit === undefined ? {} : { audit }) };
+  const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN), ...options }, deps);
   rig.link.stats(1);
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();

@@ -15,8 +15,10 @@ import { WeftError } from '@weft/core/weft-error';
 import type { Logger } from '@weft/ssntp/logger';
 import Fastify from 'fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AuditSink } from '../audit-log.ts';
 import type { Controller } from '../controller.ts';
 import type { Identity } from '../identity/identity.ts';
+import { auditWrites } from './audit.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
 import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
@@ -24,8 +26,10 @@ import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
 import { createDecider, DryRunAnswer } from './dry-run.ts';
+import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
+import { quotaRoutes } from './quota-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { routesOfV1 } from './v1-routes.ts';
 import { routesOfV2 } from './v2-routes.ts';
@@ -35,6 +39,10 @@ export type RestOptions = Readonly<{
   adminTokenHash: string;
   /** Certificate, key and authority; absent: plain HTTP, for tests by injection. */
   https?: ServerOptions;
+  /** Addresses and prefixes of proxies; of all others X-Forwarded-* is not believed. Default: there are none. */
+  trustedProxies?: readonly string[];
+  /** How long a client may take to send a request. Default 30000. */
+  slowClientMs?: number;
 }>;
 
 export type RestDeps = Readonly<{
@@ -43,20 +51,28 @@ export type RestDeps = Readonly<{
   randomUuid: () => string;
   randomBytes: (count: number) => Uint8Array;
   wallMs: () => number;
+  /** Where the line of each write goes; absent: nowhere. */
+  audit?: AuditSink;
   log: Logger;
 }>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** A tag of 255 characters, each of them four bytes in percent encoding. */
 const MAX_PARAM_LENGTH = 255 * 12;
+const SLOW_CLIENT_MS = 30_000;
 const READING = new Set(['GET', 'HEAD']);
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 
 /** The API's server, not listening yet: `await rest.listen({ host, port })`, `rest.inject(…)`, `rest.close()`. */
 export function createRest(options: RestOptions, deps: RestDeps): FastifyInstance {
   const { controller, identity, randomUuid, randomBytes, wallMs, log } = deps;
+  const { trustedProxies = [], slowClientMs = SLOW_CLIENT_MS } = options;
+  // Else it would be seen only by the next look of a timer of its own.
+  const server = { connectionsCheckingInterval: slowClientMs, headersTimeout: slowClientMs, requestTimeout: slowClientMs };
   const app = Fastify({
-    ...(options.https === undefined ? {} : { https: options.https }),
+    ...(options.https === undefined ? { http: server } : { https: { ...server, ...options.https } }),
+    requestTimeout: slowClientMs,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: () => `req-${randomUuid()}`,
@@ -81,7 +97,13 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
 
   const callers = new WeakMap<FastifyRequest, Caller>();
   const caller = (request: FastifyRequest): Caller => callers.get(request) ?? raise('not authenticated');
-  const context: RestContext = { controller, decider: createDecider(cluster, caller), randomBytes, caller };
+  const audit = auditWrites(app, {
+    sink: deps.audit,
+    wallMs,
+    caller: (request) => callers.get(request),
+    identityCaller: (request) => users.get(request),
+  });
+  const context: RestContext = { controller, decider: createDecider(cluster, caller, audit), randomBytes, caller };
 
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
@@ -97,8 +119,11 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     }
   });
   app.setErrorHandler(answerError);
-  app.setNotFoundHandler((request) => {
-    throw isKnownPath(app, request) ? new MethodNotAllowed(request.method) : new UnknownPath();
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = allowedMethods(app, request);
+    if (allowed.length === 0) throw new UnknownPath();
+    void reply.header('allow', allowed.join(', '));
+    throw new MethodNotAllowed(request.method);
   });
 
   app.route({
@@ -121,6 +146,8 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => {
       routesOfV2(scope, context, collections(controller));
       portForwardingRoutes(scope, context);
+      quotaRoutes(scope, context);
+      operatorRoutes(scope, context);
       extensionRoutes(scope);
     }),
     { prefix: '/v2.0' },
@@ -147,6 +174,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     if (!isAnswerable(error)) {
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');
     }
+    audit.refused(request, isAnswerable(error) ? error.code : 'internal');
     const answer = answerFor(error, request);
     return reply
       .status(answer.status)
@@ -185,9 +213,9 @@ function ownError(error: unknown): unknown {
   return error;
 }
 
-function isKnownPath(app: FastifyInstance, request: FastifyRequest): boolean {
+function allowedMethods(app: FastifyInstance, request: FastifyRequest): readonly string[] {
   const url = pathOf(request);
-  return METHODS.some((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
+  return METHODS.filter((method) => app.findRoute({ method, url }) !== null || matchesRoute(app, method, url));
 }
 
 /** `findRoute` knows patterns, not paths: try those with an id in any part, and with a child's id two parts on. */

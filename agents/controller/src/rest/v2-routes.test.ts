@@ -403,7 +403,7 @@ test('an administrator acts for a project, and chooses topologies', async () => 
 });
 
 test('lists are filtered, cut to fields and paged with links', async () => {
-  await using rest = await openRest();
+  await using rest = await openRest(undefined, { trustedProxies: ['127.0.0.1'] });
   const call = await rest.as('red');
   for (const name of ['a', 'b', 'c']) await make(call, 'networks', 'network', { name });
   const names = async (query: string): Promise<unknown> =>

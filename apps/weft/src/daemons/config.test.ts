@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, loadConfig } from '@weft/daemon/config';
 import { Type } from 'typebox';
-import { ClusterKey, connectedPayload, parseCluster } from './config.ts';
+import { checkTrustedProxies, ClusterKey, connectedPayload, parseCluster } from './config.ts';
 import type { ClusterKeys } from './config.ts';
 
 const path = 'server.yaml';
@@ -28,8 +28,11 @@ test('without a word about it there is no SSH reach, idle concentrators are kept
 });
 
 test('what the operator says is taken over', () => {
-  const cluster = keys('sshPorts: {first: 30000, last: 39999}\nconcentratorIdleSeconds: 5\ndnsDomain: cloud.example');
+  const cluster = keys(
+    'sshPorts: {first: 30000, last: 39999}\nquotas: {port: -1, security_group: 20}\nconcentratorIdleSeconds: 5\ndnsDomain: cloud.example',
+  );
   assert.deepEqual(parseCluster(path, cluster).sshPorts, { first: 30_000, last: 39_999 });
+  assert.deepEqual(parseCluster(path, cluster).quotas, { port: -1, security_group: 20 });
   assert.equal(cluster.concentratorIdleSeconds, 5);
   assert.equal((connectedPayload(cluster) as { configure: { weft: { dns_domain: string } } }).configure.weft.dns_domain, 'cloud.example');
 });
@@ -38,8 +41,21 @@ test('what cannot be is refused by its key', () => {
   refused('sshPorts: {first: 40000, last: 39999}', /cluster\.sshPorts\.last: 39999 is below first, 40000/);
   refused('sshPorts: {first: 22, last: 23}', /sshPorts/);
   refused('sshPorts: {first: 30000}', /sshPorts/);
+  refused('quotas: {port: -2}', /quotas/);
+  refused('quotas: {prot: 2}', /prot/);
   refused('concentratorIdleSeconds: 0', /concentratorIdleSeconds/);
   for (const domain of ['Weft.Internal', 'weft..internal', '-weft', `'${'a.'.repeat(95)}a'`, "''", 'weft internal']) {
     refused(`dnsDomain: ${domain}`, /cluster\.dnsDomain/);
+  }
+});
+
+test('proxies are addresses and prefixes, and what is not is named', () => {
+  checkTrustedProxies(path, ['192.0.2.7', '192.0.2.0/24', '2001:db8::/32', '::1']);
+  for (const proxy of ['proxy.example', '192.0.2.0/33', '192.0.2.0/', '192.0.2.0/24/1', '2001:db8::/129', '']) {
+    assert.throws(
+      () => checkTrustedProxies(path, ['::1', proxy]),
+      (error) => error instanceof ConfigError && error.message.includes(`https.trustedProxies: ${proxy} is neither`),
+      proxy,
+    );
   }
 });

@@ -1,9 +1,11 @@
 /** The daemons' configuration files as schemas (design §3). Unknown keys, wrong types and missing keys are told by line. */
+import { isIP } from 'node:net';
 import { cidrContains, parseCidr } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import type { ClusterConfig } from '@weft/core/command/context';
 import { ipv4ToNumber, parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
+import { QUOTA_RESOURCES, UNLIMITED } from '@weft/core/quota';
 import { VNI_MAX } from '@weft/core/vni';
 import { InvalidValue } from '@weft/core/weft-error';
 import { ConfigError } from '@weft/daemon/config';
@@ -19,14 +21,19 @@ export const LogLevelKey = Type.Union(
 export const CredentialKeys = { ca: Type.String(), cert: Type.String(), key: Type.String() };
 
 /** Where a process listens. `host` absent: on all addresses. */
-const listen = (port: number) =>
-  Type.Object({ host: Type.Optional(Type.String()), port: Type.Integer({ minimum: 0, maximum: 65_535, default: port }) }, { default: {} });
+const listen = (port: number) => ({
+  host: Type.Optional(Type.String()),
+  port: Type.Integer({ minimum: 0, maximum: 65_535, default: port }),
+});
 
-export const SsntpKey = listen(8888);
-export const HttpsKey = listen(8889);
+export const SsntpKey = Type.Object(listen(8888), { default: {} });
+/** `trustedProxies`: addresses and prefixes of proxies before the API, whose word on where a request came from is believed. */
+export const HttpsKey = Type.Object({ ...listen(8889), trustedProxies: Type.Array(Type.String(), { default: [] }) }, { default: {} });
 
 /** Below 1024 are the ports of services that somebody may forward. */
 const SshPortKey = Type.Integer({ minimum: 1024, maximum: 65_535 });
+
+const QuotaKey = Type.Integer({ minimum: UNLIMITED, maximum: 2 ** 31 - 1 });
 
 /** What the whole cluster shares; nodes learn it in CONNECTED. */
 export const ClusterKey = Type.Object(
@@ -46,6 +53,8 @@ export const ClusterKey = Type.Object(
     concentratorAddresses: Type.Optional(Type.Object({ cidr: Type.String(), first: Type.String(), last: Type.String() })),
     /** Ports of a concentrator's own address for SSH to workloads. Without them there is no such reach. */
     sshPorts: Type.Optional(Type.Object({ first: SshPortKey, last: SshPortKey })),
+    /** How many of each a tenant may have, where its own limits do not say; -1: any number. */
+    quotas: Type.Optional(Type.Object(Object.fromEntries(QUOTA_RESOURCES.map((name) => [name, Type.Optional(QuotaKey)])))),
     /** How long a concentrator that nothing uses is kept. */
     concentratorIdleSeconds: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 300 }),
     /** What tenants' names end in, in their own DNS. */
@@ -64,6 +73,21 @@ export type ClusterKeys = Static<typeof ClusterKey>;
 
 /** Outer Ethernet, IPv4, UDP and VXLAN headers around a tenant's frame, less that frame's own Ethernet header's place in the MTU. */
 const VXLAN_OVERHEAD_BYTES = 50;
+
+/** Throws ConfigError for what is neither an address nor a prefix. */
+export function checkTrustedProxies(path: string, proxies: readonly string[]): void {
+  const wrong = proxies.filter((proxy) => {
+    const [address = '', length, more] = proxy.split('/');
+    const bits = isIP(address) === 6 ? 128 : 32;
+    return isIP(address) === 0 || more !== undefined || (length !== undefined && !(/^\d{1,3}$/.test(length) && Number(length) <= bits));
+  });
+  if (wrong.length === 0) return;
+  const message = 'is neither an address nor a prefix like 192.0.2.0/24';
+  throw new ConfigError(
+    path,
+    wrong.map((proxy) => ({ line: undefined, key: 'https.trustedProxies', message: `${proxy} ${message}` })),
+  );
+}
 
 /** What a schema cannot say: addresses, prefixes and their order. Throws ConfigError with every problem. */
 export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
@@ -87,6 +111,7 @@ export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
     uplink: parseUplink(keys.uplink, parse),
     concentratorAddresses: parseRange('concentratorAddresses', keys.concentratorAddresses, list('computeCidrs'), parse),
     sshPorts: keys.sshPorts,
+    ...(keys.quotas === undefined ? {} : { quotas: keys.quotas }),
   };
   parse('dnsDomain', keys.dnsDomain, parseDnsDomain);
   if (keys.sshPorts !== undefined && keys.sshPorts.first > keys.sshPorts.last) {

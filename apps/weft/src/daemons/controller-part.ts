@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AuditLog } from '@weft/controller/audit-log';
 import { Controller } from '@weft/controller/controller';
 import { Identity } from '@weft/controller/identity/identity';
 import { createRest } from '@weft/controller/rest/rest';
@@ -27,7 +28,7 @@ export type ControllerPartOptions = Readonly<{
   /** Path of the authority's certificate. */
   ca: string;
   stateDir: string;
-  https: Readonly<{ host?: string; port: number }>;
+  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[] }>;
   cluster: ClusterConfig;
   concentratorIdleMs: number;
   /** The way, or ways, to the scheduler. */
@@ -70,12 +71,15 @@ export async function startController(
 
   const identity = new Identity({}, { cluster: controller.cluster, wallMs: () => Date.now(), ...random });
   await identity.bootstrap(await administratorPassword(join(stateDir, 'admin-openrc'), { ...https, ca }));
+  const audit = await AuditLog.open({ path: join(stateDir, 'audit.log') }, { log });
+  lifecycle.add('audit log', () => audit[Symbol.asyncDispose](), { deadlineMs: STOP_MS });
   const rest = createRest(
     {
       adminTokenHash: createHash('sha256').update(token).digest('hex'),
+      trustedProxies: https.trustedProxies,
       https: { cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2' },
     },
-    { controller, identity, wallMs: () => Date.now(), ...random, log },
+    { controller, identity, wallMs: () => Date.now(), ...random, audit, log },
   );
   const address = await listenAt('https', https, () => rest.listen({ host: https.host ?? '::', port: https.port }));
   lifecycle.add('rest', () => rest.close(), { deadlineMs: STOP_MS });

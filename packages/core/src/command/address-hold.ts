@@ -113,6 +113,7 @@ function collect(state: ClusterState, old: Resource, addresses: Set<Ipv4>, tenan
     case 'applicationCredential':
     case 'tokenKey':
     case 'tokenRevocation':
+    case 'quota':
       break;
   }
 }

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../canonical-json.ts';
 import type { Cidr } from '../cidr.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import type { QuotaLimits } from '../quota.ts';
 import type { Resource, Topology } from '../resource.ts';
 import type { Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
@@ -32,6 +33,8 @@ export type ClusterConfig = Readonly<{
   concentratorAddresses?: Readonly<{ cidr: Cidr; first: Ipv4; last: Ipv4 }> | undefined;
   /** Ports of a gateway's own address that lead to workloads' SSH servers; absent: there is no such reach. */
   sshPorts: Readonly<{ first: number; last: number }> | undefined;
+  /** Of every tenant without limits of its own, in place of Neutron's defaults. */
+  quotas?: Readonly<Partial<QuotaLimits>>;
 }>;
 
 /** No object of that id that the caller may see. `type` is Neutron's exception class. */

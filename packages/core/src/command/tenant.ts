@@ -1,4 +1,5 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { quotaIdOf } from '../quota.ts';
 import { changedRateLimit } from '../rate-limit.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
 import type { Changes, Resource, Tenant } from '../resource.ts';
@@ -79,6 +80,8 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
   for (const group of state.groupsOf(id)) remove.push(group, ...state.rulesOf(group.id));
   const concentrator = state.concentratorOf(id);
   if (concentrator !== undefined) remove.push(concentrator);
+  const quota = state.quotas.get(quotaIdOf(id));
+  if (quota !== undefined) remove.push(quota);
   return { put: [], remove };
 }
 

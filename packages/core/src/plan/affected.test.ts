@@ -22,6 +22,7 @@ import {
   deleteSecurityGroupRule,
   EVERYTHING,
 } from '../command/security-group.ts';
+import { resetQuotas, setQuotas } from '../command/quota.ts';
 import { createSubnet, deleteSubnet } from '../command/subnet.ts';
 import { setTags } from '../command/tags.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
@@ -175,6 +176,8 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
             vtep: b % 4 === 0 ? parseIpv4(`10.88.0.${(a % 4) + 40}`) : undefined,
           });
     case 16: {
+      if (b % 4 === 0) return setQuotas(state, ctx, pick(state.tenants.values(), a).id, { port: b, network: a });
+      if (b % 8 === 1) return resetQuotas(state, pick(state.tenants.values(), a).id);
       const record = pick([...state.networks.values(), ...state.ports.values(), ...state.securityGroups.values()], a);
       return setTags(state, ctx, record.kind, record.id, [`t${b % 3}`]);
     }

@@ -138,6 +138,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'tokenKey':
       case 'tokenRevocation':
       case 'addressHold':
+      case 'quota':
         break;
     }
   }
@@ -241,6 +242,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'applicationCredential':
     case 'tokenKey':
     case 'tokenRevocation':
+    case 'quota':
       break;
     case 'addressHold': {
       // Whoever waits for it.

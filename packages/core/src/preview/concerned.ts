@@ -82,6 +82,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'applicationCredential':
     case 'tokenKey':
     case 'tokenRevocation':
+    case 'quota':
       break;
   }
 }
