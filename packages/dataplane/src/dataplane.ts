@@ -19,6 +19,7 @@ import { Numbering } from './numbering.ts';
 import { fabricDrops, gatewayDrops } from './port-drops.ts';
 import type { GatewayTraces, PortTraces } from './port-drops.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
+import { forgetRevoked, groupRevoked } from './forget-revoked.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
 import { fabricTables } from './ruleset/fabric.ts';
@@ -159,7 +160,7 @@ export class Dataplane {
       ...this.#ofGateways(work),
       ...this.#ofFirewalls(plan, refs, work),
     ];
-    this.#revoke([...revoked, ...ended], work, execution);
+    this.#revoke(plan, [...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
@@ -266,25 +267,20 @@ export class Dataplane {
   }
 
   /** Does the work and ends what it no longer allows. */
-  #revoke(revoked: readonly Revoked[], work: Work, execution: Execution): void {
+  #revoke(plan: Plan, revoked: readonly Revoked[], work: Work, execution: Execution): void {
     for (const item of revoked) this.#revoking.set(objectKey(revokingElement(item)), item);
     const notes = [...this.#revoking].map(([key, item]): Desired => {
       const object = revokingElement(item);
       return { key, object, content: objectContent(object, this.#sha256), owners: new Set([NODE]) };
     });
     execution.run({ ...work, put: [...work.put, ...notes] });
-    const done = notes.flatMap(({ key }) => {
-      const item = this.#revoking.get(key);
-      if (item === undefined || !execution.attempt(NODE, () => this.#forget(item))) return [];
-      this.#revoking.delete(key);
-      return this.#applied.get(key) ?? [];
+    const done = groupRevoked(this.#revoking).flatMap((group) => {
+      const items = group.map(([, item]) => item);
+      if (!execution.attempt(NODE, () => forgetRevoked(this.#kernel, plan, items))) return [];
+      for (const [key] of group) this.#revoking.delete(key);
+      return group.flatMap(([key]) => this.#applied.get(key) ?? []);
     });
     if (done.length > 0) execution.run({ remove: done, put: [] });
-  }
-
-  #forget({ place, zone, address, service, mark }: Revoked): void {
-    if (mark === undefined) this.#kernel.forget(place, zone, address, service);
-    else this.#kernel.forgetMarked(place, zone, mark);
   }
 
   /** What public addresses, forwards and NAT rules no longer lead to. A gateway that goes takes its connections along. */
@@ -299,7 +295,7 @@ export class Dataplane {
     return refs.flatMap((ref) => {
       const now = ref.kind === 'firewall' ? plan.get('firewall', ref.key) : undefined;
       if (now === undefined || !put.some(({ object, owners }) => object.kind === 'chain' && owners.has(planRefText(ref)))) return [];
-      return revokedByFirewall(plan, this.#revocations.known(planRefText(ref)) as FirewallBody | undefined, now);
+      return revokedByFirewall(this.#revocations.known(planRefText(ref)) as FirewallBody | undefined, now);
     });
   }
 

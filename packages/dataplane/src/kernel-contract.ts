@@ -436,7 +436,8 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     for (const object of PLUGGED) kernel.put(object);
     kernel.announce('fabric', bridge.name, ip('10.0.0.11'), mac(1));
     kernel.forget('fabric', 101, ip('10.0.0.11'));
-    kernel.forget('fabric', 101, ip('10.0.0.11'), { protocol: 'tcp', port: 22 });
+    kernel.forgetOver('fabric', 101, { services: new Map([['10.0.0.11/tcp/22', undefined]]), firewall: { rules: [], subnets: [] } });
+    kernel.forgetOver(GATEWAY, 0, { services: new Map(), firewall: undefined });
     kernel.forget('fabric', 101);
     kernel.forget(GATEWAY, 0, ip('10.0.0.11'));
     kernel.forgetMarked('fabric', 101, 7);

@@ -13,9 +13,9 @@ import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
+import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
-import { endMarked, forgetConnections } from './linux-forget.ts';
+import { endMarked, endOver, forgetConnections } from './linux-forget.ts';
 import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
@@ -25,6 +25,7 @@ import { interpret, readNamespace } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
+import type { Over } from './over.ts';
 
 const ETHERTYPE_ARP = 0x0806;
 
@@ -142,9 +143,14 @@ export class LinuxKernel implements Kernel, Disposable {
     socket.send(gratuitousArp(address, mac));
   }
 
-  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
+  forget(place: Place, zone: number, address?: Ipv4): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
-    this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
+    this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address));
+  }
+
+  forgetOver(place: Place, zone: number, over: Over): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => endOver(conntrack, zone, over));
   }
 
   forgetMarked(place: Place, zone: number, mark: number): void {
