@@ -140,7 +140,12 @@ export class Launcher {
       log,
     });
     this.#announcer = new Announcer(options, { ...deps, send, instances: () => this.#workloads?.runner.states() ?? [] });
-    const known = { plan: () => this.#sync.own, vtep: () => (this.#dataplane === undefined ? undefined : this.#announcer.vtep()), clock, log };
+    const known = {
+      plan: () => this.#sync.own,
+      vtep: () => (this.#dataplane === undefined ? undefined : this.#announcer.vtep()),
+      clock,
+      log,
+    };
     this.#hintSender = new HintSender(options, { ...known, send });
     this.#hints = new Hints({ ...known, computeNetworks: () => this.#computeNetworks });
   }
