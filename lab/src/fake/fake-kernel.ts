@@ -155,6 +155,10 @@ export class FakeKernel implements Kernel {
     });
   }
 
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[] {
+    return links.map((link) => (this.#objects.has(`qdisc ${place} ${link}`) ? 0 : undefined));
+  }
+
   /** No packet ever comes here. */
   counted(place: Place, _set: CountingSet, keys: readonly SetKey[]): readonly undefined[] | undefined {
     return this.#objects.has(`netns ${place}`) ? keys.map(() => undefined) : undefined;

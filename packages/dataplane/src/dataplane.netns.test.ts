@@ -97,6 +97,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       forget: (...args) => kernel.forget(...args),
       forgetOver: (...args) => kernel.forgetOver(...args),
       forgetMarked: (...args) => kernel.forgetMarked(...args),
+      queueDrops: (...args) => kernel.queueDrops(...args),
       counted: (...args) => kernel.counted(...args),
       losses: (where) => kernel.losses(where),
       settle: () => kernel.settle(),

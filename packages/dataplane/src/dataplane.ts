@@ -15,6 +15,7 @@ import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
+import type { Place } from './names.ts';
 import { Numbering } from './numbering.ts';
 import { fabricDrops, gatewayDrops } from './port-drops.ts';
 import type { GatewayTraces, PortTraces } from './port-drops.ts';
@@ -187,12 +188,21 @@ export class Dataplane {
   /** What was dropped here of a port and why, since its rules stand. Throws what the kernel throws, and `not_ready` before the first `apply`. */
   portDrops(port: PortTraces): readonly DropCount[] {
     if (!this.#everObserved) throw new WeftError('not_ready', 'reading drops: the data path was not looked at yet', { retryable: true });
-    return fabricDrops(port, { kernel: this.#kernel, numberOf: (link) => this.#numbers.known(link) });
+    return fabricDrops(port, { kernel: this.#counters(), numberOf: (link) => this.#numbers.known(link) });
   }
 
   /** The same of a port at its gateway; undefined if that is not here. */
   gatewayDrops(port: GatewayTraces): readonly DropCount[] | undefined {
-    return gatewayDrops(port, { kernel: this.#kernel });
+    return gatewayDrops(port, { kernel: this.#counters() });
+  }
+
+  /** Queues are only asked where there is one. */
+  #counters(): Parameters<typeof gatewayDrops>[1]['kernel'] {
+    const isLimited = (place: Place, link: string): boolean => this.#applied.has(`qdisc ${place} ${link}`);
+    return {
+      counted: (...args) => this.#kernel.counted(...args),
+      queueDrops: (place, links) => (links.some((link) => isLimited(place, link)) ? this.#kernel.queueDrops(place, links) : []),
+    };
   }
 
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {

@@ -432,6 +432,12 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     assert.deepEqual(counted('fabric'), [undefined]);
   });
 
+  contract('tells what queues dropped, and where there is none', (kernel) => {
+    for (const object of [...PLUGGED, ifb, qdisc(port.name)]) kernel.put(object);
+    assert.deepEqual(kernel.queueDrops('fabric', [ifb.name, port.name, 'wp99999']), [undefined, 0, undefined]);
+    assert.deepEqual(kernel.queueDrops(GATEWAY, [uplink.name]), [undefined]);
+  });
+
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {
     for (const object of PLUGGED) kernel.put(object);
     kernel.announce('fabric', bridge.name, ip('10.0.0.11'), mac(1));

@@ -28,6 +28,11 @@ export interface Kernel {
    * namespace is not. Costs some microseconds a key. A new table in the place of an old one goes on counting where that stopped.
    */
   counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined;
+  /**
+   * How many packets the queues at these links have dropped since they were made, in the order of the names; undefined where there is none.
+   * Reads all queues of the namespace.
+   */
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[];
   /** Makes a non-nft object, or changes it to be as given. True: it was made anew, so whatever referred to an older one is gone. */
   put(object: Exclude<KernelObject, NftObject>): boolean;
   /** Removes it; absent is success. */

@@ -16,7 +16,7 @@ import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { endMarked, endOver, forgetConnections } from './linux-forget.ts';
-import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
+import { putQdisc, putRedirect, queueDropsOf, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
@@ -70,6 +70,11 @@ export class LinuxKernel implements Kernel, Disposable {
   counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined {
     if (place !== 'node' && !this.#namespaces.isPinned(place)) return undefined;
     return this.#sockets.counters(place, (counters) => countsOf(counters, set, keys));
+  }
+
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[] {
+    if (!this.#namespaces.isPinned(place)) return links.map(() => undefined);
+    return queueDropsOf(this.#namespaces.open(place).rtnl, links);
   }
 
   put(object: Exclude<KernelObject, NftObject>): boolean {
