@@ -234,6 +234,7 @@ export const DropView = Type.Object({
   /** Whether the workload sent the packets or was to have them; null where neither can be said. */
   direction: nullable(Type.Union([Type.Literal('sent'), Type.Literal('received')])),
   packets: Type.Integer(),
+  /** 0 where only packets are counted: what a rate limit drops. */
   bytes: Type.Integer(),
   explanation: Type.String(),
   remedy: Type.String(),
