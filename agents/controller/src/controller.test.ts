@@ -157,6 +157,30 @@ test('a machine of concentrators is given an address, or told why not', async ()
   assert.equal((await ask(1))?.error?.code, 'no_address_for_node');
 });
 
+test('a report in several frames counts once all are there, and one that lost a frame changes nothing', async () => {
+  await using rig = await openController();
+  const id = (n: number): InstanceId => `77777777-0000-4000-8000-00000000000${n}` as InstanceId;
+  const figures = { ssh_port: 0, memory_usage_mb: -1, disk_usage_mb: -1, cpu_usage: -1, volumes: [] };
+  const part = (number: number, of: number, n: number): void =>
+    rig.link.stats(1, { instances: [{ instance_uuid: id(n), state: 'active', ...figures }], part: { number, of } });
+  const known = (): InstanceId[] => [...(rig.controller.nodes.observe(nodeId(1))?.instances.keys() ?? [])];
+  part(1, 1, 1);
+  assert.deepEqual(known(), [id(1)]);
+  part(1, 3, 2);
+  part(2, 3, 3);
+  assert.deepEqual(known(), [id(1)]);
+  part(3, 3, 4);
+  assert.deepEqual(known(), [id(2), id(3), id(4)]);
+  part(1, 3, 5);
+  part(3, 3, 6);
+  part(2, 2, 6);
+  assert.deepEqual(known(), [id(2), id(3), id(4)]);
+  part(1, 2, 5);
+  part(1, 2, 6);
+  part(2, 2, 7);
+  assert.deepEqual(known(), [id(6), id(7)], 'begun anew');
+});
+
 test('an instance’s end counts only from the node that the state names', async () => {
   await using rig = await openController();
   const { state } = rig.controller.cluster;

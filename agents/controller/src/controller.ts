@@ -331,5 +331,11 @@ function parseAdditions(payload: unknown): StatsAdditions {
   return {
     roles: map.has('weft_roles') ? map.list('weft_roles', parseRole) : undefined,
     vtep: map.optionalParsed('weft_vtep', parseIpv4),
+    part: map.optionalParsed('weft_part', parsePart),
   };
+}
+
+function parsePart(value: unknown): NonNullable<StatsAdditions['part']> {
+  const map = new PayloadMap(value, 'weft_part');
+  return { number: map.integer('number', 1), of: map.integer('of', 1) };
 }

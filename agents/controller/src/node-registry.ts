@@ -33,7 +33,12 @@ export type NodeRegistryDeps = Readonly<{
 export type NodeLoad = Readonly<{ load: number; memTotalMb: number; memAvailableMb: number }>;
 
 /** Weft's own additions to STATS; a node that does not send them has the roles that the scheduler told, and its first compute address. */
-export type StatsAdditions = Readonly<{ roles: readonly NodeRole[] | undefined; vtep: Ipv4 | undefined }>;
+export type StatsAdditions = Readonly<{
+  roles: readonly NodeRole[] | undefined;
+  vtep: Ipv4 | undefined;
+  /** Which of the frames that together name its instances, from 1 on. Absent: the only one. */
+  part: Readonly<{ number: number; of: number }> | undefined;
+}>;
 
 /** What is known of a node beside its record: from its reports, in memory only, gone with this process. */
 export type NodeObservation = Readonly<{
@@ -58,7 +63,23 @@ type Entry = {
   load: NodeLoad | undefined;
   lastSeenMs: number | undefined;
   instances: Map<InstanceId, string>;
+  /** Of a report in several frames: what the first `parts` of them said. */
+  gathered: Readonly<{ parts: number; instances: Map<InstanceId, string> }> | undefined;
 };
+
+/** Takes the instances of a report over once all of its frames are there. One whose frames were lost changes nothing. */
+function gatherInstances(
+  entry: Entry,
+  { instances }: Stats,
+  { number, of }: NonNullable<StatsAdditions['part']> = { number: 1, of: 1 },
+): void {
+  const before = number === 1 ? new Map<InstanceId, string>() : entry.gathered?.parts === number - 1 ? entry.gathered.instances : undefined;
+  entry.gathered = undefined;
+  if (before === undefined) return;
+  for (const { instance_uuid, state } of instances) before.set(instance_uuid, state);
+  if (number >= of) entry.instances = before;
+  else entry.gathered = { parts: number, instances: before };
+}
 
 /** There is nobody to tell: the node has no connection now. */
 export class NodeNotConnected extends WeftError {
@@ -147,11 +168,11 @@ export class NodeRegistry {
   }
 
   /** STATS: takes over what the node says of itself, and remembers the rest. Rejects as `reportNode` and `Cluster.decide` do. */
-  async stats(stats: Stats, { roles, vtep }: StatsAdditions): Promise<void> {
+  async stats(stats: Stats, { roles, vtep, part }: StatsAdditions): Promise<void> {
     const entry = this.#entry(stats.node_uuid);
     entry.lastSeenMs = this.#deps.clock.wallMs();
     entry.load = { load: stats.load, memTotalMb: stats.mem_total_mb, memAvailableMb: stats.mem_available_mb };
-    entry.instances = new Map(stats.instances.map(({ instance_uuid, state }) => [instance_uuid, state]));
+    gatherInstances(entry, stats, part);
     const first = entry.connected && !entry.reported;
     entry.reported ||= entry.connected;
     const report: ReportNode = {
@@ -220,6 +241,7 @@ export class NodeRegistry {
       load: undefined,
       lastSeenMs: undefined,
       instances: new Map(),
+      gathered: undefined,
     };
     this.#entries.set(nodeId, entry);
     return entry;

@@ -163,7 +163,7 @@ export class FakeLink implements SchedulerLink {
 
   stats(
     n: number,
-    options: Readonly<{ roles?: readonly NodeRole[]; instances?: readonly object[]; address?: string; vtep?: string }> = {},
+    options: Readonly<{ roles?: readonly NodeRole[]; instances?: readonly object[]; address?: string; vtep?: string; part?: object }> = {},
   ): void {
     const payload = {
       node_uuid: nodeId(n),
@@ -179,6 +179,7 @@ export class FakeLink implements SchedulerLink {
       instances: options.instances ?? [],
       weft_roles: options.roles ?? ['compute'],
       ...(options.vtep === undefined ? {} : { weft_vtep: options.vtep }),
+      ...(options.part === undefined ? {} : { weft_part: options.part }),
     };
     this.handler.frame(plainFrame(FrameType.COMMAND, Command.STATS, encodePayload(payload)));
   }

@@ -9,7 +9,7 @@ import type { Clock } from '@weft/ssntp/clock';
 import type { Frame } from '@weft/ssntp/frame';
 import type { Logger } from '@weft/ssntp/logger';
 import type { NodeFacts } from './node-facts.ts';
-import { gatewayAddedFrame, readyFrame, statsFrame } from './reports.ts';
+import { gatewayAddedFrame, readyFrame, statsFrames } from './reports.ts';
 import type { ReportingNode } from './reports.ts';
 import type { InstanceState } from './runner.ts';
 
@@ -90,7 +90,7 @@ export class Announcer {
     const { send, facts, instances, clock, random } = this.#deps;
     const now = facts();
     send(readyFrame(this.#node, now));
-    send(statsFrame({ ...this.#node, vtep: this.vtep() }, now, instances()));
+    for (const frame of statsFrames({ ...this.#node, vtep: this.vtep() }, now, instances())) send(frame);
     const timer = clock.setTimeout(() => this.#tick(), PERIOD_MS * (0.9 + 0.2 * random()));
     // A report keeps no process alive.
     (timer as { unref?: () => void }).unref?.();

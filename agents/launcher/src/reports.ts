@@ -13,7 +13,7 @@ import type { ConcentratorInstanceAdded } from '@weft/ssntp/payloads/concentrato
 import type { InstanceEvent } from '@weft/ssntp/payloads/instance-event';
 import type { PublicIpEvent, PublicIpFailure } from '@weft/ssntp/payloads/public-ip';
 import type { Ready } from '@weft/ssntp/payloads/ready';
-import type { Stats } from '@weft/ssntp/payloads/stats';
+import type { InstanceStats, Stats } from '@weft/ssntp/payloads/stats';
 import type { TenantEvent } from '@weft/ssntp/payloads/tenant-event';
 import type { NodeFacts } from './node-facts.ts';
 import type { Applied } from './reconciler.ts';
@@ -30,34 +30,46 @@ export function readyFrame({ nodeId, hostname }: ReportingNode, facts: NodeFacts
   return plainFrame(FrameType.STATUS, Status.READY, encodePayload(ready));
 }
 
+/** An instance takes some 160 bytes of a frame, which has room for a megabyte. */
+const INSTANCES_PER_FRAME = 4000;
+
 /**
  * STATS, with the node's roles under `weft_roles`, for the controller does not see the mask that the scheduler knows, and where its tunnels
- * end under `weft_vtep`: of several addresses only the node knows which one that is.
+ * end under `weft_vtep`: of several addresses only the node knows which one that is. More instances than a frame holds follow in further
+ * frames, which say under `weft_part` which of how many they are; together they are one report.
  */
-export function statsFrame(
+export function statsFrames(
   { nodeId, hostname, roles, vtep }: ReportingNode & Readonly<{ vtep?: Ipv4 | undefined }>,
   facts: NodeFacts,
   instances: readonly Readonly<{ instanceId: InstanceId; state: InstanceState }>[],
-): Frame {
-  const stats: Stats & { weft_roles: readonly NodeRole[]; weft_vtep?: Ipv4 | undefined } = {
+): Frame[] {
+  const stats: Omit<Stats, 'instances'> & { weft_roles: readonly NodeRole[]; weft_vtep?: Ipv4 | undefined } = {
     node_uuid: nodeId,
     ...facts,
     hostname,
     status: 'READY',
     weft_roles: roles,
     ...(vtep === undefined ? {} : { weft_vtep: vtep }),
-    instances: instances.map(({ instanceId, state }) => ({
-      instance_uuid: instanceId,
-      state,
-      ssh_ip: undefined,
-      ssh_port: 0,
-      memory_usage_mb: -1,
-      disk_usage_mb: -1,
-      cpu_usage: -1,
-      volumes: [],
-    })),
   };
-  return plainFrame(FrameType.COMMAND, Command.STATS, encodePayload(stats));
+  const parts = Math.max(1, Math.ceil(instances.length / INSTANCES_PER_FRAME));
+  return Array.from({ length: parts }, (_, at) => {
+    const some = instances.slice(at * INSTANCES_PER_FRAME, (at + 1) * INSTANCES_PER_FRAME).map(instanceStats);
+    const part = parts === 1 ? {} : { weft_part: { number: at + 1, of: parts } };
+    return plainFrame(FrameType.COMMAND, Command.STATS, encodePayload({ ...stats, ...part, instances: some }));
+  });
+}
+
+function instanceStats({ instanceId, state }: Readonly<{ instanceId: InstanceId; state: InstanceState }>): InstanceStats {
+  return {
+    instance_uuid: instanceId,
+    state,
+    ssh_ip: undefined,
+    ssh_port: 0,
+    memory_usage_mb: -1,
+    disk_usage_mb: -1,
+    cpu_usage: -1,
+    volumes: [],
+  };
 }
 
 /** To the leading controller. */

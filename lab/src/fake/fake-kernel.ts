@@ -3,10 +3,11 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { WeftError } from '@weft/core/weft-error';
-import type { CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from '@weft/dataplane/kernel';
+import type { CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from '@weft/dataplane/kernel';
 import type { AddressObject, FdbObject, KernelObject, LinkObject, NftObject, RouteObject } from '@weft/dataplane/kernel-object';
 import { isNft, objectContent, objectKey } from '@weft/dataplane/kernel-object';
 import type { Place } from '@weft/dataplane/names';
+import type { Over } from '@weft/dataplane/over';
 import { NetlinkError } from '@weft/netlink/netlink-error';
 import { errnoNumber } from '@weft/sys/sys-error';
 import { FakeNft } from './fake-nft.ts';
@@ -16,7 +17,7 @@ type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 type Held = { object: Plain; drifted: boolean };
 
 export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4; mac: Mac }>;
-export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; service: Service | undefined; mark?: number }>;
+export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; over?: Over; mark?: number }>;
 
 /** Thrown by every call from the one on at which the process was told to die. */
 export class ProcessDied extends Error {}
@@ -138,18 +139,29 @@ export class FakeKernel implements Kernel {
     });
   }
 
-  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
+  forget(place: Place, zone: number, address?: Ipv4): void {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
-      this.forgotten.push({ place, zone, address, service });
+      this.forgotten.push({ place, zone, address });
+    });
+  }
+
+  forgetOver(place: Place, zone: number, over: Over): void {
+    this.#call('IPCTNL_MSG_CT_DELETE', () => {
+      if (place === 'fabric') this.#requirePlace(place);
+      this.forgotten.push({ place, zone, address: undefined, over });
     });
   }
 
   forgetMarked(place: Place, zone: number, mark: number): void {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
-      this.forgotten.push({ place, zone, address: undefined, service: undefined, mark });
+      this.forgotten.push({ place, zone, address: undefined, mark });
     });
+  }
+
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[] {
+    return links.map((link) => (this.#objects.has(`qdisc ${place} ${link}`) ? 0 : undefined));
   }
 
   /** No packet ever comes here. */

@@ -125,7 +125,7 @@ export type ConcentratorView = Static<typeof ConcentratorView>;
 export const MoveConcentratorBody = nullable(Type.Object({ node_id: Type.Optional(nullable(Id)) }, strict));
 export type MoveConcentratorBody = Static<typeof MoveConcentratorBody>;
 
-/** A subnet of an external network, and how many addresses of its allocation pools floating IPs and gateways have. */
+/** A subnet of an external network, and how many addresses of its allocation pools floating IPs and gateways have, or had until lately: nobody else gets those yet. */
 export const PoolView = Type.Object({
   id: Id,
   name: Type.String(),
@@ -234,6 +234,7 @@ export const DropView = Type.Object({
   /** Whether the workload sent the packets or was to have them; null where neither can be said. */
   direction: nullable(Type.Union([Type.Literal('sent'), Type.Literal('received')])),
   packets: Type.Integer(),
+  /** 0 where only packets are counted: what a rate limit drops. */
   bytes: Type.Integer(),
   explanation: Type.String(),
   remedy: Type.String(),

@@ -72,6 +72,14 @@ export const DROPS = {
     explanation: 'It has as many open connections as a port may have, and others began more to it.',
     remedy: 'Close connections that are not needed, or spread the work over more ports.',
   },
+  'port rate sent': {
+    explanation: 'It sent faster than the port’s rate limit, and for longer than can wait. Bytes of these are not counted.',
+    remedy: 'An operator can raise `weft:egress_kbps` of the port. Programs that adapt, as TCP does, lose a little all the time.',
+  },
+  'port rate received': {
+    explanation: 'Others sent to it faster than the port’s rate limit, and for longer than can wait. Bytes of these are not counted.',
+    remedy: 'An operator can raise `weft:ingress_kbps` of the port. Programs that adapt, as TCP does, lose a little all the time.',
+  },
   'port loop none': {
     explanation: 'Frames with the port’s own MAC address came from another node: reflected, or sent by somebody who uses the same address.',
     remedy: 'Nothing if the number stands still; otherwise an operator looks for a second workload with this MAC address.',
@@ -100,6 +108,16 @@ export const DROPS = {
   'gateway firewall received': {
     explanation: 'A firewall rule of its tenant denies what was sent to it from outside.',
     remedy: 'Look at `weft firewall-rule list`: a rule that allows it needs a smaller priority than the one that denies.',
+  },
+  'gateway rate sent': {
+    explanation:
+      'Its tenant sent outside faster than the tenant’s rate limit; whose packets were lost is not known. Bytes of these are not counted.',
+    remedy: 'An operator can raise `egress_kbps` of the tenant. Programs that adapt, as TCP does, lose a little all the time.',
+  },
+  'gateway rate received': {
+    explanation:
+      'From outside, more came for its tenant than the tenant’s rate limit; whose packets were lost is not known. Bytes of these are not counted.',
+    remedy: 'An operator can raise `ingress_kbps` of the tenant. Programs that adapt, as TCP does, lose a little all the time.',
   },
   'gateway no_mapping received': {
     explanation: 'From outside, something was sent to it, or to a public address of it, that leads nowhere.',

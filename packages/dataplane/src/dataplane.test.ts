@@ -308,17 +308,11 @@ test('what a gateway that stays no longer translates is forgotten, also by the p
           const gone = [...before]
             .flatMap(([line, names]) => (after.has(line) ? [] : names))
             .filter((name) => stays.has(name.split(' ')[0] as never));
-          const forgotten = kernel.forgotten.flatMap(({ place, address, service, mark }) =>
-            place === 'fabric'
-              ? []
-              : [
-                  [
-                    place,
-                    mark === undefined ? address : `mark ${mark}`,
-                    ...(service === undefined ? [] : [service.protocol, service.port]),
-                  ].join(' '),
-                ],
-          );
+          const forgotten = kernel.forgotten.flatMap(({ place, address, over, mark }) => {
+            if (place === 'fabric') return [];
+            if (over !== undefined) return [...over.services.keys()].map((service) => `${place} ${service.replaceAll('/', ' ')}`);
+            return [`${place} ${mark === undefined ? address : `mark ${mark}`}`];
+          });
           assert.deepEqual(new Set(forgotten), new Set(gone), `step ${step}`);
         }
       },

@@ -15,10 +15,12 @@ import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout, layoutContext } from './layout/layout.ts';
 import { gatewayPlace, workloadPlace } from './names.ts';
+import type { Place } from './names.ts';
 import { Numbering } from './numbering.ts';
 import { fabricDrops, gatewayDrops } from './port-drops.ts';
 import type { GatewayTraces, PortTraces } from './port-drops.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
+import { forgetRevoked, groupRevoked } from './forget-revoked.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
 import { FABRIC_SYSCTLS } from './ruleset/fabric-sysctls.ts';
@@ -188,7 +190,7 @@ export class Dataplane {
     for (const zone of this.#numbers.takeNewZones()) this.#unswept.add(zone);
     this.#sweep(execution);
     const ended = [...this.#unknownRevocations(plan, work, dropped), ...this.#ofGateways(work), ...this.#ofFirewalls(plan, refs, work)];
-    this.#revoke([...revoked, ...ended], work, execution);
+    this.#revoke(plan, [...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
@@ -226,12 +228,21 @@ export class Dataplane {
   /** What was dropped here of a port and why, since its rules stand. Throws what the kernel throws, and `not_ready` before the first `apply`. */
   portDrops(port: PortTraces): readonly DropCount[] {
     if (!this.#everObserved) throw new WeftError('not_ready', 'reading drops: the data path was not looked at yet', { retryable: true });
-    return fabricDrops(port, { kernel: this.#kernel, numberOf: (link) => this.#numbers.known(link) });
+    return fabricDrops(port, { kernel: this.#counters(), numberOf: (link) => this.#numbers.known(link) });
   }
 
   /** The same of a port at its gateway; undefined if that is not here. */
   gatewayDrops(port: GatewayTraces): readonly DropCount[] | undefined {
-    return gatewayDrops(port, { kernel: this.#kernel });
+    return gatewayDrops(port, { kernel: this.#counters() });
+  }
+
+  /** Queues are only asked where there is one. */
+  #counters(): Parameters<typeof gatewayDrops>[1]['kernel'] {
+    const isLimited = (place: Place, link: string): boolean => this.#applied.has(`qdisc ${place} ${link}`);
+    return {
+      counted: (...args) => this.#kernel.counted(...args),
+      queueDrops: (place, links) => (links.some((link) => isLimited(place, link)) ? this.#kernel.queueDrops(place, links) : []),
+    };
   }
 
   #refsOf(plan: Plan, changed: Iterable<PlanRef> | 'all'): PlanRef[] {
@@ -311,25 +322,20 @@ export class Dataplane {
   }
 
   /** Does the work and ends what it no longer allows. */
-  #revoke(revoked: readonly Revoked[], work: Work, execution: Execution): void {
+  #revoke(plan: Plan, revoked: readonly Revoked[], work: Work, execution: Execution): void {
     for (const item of revoked) this.#revoking.set(objectKey(revokingElement(item)), item);
     const notes = [...this.#revoking].map(([key, item]): Desired => {
       const object = revokingElement(item);
       return { key, object, content: objectContent(object, this.#sha256), owners: new Set([NODE]) };
     });
     execution.run({ ...work, put: [...work.put, ...notes] });
-    const done = notes.flatMap(({ key }) => {
-      const item = this.#revoking.get(key);
-      if (item === undefined || !execution.attempt(NODE, () => this.#forget(item))) return [];
-      this.#revoking.delete(key);
-      return this.#applied.get(key) ?? [];
+    const done = groupRevoked(this.#revoking).flatMap((group) => {
+      const items = group.map(([, item]) => item);
+      if (!execution.attempt(NODE, () => forgetRevoked(this.#kernel, plan, items))) return [];
+      for (const [key] of group) this.#revoking.delete(key);
+      return group.flatMap(([key]) => this.#applied.get(key) ?? []);
     });
     if (done.length > 0) execution.run({ remove: done, put: [] });
-  }
-
-  #forget({ place, zone, address, service, mark }: Revoked): void {
-    if (mark === undefined) this.#kernel.forget(place, zone, address, service);
-    else this.#kernel.forgetMarked(place, zone, mark);
   }
 
   /** What public addresses, forwards and NAT rules no longer lead to. A gateway that goes takes its connections along. */
@@ -344,7 +350,7 @@ export class Dataplane {
     return refs.flatMap((ref) => {
       const now = ref.kind === 'firewall' ? plan.get('firewall', ref.key) : undefined;
       if (now === undefined || !put.some(({ object, owners }) => object.kind === 'chain' && owners.has(planRefText(ref)))) return [];
-      return revokedByFirewall(plan, this.#revocations.known(planRefText(ref)) as FirewallBody | undefined, now);
+      return revokedByFirewall(this.#revocations.known(planRefText(ref)) as FirewallBody | undefined, now);
     });
   }
 

@@ -12,6 +12,7 @@ import { udpAsk, udpEcho } from '@weft/lab/probe/udp-echo';
 import { waitFor } from '@weft/lab/wait';
 import { Conntrack } from '@weft/netlink/conntrack';
 import { Dataplane } from './dataplane.ts';
+import { ENDED_MARK } from './ruleset/gateway.ts';
 import { gatewayId, ip, OUTSIDE, OUTSIDE_TOO, setGateway, setPublicIp, sha256, TwoNodes } from './two-nodes.testing.ts';
 
 const PUBLIC = ip('203.0.113.101');
@@ -111,7 +112,9 @@ test('running connections that a new rule denies end, also when the workload goe
   for (const stream of [denied, allowed]) assert.equal((await stream.start({ timeoutMs: 3000 })).kind, 'connected');
   using conntrack = Conntrack.open(nodes.gatewayNetns(1));
   const held = (port: number): boolean =>
-    conntrack.list().some(({ sourcePort, destinationPort }) => sourcePort === port || destinationPort === port);
+    conntrack
+      .list()
+      .some(({ sourcePort, destinationPort, mark }) => mark !== ENDED_MARK && (sourcePort === port || destinationPort === port));
   const moreOf = async (stream: TcpStream, bytes: number): Promise<void> => {
     const before = stream.result().received.bytes;
     await waitFor({ expected: `${bytes} bytes more`, withinMs: 10_000 }, () => {

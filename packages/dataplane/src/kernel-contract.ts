@@ -432,11 +432,18 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     assert.deepEqual(counted('fabric'), [undefined]);
   });
 
+  contract('tells what queues dropped, and where there is none', (kernel) => {
+    for (const object of [...PLUGGED, ifb, qdisc(port.name)]) kernel.put(object);
+    assert.deepEqual(kernel.queueDrops('fabric', [ifb.name, port.name, 'wp99999']), [undefined, 0, undefined]);
+    assert.deepEqual(kernel.queueDrops(GATEWAY, [uplink.name]), [undefined]);
+  });
+
   contract('announces on a bridge that exists, and forgets in a fabric', (kernel) => {
     for (const object of PLUGGED) kernel.put(object);
     kernel.announce('fabric', bridge.name, ip('10.0.0.11'), mac(1));
     kernel.forget('fabric', 101, ip('10.0.0.11'));
-    kernel.forget('fabric', 101, ip('10.0.0.11'), { protocol: 'tcp', port: 22 });
+    kernel.forgetOver('fabric', 101, { services: new Map([['10.0.0.11/tcp/22', undefined]]), firewall: { rules: [], subnets: [] } });
+    kernel.forgetOver(GATEWAY, 0, { services: new Map(), firewall: undefined });
     kernel.forget('fabric', 101);
     kernel.forget(GATEWAY, 0, ip('10.0.0.11'));
     kernel.forgetMarked('fabric', 101, 7);

@@ -2,6 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
 import type { Place } from './names.ts';
+import type { Over } from './over.ts';
 
 /** One thing found in the kernel: `object` holds as much as is needed to remove it. */
 export type Observed = Readonly<{ key: string; content: ObjectContent; object: KernelObject }>;
@@ -29,6 +30,11 @@ export interface Kernel {
    * namespace is not. Costs some microseconds a key. A new table in the place of an old one goes on counting where that stopped.
    */
   counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined;
+  /**
+   * How many packets the queues at these links have dropped since they were made, in the order of the names; undefined where there is none.
+   * Reads all queues of the namespace.
+   */
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[];
   /** Makes a non-nft object, or changes it to be as given. True: it was made anew, so whatever referred to an older one is gone. */
   put(object: Exclude<KernelObject, NftObject>): boolean;
   /** Removes it; absent is success. */
@@ -36,10 +42,12 @@ export interface Kernel {
   /** Tells a segment's ports on this node that an address has this MAC now: a gratuitous ARP out of `link`. */
   announce(place: Place, link: string, address: Ipv4, mac: Mac): void;
   /**
-   * Ends what connection tracking holds in a zone: altogether, of one address, or of whoever connected to a service of that address. Nothing
-   * is success, and so is a gateway's namespace that is not there.
+   * Ends what connection tracking holds in a zone: altogether, or of one address. Nothing is success, and so is a gateway's namespace that is
+   * not there.
    */
-  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
+  forget(place: Place, zone: number, address?: Ipv4): void;
+  /** Ends exactly the connections of a zone that are over, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
+  forgetOver(place: Place, zone: number, over: Over): void;
   /** Ends the connections that a NAT rule marked in a zone, and no others, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
   forgetMarked(place: Place, zone: number, mark: number): void;
   /**

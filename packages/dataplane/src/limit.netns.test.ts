@@ -11,7 +11,7 @@ import { linkDelete, linkGet, linkList, linkSet } from '@weft/netlink/link';
 import { TC_CLSACT, TC_ROOT, clsactAdd, qdiscDelete, qdiscList, tbfReplace } from '@weft/netlink/qdisc';
 import { redirectList } from '@weft/netlink/redirect';
 import { gatewayPlace, limitName, portName, uplinkName } from './names.ts';
-import { concentratorId, ipv4, mac, portId } from './plan-builder.testing.ts';
+import { concentratorId, ipv4, mac, portId, vni } from './plan-builder.testing.ts';
 import { reachable, TestUnderlay } from './test-node.testing.ts';
 import type { TestNode } from './test-node.testing.ts';
 
@@ -71,6 +71,31 @@ test('a running connection is held to a limit, to another one, and to none, whil
   });
   limit(node, undefined);
   await flows('all to be fast again', all, free);
+});
+
+test('what a limit drops is counted for the port whose limit it is, by direction, and for nobody else', async () => {
+  using underlay = new TestUnderlay();
+  const node = withWorkloads(underlay);
+  node.apply();
+  await reachable(node.at(11), ipv4('10.0.0.12'));
+  const rates = (n: number): string[] => Object.keys(node.drops({ n, vni: VNI })).filter((kind) => kind.startsWith('port rate'));
+  const flood = (from: number, to: number): void => {
+    const payload = new Uint8Array(1400);
+    for (let packet = 0; packet < 500; packet += 1) sendDatagram(node.at(from), { target: ipv4(`10.0.0.${to}`), port: 9, payload });
+  };
+  const counted = (expected: string[]) =>
+    waitFor({ expected: expected.join(), withinMs: 5000 }, () => {
+      const seen = rates(11).toSorted().join();
+      return seen === expected.join() ? { done: true } : { seen };
+    });
+  flood(11, 12);
+  assert.deepEqual(rates(11), [], 'without a limit');
+  limit(node, BOTH);
+  flood(11, 12);
+  await counted(['port rate sent']);
+  flood(12, 11);
+  await counted(['port rate received', 'port rate sent']);
+  assert.deepEqual([rates(12), rates(13)], [[], []]);
 });
 
 test('what a limited workload sends is judged as before: what it forges never arrives', async () => {
@@ -164,4 +189,16 @@ test('a tenant’s traffic with the outside is held to its limits, that of anoth
   await flows('2 Mbit/s of one tenant, more of the other', [limited, free], ([slow = 0, fast = 0]) => {
     return slow > 1000 && slow <= 2200 && fast > 10_000;
   });
+  const rates = (gateway: number, n: number): string[] => {
+    const traces = { concentratorId: concentratorId(gateway), mac: mac(n), addresses: [ipv4(`10.0.0.${n}`)], publicAddresses: [] };
+    const drops = node.dataplane.gatewayDrops({ ...traces, vni: vni(gateway === 1 ? VNI : OTHER) }) ?? [];
+    return drops.flatMap(({ kind, packets }) => (kind.startsWith('gateway rate') && packets > 0 ? [kind] : []));
+  };
+  const payload = new Uint8Array(1400);
+  for (let packet = 0; packet < 500; packet += 1) sendDatagram(node.at(11), { target: UPLINK.gateway, port: 9, payload });
+  await waitFor({ expected: 'drops by the limit', withinMs: 5000 }, () => {
+    const seen = rates(1, 11).join();
+    return seen === 'gateway rate sent' ? { done: true } : { seen };
+  });
+  assert.deepEqual(rates(2, 21), []);
 });

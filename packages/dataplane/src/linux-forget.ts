@@ -1,9 +1,10 @@
 import type { Ipv4 } from '@weft/core/ipv4';
-import type { Conntrack } from '@weft/netlink/conntrack';
-import type { Service } from './kernel.ts';
+import type { Conntrack, ConntrackEntry } from '@weft/netlink/conntrack';
+import { isOver } from './over.ts';
+import type { Over } from './over.ts';
 import { ENDED_MARK } from './ruleset/gateway.ts';
 
-const PROTOCOLS = { tcp: 6, udp: 17 } as const;
+const TCP = 6;
 
 /**
  * Ends the connections of a zone that a rule marked. TCP that was led inside is not deleted but dropped from here on: the workload's next
@@ -11,21 +12,22 @@ const PROTOCOLS = { tcp: 6, udp: 17 } as const;
  * address that it was reached at, all would go on. Throws NetlinkError.
  */
 export function endMarked(conntrack: Conntrack, zone: number, mark: number): void {
-  conntrack.remark((entry) => entry.zone === zone && entry.mark === mark && entry.protocol === PROTOCOLS.tcp && entry.isLed, ENDED_MARK);
+  conntrack.remark((entry) => entry.zone === zone && entry.mark === mark && entry.protocol === TCP && entry.isLed, ENDED_MARK);
   conntrack.deleteByMark(zone, mark);
 }
 
 /**
- * Ends connections of a zone: all, those of an address, or those of a service of an address. The last are deleted by who opened them, and take
- * along whatever else that client has there: it dials again, while all other clients of the address are left alone. Throws NetlinkError.
+ * Ends what is over in a zone, and nothing else. All TCP of it is dropped from here on as above: what is denied one way may be allowed the
+ * other, and would be taken up again with the next packet from there. Throws NetlinkError.
  */
-export function forgetConnections(conntrack: Conntrack, zone: number, address: Ipv4 | undefined, service: Service | undefined): void {
-  if (address === undefined) return conntrack.deleteByZone(zone);
-  if (service === undefined) return conntrack.deleteByAddress(zone, address);
-  const clients = new Set<Ipv4>();
-  for (const entry of conntrack.list()) {
-    const fits = entry.zone === zone && entry.destination === address && entry.protocol === PROTOCOLS[service.protocol];
-    if (fits && entry.destinationPort === service.port) clients.add(entry.source);
-  }
-  for (const client of clients) conntrack.deleteByAddress(zone, client);
+export function endOver(conntrack: Conntrack, zone: number, over: Over): void {
+  const isStillThere = (entry: ConntrackEntry): boolean => entry.mark !== ENDED_MARK && isOver(over, entry);
+  conntrack.remark((entry) => entry.zone === zone && entry.protocol === TCP && isStillThere(entry), ENDED_MARK);
+  conntrack.deleteMatching((entry) => entry.zone === zone && entry.protocol !== TCP && isOver(over, entry));
+}
+
+/** Ends connections of a zone: all, or those of an address. Throws NetlinkError. */
+export function forgetConnections(conntrack: Conntrack, zone: number, address: Ipv4 | undefined): void {
+  if (address === undefined) conntrack.deleteByZone(zone);
+  else conntrack.deleteByAddress(zone, address);
 }

@@ -12,10 +12,10 @@ import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
-import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
+import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
-import { endMarked, forgetConnections } from './linux-forget.ts';
-import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
+import { endMarked, endOver, forgetConnections } from './linux-forget.ts';
+import { putQdisc, putRedirect, queueDropsOf, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
 import { LinuxSockets } from './linux-sockets.ts';
@@ -25,6 +25,7 @@ import type { Found } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
+import type { Over } from './over.ts';
 
 /** Namespaces read between two pauses: a gateway's takes a millisecond. */
 const PLACES_AT_A_TIME = 16;
@@ -89,6 +90,11 @@ export class LinuxKernel implements Kernel, Disposable {
   counted(place: Place, set: CountingSet, keys: readonly SetKey[]): readonly (Count | undefined)[] | undefined {
     if (place !== 'node' && !this.#namespaces.isPinned(place)) return undefined;
     return this.#sockets.counters(place, (counters) => countsOf(counters, set, keys));
+  }
+
+  queueDrops(place: Place, links: readonly string[]): readonly (number | undefined)[] {
+    if (!this.#namespaces.isPinned(place)) return links.map(() => undefined);
+    return queueDropsOf(this.#namespaces.open(place).rtnl, links);
   }
 
   put(object: Exclude<KernelObject, NftObject>): boolean {
@@ -162,9 +168,14 @@ export class LinuxKernel implements Kernel, Disposable {
     this.#sockets.sender(place).send(this.#namespaces.index(place, link), gratuitousArp(address, mac));
   }
 
-  forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
+  forget(place: Place, zone: number, address?: Ipv4): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
-    this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
+    this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address));
+  }
+
+  forgetOver(place: Place, zone: number, over: Over): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => endOver(conntrack, zone, over));
   }
 
   forgetMarked(place: Place, zone: number, mark: number): void {

@@ -1,3 +1,4 @@
+import { linkGet } from '@weft/netlink/link';
 import { NetlinkError, isAbsent } from '@weft/netlink/netlink-error';
 import { TC_CLSACT, TC_ROOT, clsactAdd, qdiscDelete, qdiscList, tbfReplace } from '@weft/netlink/qdisc';
 import type { Qdisc } from '@weft/netlink/qdisc';
@@ -40,6 +41,13 @@ export function interpretLimits(
       see({ kind: 'qdisc', place, link, bytesPerSecond, burstBytes: rounded, limitBytes }, qdisc.tbf !== undefined);
     }
   }
+}
+
+/** Packets that the queues of these links have dropped; undefined where a link or its queue is not there. Throws NetlinkError. */
+export function queueDropsOf(rtnl: Rtnl, links: readonly string[]): readonly (number | undefined)[] {
+  const queues = qdiscList(rtnl).filter(({ parent, handle }) => parent === TC_ROOT && handle !== 0);
+  const byIndex = new Map(queues.map(({ index, drops }) => [index, drops]));
+  return links.map((name) => byIndex.get(linkGet(rtnl, name)?.index ?? 0));
 }
 
 /** Connections that are being limited go on at the new rate. Throws KernelLacks, NetlinkError. */

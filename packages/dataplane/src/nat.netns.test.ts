@@ -6,12 +6,12 @@ import type { CompiledNatRule } from '@weft/core/plan/nat';
 import { ping } from '@weft/lab/probe/ping';
 import type { Place } from '@weft/lab/probe/place';
 import { tcpConnect } from '@weft/lab/probe/tcp-connect';
-import { TcpServer, tcpServer } from '@weft/lab/probe/tcp-server';
-import { TcpStream } from '@weft/lab/probe/tcp-stream';
+import { tcpServer } from '@weft/lab/probe/tcp-server';
+import type { TcpServer } from '@weft/lab/probe/tcp-server';
 import { udpAsk, udpEcho } from '@weft/lab/probe/udp-echo';
-import { waitFor } from '@weft/lab/wait';
 import { Conntrack } from '@weft/netlink/conntrack';
 import { Dataplane } from './dataplane.ts';
+import { assertOver, Talk } from './talk.testing.ts';
 import { gatewayId, ip, OUTSIDE, OUTSIDE_TOO, setGateway, setPublicIp, sha256, TwoNodes } from './two-nodes.testing.ts';
 
 const [PUBLIC, SPARE] = [ip('203.0.113.101'), ip('203.0.113.102')];
@@ -182,39 +182,6 @@ test('datagrams are led and answered, and the firewall judges behind the rule', 
   assert.equal(await connect(nodes.outside, PUBLIC, 8080, REFUSED_MS), 'timeout');
 });
 
-/** Bytes both ways, from the first moment. */
-class Talk implements Disposable {
-  readonly #stack = new DisposableStack();
-  readonly #stream: TcpStream;
-
-  constructor(from: Place, target: Ipv4, port: number, to: Readonly<{ place: Place; port: number }>) {
-    this.#stack.use(new TcpServer({ ...to, afterGreeting: { bytesPerSecond: 20_000 } }));
-    this.#stream = this.#stack.use(new TcpStream({ place: from, target, port, bytesPerSecond: 20_000 }));
-  }
-
-  async start(): Promise<this> {
-    assert.equal((await this.#stream.start({ timeoutMs: 3000 })).kind, 'connected');
-    await this.goesOn(1000);
-    return this;
-  }
-
-  get bytes(): number {
-    return this.#stream.result().received.bytes;
-  }
-
-  async goesOn(bytes: number): Promise<void> {
-    const before = this.bytes;
-    await waitFor({ expected: `${bytes} bytes more`, withinMs: 10_000 }, () => {
-      const seen = this.bytes - before;
-      return seen >= bytes ? { done: true } : { seen: `${seen}` };
-    });
-  }
-
-  [Symbol.dispose](): void {
-    this.#stack.dispose();
-  }
-}
-
 test('running connections of a rule that goes or changes end, whoever goes on talking, and those of others go on', async () => {
   using nodes = new TwoNodes('mesh');
   const { plan } = nodes.hub;
@@ -237,12 +204,7 @@ test('running connections of a rule that goes or changes end, whoever goes on ta
   assert.equal(new Set(before).size, 6);
   // Another order, and one workload of several less, change nothing for the rest.
   setNat(nodes, ...kept, out(SPARE, { local: [W2] }), { ...shifted, to: { address: W1, port: 8000 } });
-  const stopped = [a, b, c].map(({ bytes }) => bytes);
-  for (const talk of [d, e, f]) await talk.goesOn(20_000);
-  assert.deepEqual(
-    [a, b, c].map(({ bytes }, at) => bytes - (stopped[at] ?? 0)),
-    [0, 0, 0],
-  );
+  await assertOver([a, b, c], [d, e, f], 'those of rules that went');
   assert.equal(marks().filter((mark) => before.includes(mark)).length, 3);
 });
 

@@ -4,7 +4,8 @@ import type { Mac } from '@weft/core/mac';
 import type { ConcentratorId, PortId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
 import type { Count, Kernel, SetKey } from './kernel.ts';
-import { gatewayLegName, gatewayPlace, gatewayPortName, portName, tunnelName } from './names.ts';
+import { gatewayLegName, gatewayPlace, gatewayPortName, limitName, portName, tunnelName, uplinkName } from './names.ts';
+import type { Place } from './names.ts';
 import { BY_ADDRESS, BY_LINK, BY_MAC, BY_NUMBER, numberKey } from './ruleset/drops.ts';
 
 /** By what a port is known to the rules of its own node. */
@@ -26,7 +27,9 @@ export type GatewayTraces = Readonly<{
   publicAddresses: readonly Ipv4[];
 }>;
 
-type Counters = Pick<Kernel, 'counted'>;
+type Counters = Pick<Kernel, 'counted'> & Readonly<{ queueDrops: QueueDrops }>;
+/** By the names of links; none for one without a limit. */
+export type QueueDrops = (place: Place, links: readonly string[]) => readonly (number | undefined)[];
 type Entry = readonly [kind: DropKind, key: SetKey];
 
 /** What the fabric dropped of a port since it was made; reasons that never occurred are left out. `numberOf`: of a link of the fabric. */
@@ -58,7 +61,28 @@ export function fabricDrops(
       'why_invalid',
       entrances.map((entrance): Entry => [BY_MAC.invalid, [entrance, { mac }]]),
     ),
+    ...ofQueues(kernel, 'fabric', BY_QUEUE.port, { link, ifb: limitName(portId) }),
   ]);
+}
+
+/** Counted by the queues that hold traffic to a rate (layout/limit.ts): what arrives waits in the ifb's. A gateway's are all of its tenant's. */
+export const BY_QUEUE = {
+  port: { link: 'port rate received', ifb: 'port rate sent' },
+  gateway: { link: 'gateway rate sent', ifb: 'gateway rate received' },
+} as const satisfies Record<string, Readonly<Record<'link' | 'ifb', DropKind>>>;
+
+function ofQueues(
+  kernel: Counters,
+  place: Place,
+  kinds: Readonly<Record<'link' | 'ifb', DropKind>>,
+  links: Readonly<Record<'link' | 'ifb', string>>,
+) {
+  const [link = 0, ifb = 0] = kernel.queueDrops(place, [links.link, links.ifb]);
+  const counted = [
+    { kind: kinds.link, packets: link, bytes: 0 },
+    { kind: kinds.ifb, packets: ifb, bytes: 0 },
+  ];
+  return counted.filter(({ packets }) => packets > 0);
 }
 
 const KINDS_BY_NUMBER = Object.keys(BY_NUMBER) as readonly (keyof typeof BY_NUMBER)[];
@@ -77,7 +101,8 @@ export function gatewayDrops(
   const found = kernel.counted(place, { family: 'ip', name: 'why' }, keysOf(byAddress));
   const foundByMac = kernel.counted(place, { family: 'ip', name: 'why_mac' }, keysOf(byMac));
   if (found === undefined || foundByMac === undefined) return undefined;
-  return collected([...counts(found, byAddress), ...counts(foundByMac, byMac)]);
+  const rates = ofQueues(kernel, place, BY_QUEUE.gateway, { link: uplinkName(concentratorId), ifb: limitName(concentratorId) });
+  return collected([...counts(found, byAddress), ...counts(foundByMac, byMac), ...rates]);
 }
 
 function keysOf(entries: readonly Entry[]): SetKey[] {

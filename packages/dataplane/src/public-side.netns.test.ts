@@ -16,6 +16,7 @@ import { netnsDelete } from '@weft/sys/netns';
 import type { Netns } from '@weft/sys/netns';
 import { NftContext } from '@weft/sys/nft';
 import { gatewayPlace, gatewayPortName, uplinkMac, uplinkName } from './names.ts';
+import { ENDED_MARK } from './ruleset/gateway.ts';
 import { gatewayId, ip, OUTSIDE, OUTSIDE_TOO, setGateway, setPublicIp, TwoNodes, vni } from './two-nodes.testing.ts';
 
 const PUBLIC = ip('203.0.113.101');
@@ -162,6 +163,7 @@ test('connections of a public address or forward that is taken back or led elsew
   const held = (): string[] =>
     conntrack
       .list()
+      .filter(({ mark }) => mark !== ENDED_MARK)
       .map(({ source, destination, destinationPort }) => `${source} ${destination} ${destinationPort ?? ''}`)
       .toSorted();
   const forwarded = `${OUTSIDE} ${GATEWAY} 2222`;

@@ -11,8 +11,8 @@ import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
 
 /**
- * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also of one service of it,
- * those that a NAT rule marked, or all (no address). */
+ * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also those that were led by
+ * a service that leads there no more, that a NAT rule marked, or that its firewall denies (no address). */
 export type Revoked = Readonly<{
   place: Place;
   zone: number;
@@ -29,7 +29,7 @@ const REVOKING = 'revoking';
 const REVOKING_SERVICES = 'revoking_services';
 const REVOKING_MARKS = 'revoking_marks';
 export const GATEWAY_ZONE = 0;
-/** Stands for no address in particular: sets hold nothing else. */
+/** Stands for what a firewall denies: sets hold nothing but addresses. */
 const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
 export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark }: Revoked): ElementObject {
@@ -52,6 +52,11 @@ export function parseRevoking(object: KernelObject): Revoked | undefined {
 /** Of a key of `forwards` or `revoking_services`. */
 function serviceOf([, protocol, port]: readonly string[]): Service | undefined {
   return protocol === 'tcp' || protocol === 'udp' ? { protocol, port: Number(port) } : undefined;
+}
+
+/** Whether it is for `forgetOver` to tell which connections those are, by the plan. */
+export function isByPlan({ place, address, service, mark }: Revoked): boolean {
+  return place !== 'fabric' && mark === undefined && (address === undefined || service !== undefined);
 }
 
 /** What a gateway's element led to, which now leads nowhere or elsewhere: connections from outside, and those of the inside one. */

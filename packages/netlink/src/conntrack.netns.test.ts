@@ -71,6 +71,17 @@ test('a listed connection has its zone, protocol, addresses and ports', () => {
   setup.conntrack.deleteByZone(102);
   setup.conntrack.deleteByAddress(101, c);
   assert.deepEqual(setup.conntrack.list(), [
-    { zone: 101, protocol: 17, source: a, destination: b, sourcePort: 1000, destinationPort: 53, mark: 0, isLed: false },
+    {
+      zone: 101,
+      protocol: 17,
+      source: a,
+      destination: b,
+      sourcePort: 1000,
+      destinationPort: 53,
+      reply: { source: b, destination: a, sourcePort: 53, destinationPort: 1000 },
+      mark: 0,
+      isLed: false,
+      isPickedUp: false,
+    },
   ]);
 });

@@ -30,6 +30,7 @@ const HEADER_BYTES = 4;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
 const CTA_STATUS = 3;
+const CTA_PROTOINFO = 4;
 const CTA_TIMEOUT = 7;
 const CTA_MARK = 8;
 const CTA_ID = 12;
@@ -42,26 +43,39 @@ const CTA_IP_V4_DST = 2;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
+const CTA_PROTOINFO_TCP = 1;
+const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL = 4;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const FILTER_IP_SRC = 1;
 const FILTER_IP_DST = 2;
 const UDP = 17;
 /** IPS_DST_NAT (linux/netfilter/nf_conntrack_common.h). */
 const DESTINATION_TRANSLATED = 1 << 5;
+/** IP_CT_TCP_FLAG_BE_LIBERAL (linux/netfilter/nf_conntrack_tcp.h), which the kernel sets where it saw no SYN. */
+const TCP_LIBERAL = 1 << 3;
 
-/** A tracked IPv4 connection in its original direction. Ports are undefined for protocols without. */
-export type ConntrackEntry = Readonly<{
-  zone: number;
-  protocol: number;
+/** Ports are undefined for protocols without. */
+export type ConntrackTuple = Readonly<{
   source: Ipv4;
   destination: Ipv4;
   sourcePort: number | undefined;
   destinationPort: number | undefined;
-  /** 0: none. */
-  mark: number;
-  /** It was led elsewhere than it was addressed to. */
-  isLed: boolean;
 }>;
+
+/** A tracked IPv4 connection in its original direction, as of before any translation. */
+export type ConntrackEntry = ConntrackTuple &
+  Readonly<{
+    zone: number;
+    protocol: number;
+    /** Of the answers, before they are translated back: its source is who was led to, its destination who it is told to be from. */
+    reply: ConntrackTuple;
+    /** 0: none. */
+    mark: number;
+    /** It was led elsewhere than it was addressed to. */
+    isLed: boolean;
+    /** TCP that was taken up in its middle: the original direction is that of whoever was heard first, and need not have begun it. */
+    isPickedUp: boolean;
+  }>;
 
 const deletesAreFiltered = once(conntrackDeletesAreFiltered);
 
@@ -89,14 +103,14 @@ export class Conntrack implements Disposable {
 
   /** Deletes all entries of a zone; none is success. Throws NetlinkError. */
   deleteByZone(zone: number): void {
-    if (!this.#filteredDeletes) return this.#deleteMatching((entry) => entry.zone === zone);
+    if (!this.#filteredDeletes) return this.deleteMatching((entry) => entry.zone === zone);
     this.#delete((m) => writeZone(m, zone), `zone ${zone}`);
   }
 
   /** Deletes the entries of a zone whose first packet came from, or went to, that address; none is success. Throws NetlinkError. */
   deleteByAddress(zone: number, address: Ipv4): void {
     if (!this.#filteredDeletes) {
-      return this.#deleteMatching((entry) => entry.zone === zone && (entry.source === address || entry.destination === address));
+      return this.deleteMatching((entry) => entry.zone === zone && (entry.source === address || entry.destination === address));
     }
     for (const [attribute, flag] of [
       [CTA_IP_V4_SRC, FILTER_IP_SRC],
@@ -113,7 +127,7 @@ export class Conntrack implements Disposable {
 
   /** Deletes the entries of a zone with that mark; none is success. Reads the whole table. Throws NetlinkError. */
   deleteByMark(zone: number, mark: number): void {
-    this.#deleteMatching((entry) => entry.zone === zone && entry.mark === mark);
+    this.deleteMatching((entry) => entry.zone === zone && entry.mark === mark);
   }
 
   /** Gives entries another mark; none is success. Reads the whole table. Throws NetlinkError. */
@@ -135,7 +149,7 @@ export class Conntrack implements Disposable {
   }
 
   /** Adds a UDP entry, as if such a packet had passed. For trying things out. Throws NetlinkError, EEXIST. */
-  addUdp(entry: Omit<ConntrackEntry, 'protocol' | 'mark' | 'isLed'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
+  addUdp(entry: ConntrackTuple & Pick<ConntrackEntry, 'zone'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
     const { zone, source, destination, sourcePort = 0, destinationPort = 0, mark = 0 } = entry;
     const body = (m: MessageWriter): void => {
       m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
@@ -170,7 +184,8 @@ export class Conntrack implements Disposable {
     }
   }
 
-  #deleteMatching(matches: (entry: ConntrackEntry) => boolean): void {
+  /** Deletes exactly these entries; none is success. Reads the whole table. Throws NetlinkError. */
+  deleteMatching(matches: (entry: ConntrackEntry) => boolean): void {
     for (const { entry, tuple, id } of this.#dump()) {
       if (!matches(entry)) continue;
       // With the id, since a new connection may have taken the tuple's place in the meantime.
@@ -236,21 +251,36 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
   const tuple = attributes.bytes(CTA_TUPLE_ORIG);
   const id = attributes.bytes(CTA_ID);
   if (tuple === undefined || id === undefined) return [];
-  const parts = AttributeMap.decode(tuple);
+  const original = decodeTuple(AttributeMap.decode(tuple));
+  const back = attributes.nested(CTA_TUPLE_REPLY);
+  const answers = back === undefined ? undefined : decodeTuple(back);
+  if (original === undefined || answers === undefined) return [];
+  const { protocol, ...first } = original;
+  const { protocol: _, ...reply } = answers;
+  const flags = attributes.nested(CTA_PROTOINFO)?.nested(CTA_PROTOINFO_TCP)?.bytes(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL);
+  const entry = {
+    zone: attributes.u16be(CTA_ZONE) ?? 0,
+    protocol,
+    ...first,
+    reply,
+    mark: attributes.u32be(CTA_MARK) ?? 0,
+    isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,
+    isPickedUp: ((flags?.[0] ?? 0) & TCP_LIBERAL) !== 0,
+  };
+  return [{ entry, tuple, id }];
+}
+
+function decodeTuple(parts: AttributeMap): (ConntrackTuple & Readonly<{ protocol: number }>) | undefined {
   const ip = parts.nested(CTA_TUPLE_IP);
   const proto = parts.nested(CTA_TUPLE_PROTO);
   const source = ip?.atLeast(CTA_IP_V4_SRC, 4);
   const destination = ip?.atLeast(CTA_IP_V4_DST, 4);
-  if (source === undefined || destination === undefined) return [];
-  const entry = {
-    zone: attributes.u16be(CTA_ZONE) ?? 0,
+  if (source === undefined || destination === undefined) return undefined;
+  return {
     protocol: proto?.u8(CTA_PROTO_NUM) ?? 0,
     source: ipv4FromBytes(source),
     destination: ipv4FromBytes(destination),
     sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
     destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
-    mark: attributes.u32be(CTA_MARK) ?? 0,
-    isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,
   };
-  return [{ entry, tuple, id }];
 }

@@ -27,8 +27,11 @@ const CLSACT_HANDLE = 0xffff_0000;
  */
 export type Tbf = Readonly<{ bytesPerSecond: number; burstBytes: number; limitBytes: number }>;
 
-/** `handle` 0: what an interface has if nobody said otherwise. Of a TBF the burst is told with an error of 64 ns. */
-export type Qdisc = Readonly<{ index: number; kind: string; handle: number; parent: number; tbf?: Tbf }>;
+/**
+ * `handle` 0: what an interface has if nobody said otherwise. Of a TBF the burst is told with an error of 64 ns. `drops`: packets since it was
+ * made, modulo 2³²; absent where the kernel does not tell.
+ */
+export type Qdisc = Readonly<{ index: number; kind: string; handle: number; parent: number; tbf?: Tbf; drops?: number }>;
 
 export { TC_CLSACT, TC_ROOT };
 
@@ -95,9 +98,9 @@ export function writeTbf(m: MessageWriter, index: number, { bytesPerSecond, burs
 
 /** Throws NetlinkDecodeError. */
 export function decodeQdisc(message: Message): Qdisc {
-  const { index, kind, handle, parent, options } = decodeTrafficControl(message);
+  const { index, kind, handle, parent, options, drops } = decodeTrafficControl(message);
   const tbf = kind === 'tbf' && options !== undefined ? decodeTbf(AttributeMap.decode(options)) : undefined;
-  return { index, kind, handle, parent, ...(tbf === undefined ? {} : { tbf }) };
+  return { index, kind, handle, parent, ...(tbf === undefined ? {} : { tbf }), ...(drops === undefined ? {} : { drops }) };
 }
 
 function decodeTbf(options: AttributeMap): Tbf | undefined {

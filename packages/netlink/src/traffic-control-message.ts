@@ -9,6 +9,10 @@ import { NetlinkDecodeError } from './codec/netlink-decode-error.ts';
 
 export const TCA_KIND = 1;
 export const TCA_OPTIONS = 2;
+const TCA_STATS2 = 7;
+/** `struct gnet_stats_queue` (linux/gen_stats.h): qlen u32, backlog u32, drops u32, requeues u32, overlimits u32. */
+const TCA_STATS_QUEUE = 3;
+const DROPS_OFFSET = 8;
 
 /** TC_H_ROOT: what every packet that leaves passes. */
 export const TC_ROOT = 0xffff_ffff;
@@ -31,13 +35,14 @@ export function encodeTrafficControlHeader({ index = 0, handle = 0, parent = 0, 
   return bytes;
 }
 
-/** `options` is attributes for some kinds, a struct for others. Throws NetlinkDecodeError. */
+/** `options` is attributes for some kinds, a struct for others; `drops` are packets since it was made. Throws NetlinkDecodeError. */
 export function decodeTrafficControl({
   payload,
-}: Message): Required<TrafficControlHeader> & Readonly<{ kind: string; options: Uint8Array | undefined }> {
+}: Message): Required<TrafficControlHeader> & Readonly<{ kind: string; options: Uint8Array | undefined; drops: number | undefined }> {
   if (payload.length < HEADER_BYTES) throw new NetlinkDecodeError('cut traffic control', payload.length, HEADER_BYTES);
   const view = viewOf(payload);
   const attributes = AttributeMap.decode(payload, HEADER_BYTES);
+  const queue = attributes.nested(TCA_STATS2)?.atLeast(TCA_STATS_QUEUE, DROPS_OFFSET + 4);
   return {
     index: view.getInt32(4, true),
     handle: view.getUint32(8, true),
@@ -45,5 +50,6 @@ export function decodeTrafficControl({
     info: view.getUint32(16, true),
     kind: attributes.text(TCA_KIND) ?? '',
     options: attributes.bytes(TCA_OPTIONS),
+    drops: queue === undefined ? undefined : viewOf(queue).getUint32(DROPS_OFFSET, true),
   };
 }

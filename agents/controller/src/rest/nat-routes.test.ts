@@ -65,7 +65,7 @@ test('a NAT rule that cannot be is refused with the reason, and nobody uses anot
     await red('PUT', `${RULES}/${String(made.body['id'])}`, { direction: 'outbound' }),
     400,
     'bad_request',
-    /additional properties/,
+    /additional properties: 'direction'\./,
   );
 });
 

@@ -205,13 +205,21 @@ function answerFor(error: unknown, request: FastifyRequest): ErrorAnswer {
 function ownError(error: unknown): unknown {
   if (error instanceof WeftError) return error;
   const { code, validation, message } = error as Partial<FastifyError>;
-  if (validation !== undefined) return new BadRequest(`The request is not valid: ${message ?? ''}.`);
+  if (validation !== undefined) return new BadRequest(`The request is not valid: ${message ?? ''}${unknownField(validation)}.`);
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new BodyTooLarge(BODY_LIMIT_BYTES);
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new BadRequest('The request cannot be read.');
   }
   return error;
 }
+
+/** `: 'zzz'`, where a field that there is not was refused. As much of its name as fits a message. */
+function unknownField(validation: NonNullable<FastifyError['validation']>): string {
+  const name = validation.find(({ keyword }) => keyword === 'additionalProperties')?.params['additionalProperty'];
+  return typeof name === 'string' ? `: '${name.slice(0, LONGEST_NAME)}'` : '';
+}
+
+const LONGEST_NAME = 64;
 
 function allowedMethods(app: FastifyInstance, request: FastifyRequest): readonly string[] {
   const url = pathOf(request);

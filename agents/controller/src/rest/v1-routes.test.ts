@@ -182,7 +182,7 @@ test('instances are refused precisely', async () => {
     [{ command: [1] }, /body\/command\/0 must be string/],
     [{ port_id: 'x' }, /body\/port_id must match format "uuid"/],
     [{ addressing: 'magic' }, /body\/addressing/],
-    [{ zzz: 1 }, /must NOT have additional properties/],
+    [{ zzz: 1 }, /body must NOT have additional properties: 'zzz'\./],
   ] as const) {
     assertProblem(await create(body), 400, 'bad_request', detail);
   }

@@ -83,19 +83,20 @@ export function concentratorView(concentrator: Concentrator, sources: StatusSour
   };
 }
 
-/** Every subnet of an external network, and how much of its pools is taken. */
+/** Every subnet of an external network, and how much of its pools is taken: also by addresses that are held until a node confirms. */
 export function poolViews(state: ClusterState): readonly PoolView[] {
   const uplinks = [...state.concentrators.values()].flatMap(({ uplink }) => uplink?.address ?? []);
+  const held = [...state.addressHolds.values()].map(({ address }) => address);
   return [...state.networks.values()]
     .filter((network) => network.external)
-    .flatMap((network) => [...state.subnetsOf(network.id)].map((subnet) => poolView(state, network, subnet, uplinks)));
+    .flatMap((network) => [...state.subnetsOf(network.id)].map((subnet) => poolView(state, network, subnet, [...uplinks, ...held])));
 }
 
-function poolView(state: ClusterState, network: Network, subnet: Subnet, uplinks: readonly Ipv4[]): PoolView {
+function poolView(state: ClusterState, network: Network, subnet: Subnet, others: readonly Ipv4[]): PoolView {
   const pools = subnet.allocationPools;
   const total = pools.reduce((sum, { start, end }) => sum + ipv4ToNumber(end) - ipv4ToNumber(start) + 1, 0);
-  const held = new Set([...uplinks, ...[...state.floatingIpsIn(subnet.id)].map(({ address }) => address)]);
-  const used = [...held].filter((address) => pools.some((pool) => poolContains(pool, address))).length;
+  const taken = new Set([...others, ...[...state.floatingIpsIn(subnet.id)].map(({ address }) => address)]);
+  const used = [...taken].filter((address) => pools.some((pool) => poolContains(pool, address))).length;
   const { id, name, cidr } = subnet;
   return { id, name, network_id: network.id, network_name: network.name, cidr, total, used, free: total - used };
 }

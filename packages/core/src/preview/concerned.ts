@@ -2,13 +2,19 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
 import type { FloatingIpId, PortId, TenantId } from '../uuid.ts';
 
-/** What changes may make reachable or unreachable: ports, and the public addresses that lead to them. */
-export type Concerned = Readonly<{ ports: ReadonlySet<PortId>; publicAddresses: ReadonlySet<FloatingIpId> }>;
+/** What changes may make reachable or unreachable: ports, and the public addresses that lead to them, among which gateways' own ones. */
+export type Concerned = Readonly<{
+  ports: ReadonlySet<PortId>;
+  publicAddresses: ReadonlySet<FloatingIpId>;
+  /** Whose gateway's own address is led otherwise. */
+  ownAddresses: ReadonlySet<TenantId>;
+}>;
 
 /** Looks at what changed as it was and as it will be. Stops at `limit` ports: `complete` is false then. */
 export function concernedBy(states: readonly ClusterState[], changes: Changes, limit: number): Concerned & Readonly<{ complete: boolean }> {
   const ports = new Set<PortId>();
   const publicAddresses = new Set<FloatingIpId>();
+  const ownAddresses = new Set<TenantId>();
   let complete = true;
   for (const state of states) {
     for (const { kind, id } of [...changes.remove, ...changes.put]) {
@@ -16,6 +22,10 @@ export function concernedBy(states: readonly ClusterState[], changes: Changes, l
       if (record === undefined) continue;
       if (record.kind === 'floatingIp') publicAddresses.add(record.id);
       if (record.kind === 'portForwarding') publicAddresses.add(record.floatingIpId);
+      if (record.kind === 'natRule') {
+        if (record.floatingIpId !== undefined) publicAddresses.add(record.floatingIpId);
+        else if (record.direction === 'inbound') ownAddresses.add(record.tenantId);
+      }
       for (const portId of portsOf(state, record)) {
         if (ports.size >= limit && !ports.has(portId)) {
           complete = false;
@@ -25,7 +35,7 @@ export function concernedBy(states: readonly ClusterState[], changes: Changes, l
       }
     }
   }
-  return { ports, publicAddresses, complete };
+  return { ports, publicAddresses, ownAddresses, complete };
 }
 
 function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
@@ -52,6 +62,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'floatingIp':
       if (record.portId !== undefined) yield record.portId;
       for (const forwarding of state.forwardingsOf(record.id)) yield forwarding.internalPortId;
+      for (const rule of state.natRulesUsing(record.id)) yield* portsOf(state, rule);
       break;
     case 'portForwarding':
       yield record.internalPortId;

@@ -30,6 +30,12 @@ export class Interests {
       for (const rule of state.rulesOf(groupId)) if (rule.ethertype === 'IPv4') this.#rule({ ...rule, ...ipv4Match(rule) });
     }
     for (const rule of state.firewallRulesOf(tenantId)) this.#rule(rule);
+    for (const rule of state.natRulesOf(tenantId)) {
+      this.#rule(rule);
+      const { direction, protocol, portMin, portMax, toPort } = rule;
+      if (direction === 'outbound' || toPort === undefined || portMin === undefined) continue;
+      this.#rule({ protocol, portMin: toPort, portMax: toPort + (portMax ?? portMin) - portMin, remoteCidr: undefined });
+    }
     for (const floating of state.floatingIpsOf(tenantId)) {
       for (const { protocol, externalFirst, externalLast, internalFirst } of state.forwardingsOf(floating.id)) {
         this.#ranges[protocol].push({ first: externalFirst, last: externalLast });

@@ -6,8 +6,9 @@ import type { Flow, FlowProtocol, Verdict } from '../reach/flow.ts';
 import { createReach } from '../reach/reach.ts';
 import type { Reach } from '../reach/reach.ts';
 import type { Changes } from '../resource.ts';
-import type { FloatingIpId, PortId, TenantId } from '../uuid.ts';
+import type { PortId, TenantId } from '../uuid.ts';
 import { concernedBy, portsOfTenant } from './concerned.ts';
+import type { Concerned } from './concerned.ts';
 import { Interests } from './interests.ts';
 import type { OutsidePart, Service } from './interests.ts';
 import { formatPorts } from './port-ranges.ts';
@@ -52,12 +53,12 @@ export function reachDifference(
   const asked = new Asked(createReach(before, facts), createReach(after, facts), limits);
   const byTenant = Map.groupBy(concerned.ports, (portId) => (after.ports.get(portId) ?? before.ports.get(portId))?.tenantId);
   for (const [tenantId, portIds] of byTenant) {
-    if (tenantId !== undefined) askTenant(states, tenantId, { ports: portIds, publicAddresses: concerned.publicAddresses }, asked);
+    if (tenantId !== undefined) askTenant(states, tenantId, { ...concerned, ports: portIds }, asked);
   }
   return asked.result(!concerned.complete);
 }
 
-type Concerns = Readonly<{ ports: readonly PortId[]; publicAddresses: ReadonlySet<FloatingIpId> }>;
+type Concerns = Omit<Concerned, 'ports'> & Readonly<{ ports: readonly PortId[] }>;
 
 function askTenant(states: readonly [ClusterState, ClusterState], tenantId: TenantId, concerned: Concerns, asked: Asked): void {
   const ends = concerned.ports.flatMap((portId) => addressesOf(states, portId));
@@ -77,6 +78,7 @@ function askTenant(states: readonly [ClusterState, ClusterState], tenantId: Tena
   for (const end of publicEnds) asked.ask({ from: outside, to: [end], services });
   for (const end of ends) asked.ask({ from: [end], to: outside, services });
   const own = new Set(concerned.ports);
+  const asksPublic = concerned.publicAddresses.size > 0 || concerned.ownAddresses.has(tenantId);
   for (const other of others) {
     const there = addressesOf(states, other);
     for (const end of ends) {
@@ -85,7 +87,7 @@ function askTenant(states: readonly [ClusterState, ClusterState], tenantId: Tena
       // Both ends are concerned: the other direction has its own turn.
       if (!own.has(other)) asked.ask({ from: [end], to: there, services });
     }
-    if (concerned.publicAddresses.size > 0) asked.ask({ from: there, to: publicEnds, services });
+    if (asksPublic) asked.ask({ from: there, to: publicEnds, services });
     if (asked.isFull) return;
   }
 }
@@ -98,7 +100,7 @@ function addressesOf(states: readonly ClusterState[], portId: PortId): readonly 
   return [...addresses].map((address) => ({ portId, address }));
 }
 
-/** The public addresses that changed, or that lead to what changed, and the gateway's own where it leads to SSH servers. */
+/** The public addresses that changed, or that lead to what changed, and the gateway's own where it leads to somebody. */
 function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, concerned: Concerns): readonly ReachEnd[] {
   const addresses = new Set<Ipv4>();
   for (const state of states) {
@@ -113,8 +115,13 @@ function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, conce
         if (floating !== undefined) addresses.add(floating.address);
       }
     }
-    const uplink = state.tenants.get(tenantId)?.sshReach === true ? state.concentratorOf(tenantId)?.uplink : undefined;
-    if (uplink !== undefined) addresses.add(uplink.address);
+    const uplink = state.concentratorOf(tenantId)?.uplink;
+    if (uplink !== undefined && state.tenants.get(tenantId)?.sshReach === true) addresses.add(uplink.address);
+    for (const { direction, portId, floatingIpId } of state.natRulesOf(tenantId)) {
+      if (portId !== undefined && !concerned.ports.includes(portId)) continue;
+      const used = floatingIpId === undefined ? uplink : state.floatingIps.get(floatingIpId);
+      if (used !== undefined && (direction === 'inbound' || floatingIpId !== undefined)) addresses.add(used.address);
+    }
   }
   return [...addresses].map((address) => ({ portId: undefined, address }));
 }

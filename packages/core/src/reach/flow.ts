@@ -4,6 +4,7 @@ import type {
   FirewallRuleId,
   FloatingIpId,
   InstanceId,
+  NatRuleId,
   NetworkId,
   NodeId,
   PortForwardingId,
@@ -41,6 +42,7 @@ export type ReachPlace =
 /** What changed the packet's addresses; `by` names the record, where there is one. */
 export type Translation =
   | Readonly<{ kind: 'public_ip'; by: FloatingIpId }>
+  | Readonly<{ kind: 'nat_rule'; by: NatRuleId }>
   | Readonly<{ kind: 'port_forwarding'; by: PortForwardingId }>
   | Readonly<{ kind: 'ssh_reach'; by: InstanceId }>
   /** What a tenant sends to its own public address gets the gateway as its source, and so the receiver's groups see the gateway. */

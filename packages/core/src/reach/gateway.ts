@@ -1,23 +1,29 @@
 import { cidrContains } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import { compareRules } from '../rule-order.ts';
 import type { FirewallRule } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import type { NatRule } from '../nat-rule.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import type { Concentrator, Network } from '../resource.ts';
+import { compareRules } from '../rule-order.ts';
 import type { FirewallRuleId, NodeId, SubnetId } from '../uuid.ts';
 import type { Packet } from './flow.ts';
 
 /** A subnet that a gateway has a leg in. */
 export type Leg = Readonly<{ network: Network; subnetId: SubnetId; cidr: Cidr; gatewayIp: Ipv4 }>;
 
-/** A placed gateway as its node has it: where it routes to, and what its firewall says. */
+/** `local`: the addresses behind the gateway of the port that a rule is about; undefined: it is about no port in particular. */
+export type Located<T> = T & Readonly<{ local: readonly Ipv4[] | undefined }>;
+
+/** A placed gateway as its node has it: where it routes to, and what the tenant's rules say, in the order in which they are asked. */
 export type GatewayView = Readonly<{
   concentrator: Concentrator;
   nodeId: NodeId;
   legs: readonly Leg[];
-  firewall: readonly (FirewallRule & Readonly<{ local: readonly Ipv4[] | undefined }>)[];
+  firewall: readonly Located<FirewallRule>[];
+  /** `address`: outside; where an inbound one arrives, the source that an outbound one gives. None without an uplink. */
+  nat: readonly (Located<NatRule> & Readonly<{ address: Ipv4 }>)[];
 }>;
 
 /** Undefined until the concentrator is placed. A node that cannot end tunnels gives it no legs. */
@@ -31,10 +37,18 @@ export function viewGateway(state: ClusterState, concentrator: Concentrator): Ga
       if (gatewayIp !== undefined) legs.push({ network, subnetId, cidr, gatewayIp });
     }
   }
-  const firewall = [...state.firewallRulesOf(concentrator.tenantId)]
+  const firewall = inOrder(state, state.firewallRulesOf(concentrator.tenantId));
+  const nat = inOrder(state, state.natRulesOf(concentrator.tenantId)).flatMap((rule) => {
+    const given = rule.floatingIpId === undefined ? concentrator.uplink : state.floatingIps.get(rule.floatingIpId);
+    return concentrator.uplink === undefined || given === undefined ? [] : [{ ...rule, address: given.address }];
+  });
+  return { concentrator, nodeId: node.id, legs, firewall, nat };
+}
+
+function inOrder<T extends FirewallRule | NatRule>(state: ClusterState, rules: Iterable<T>): Located<T>[] {
+  return [...rules]
     .toSorted(compareRules)
     .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId) }));
-  return { concentrator, nodeId: node.id, legs, firewall };
 }
 
 export function legTo(view: GatewayView, address: Ipv4): Leg | undefined {
@@ -53,10 +67,33 @@ export function askFirewall(
   const [here, there] = direction === 'inbound' ? [packet.destination, packet.source] : [packet.source, packet.destination];
   for (const rule of view.firewall) {
     if (rule.direction !== direction || rule.local?.includes(here) === false) continue;
-    if (rule.remoteCidr !== undefined && !cidrContains(rule.remoteCidr, there)) continue;
-    if (rule.protocol !== undefined && rule.protocol !== packet.protocol) continue;
-    if (rule.portMin !== undefined && (packet.port < rule.portMin || packet.port > (rule.portMax ?? rule.portMin))) continue;
-    return { action: rule.action, ruleId: rule.id };
+    if (fits(rule, packet, there)) return { action: rule.action, ruleId: rule.id };
   }
   return undefined;
+}
+
+/** The NAT rule that a packet fits as it comes in at the gateway, from outside or from within. */
+export function askNatIn(view: GatewayView, packet: Packet): GatewayView['nat'][number] | undefined {
+  return view.nat.find((rule) => {
+    if (rule.direction !== 'inbound' || rule.local?.[0] === undefined) return false;
+    return rule.address === packet.destination && fits(rule, packet, packet.source);
+  });
+}
+
+/** The NAT rule that a packet of the tenant fits as it leaves by the uplink. */
+export function askNatOut(view: GatewayView, packet: Packet): GatewayView['nat'][number] | undefined {
+  if (legTo(view, packet.source) === undefined) return undefined;
+  return view.nat.find((rule) => {
+    if (rule.direction !== 'outbound' || rule.local?.includes(packet.source) === false) return false;
+    return fits(rule, packet, packet.destination);
+  });
+}
+
+type Match = Pick<NatRule, 'protocol' | 'remoteCidr' | 'portMin' | 'portMax'>;
+
+/** `there`: the address outside. */
+function fits({ protocol, remoteCidr, portMin, portMax }: Match, packet: Packet, there: Ipv4): boolean {
+  if (remoteCidr !== undefined && !cidrContains(remoteCidr, there)) return false;
+  if (protocol !== undefined && protocol !== packet.protocol) return false;
+  return portMin === undefined || (packet.port >= portMin && packet.port <= (portMax ?? portMin));
 }

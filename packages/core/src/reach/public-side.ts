@@ -5,12 +5,12 @@ import { routedAddresses } from '../routed-addresses.ts';
 import type { Concentrator, PortForwarding } from '../resource.ts';
 import type { PortId } from '../uuid.ts';
 import type { Packet, Translation } from './flow.ts';
-import { legTo } from './gateway.ts';
+import { askNatIn, askNatOut, legTo } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
 
 /**
- * The translations of a gateway, in the order in which its table asks them (dataplane, `ruleset/gateway.ts`). What else may translate one
- * day, such as NAT rules of a tenant, gets its place in the two lists here: inbound before the forwards, outbound before the public address.
+ * The translations of a gateway, in the order in which its table asks them (dataplane, `ruleset/gateway.ts`): a tenant's NAT rules before all
+ * else, then what is forwarded, then the public address as a whole, and the gateway's own address last.
  */
 export type Translated = Readonly<{ translation: Translation; packet: Packet }>;
 
@@ -24,17 +24,32 @@ export function gatewayAnswering(state: ClusterState, address: Ipv4): Concentrat
     const concentrator = gatewayOfForwarding(state, forwarding);
     if (concentrator !== undefined) return concentrator;
   }
-  return undefined;
+  const [used] = state.natRulesUsing(floating.id);
+  const own = used === undefined ? undefined : state.concentratorOf(floating.tenantId);
+  return own?.nodeId !== undefined && own.uplink !== undefined ? own : undefined;
 }
 
 /** What becomes of a packet that comes in at a gateway, from outside or from its tenant; undefined: it stays as it is. */
 export function translateIn(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
-  return forwarded(state, view, packet) ?? sshReached(state, view, packet) ?? publicIn(state, view, packet);
+  return natIn(view, packet) ?? forwarded(state, view, packet) ?? sshReached(state, view, packet) ?? publicIn(state, view, packet);
 }
 
 /** What becomes of the source of a packet that leaves by the uplink; the gateway's own packets stay as they are. */
 export function translateOut(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
-  return publicOut(state, view, packet) ?? ownAddress(view, packet);
+  return natOut(view, packet) ?? publicOut(state, view, packet) ?? ownAddress(view, packet);
+}
+
+function natIn(view: GatewayView, packet: Packet): Translated | undefined {
+  const rule = askNatIn(view, packet);
+  const destination = rule?.local?.[0];
+  if (rule === undefined || destination === undefined) return undefined;
+  const port = rule.toPort === undefined || rule.portMin === undefined ? packet.port : rule.toPort + packet.port - rule.portMin;
+  return { translation: { kind: 'nat_rule', by: rule.id }, packet: { ...packet, destination, port } };
+}
+
+function natOut(view: GatewayView, packet: Packet): Translated | undefined {
+  const rule = askNatOut(view, packet);
+  return rule === undefined ? undefined : { translation: { kind: 'nat_rule', by: rule.id }, packet: { ...packet, source: rule.address } };
 }
 
 function forwarded(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {

@@ -3,6 +3,7 @@ import { placeConcentrator } from '../command/concentrator.ts';
 import { createFirewallRule } from '../command/firewall-rule.ts';
 import { createFloatingIp } from '../command/floating-ip.ts';
 import { placeInstance } from '../command/instance.ts';
+import { createNatRule } from '../command/nat-rule.ts';
 import { reportNode } from '../command/node.ts';
 import { createPortForwarding } from '../command/port-forwarding.ts';
 import { updateTenant } from '../command/tenant.ts';
@@ -53,8 +54,8 @@ export const nodeId = (n: number): NodeId => testId<NodeId>(n);
 
 /**
  * A small random cluster, made by commands: up to three nodes, one or two tenants that use the same addresses, networks of both topologies,
- * with and without gateways, ports with and without security, groups that name prefixes and one another, firewall rules, public addresses,
- * forwards and SSH reach. What a command refuses is left out.
+ * with and without gateways, ports with and without security, groups that name prefixes and one another, firewall and NAT rules, public
+ * addresses, forwards and SSH reach. What a command refuses is left out.
  */
 export class RandomCluster {
   readonly cluster = new TestCluster({
@@ -85,6 +86,7 @@ export class RandomCluster {
     }
     for (let n = choose(4); n > 0; n -= 1) this.#try(() => this.#publicAddress(external));
     for (let n = choose(6); n > 0; n -= 1) this.#try(() => this.#firewallRule());
+    for (let n = choose(6); n > 0; n -= 1) this.#try(() => cluster.do(randomNatRule(cluster, choose)));
   }
 
   #tenant(tenant: Tenant): void {
@@ -215,9 +217,7 @@ export class RandomCluster {
   }
 
   #pick<T>(items: readonly T[]): T {
-    const item = items[this.#choose(Math.max(1, items.length))];
-    if (item === undefined) throw new WeftError('nothing_to_pick', 'there is none');
-    return item;
+    return pickOf(items, this.#choose);
   }
 
   #try(action: () => Changes | Subnet | void): void {
@@ -227,4 +227,32 @@ export class RandomCluster {
       if (!(error instanceof WeftError)) throw error;
     }
   }
+}
+
+function pickOf<T>(items: readonly T[], choose: Choose): T {
+  if (items.length === 0) throw new WeftError('nothing_to_pick', 'there is none');
+  return items[choose(items.length)]!;
+}
+
+/** One more NAT rule of a tenant that is there: in or out, by a public address or the gateway's own. Throws what the command throws. */
+export function randomNatRule({ state, context }: TestCluster, choose: Choose): Changes {
+  const port = pickOf([...state.ports.values()], choose);
+  const leadsIn = choose(3) > 0;
+  const floating = [undefined, ...state.floatingIpsOf(port.tenantId)];
+  const some = [...SERVICES.slice(1), ['tcp', 8080] as const, ['udp', 8080] as const];
+  const [protocol, first] = pickOf(leadsIn ? some : [...SERVICES, [undefined, 0] as const], choose);
+  const hasPorts = leadsIn || (protocol !== undefined && protocol !== 'icmp' && choose(3) > 0);
+  return createNatRule(state, context, {
+    tenantId: port.tenantId,
+    portId: leadsIn || choose(2) === 0 ? port.id : undefined,
+    direction: leadsIn ? 'inbound' : 'outbound',
+    protocol,
+    remoteCidr: choose(3) === 0 ? parseCidr(pickOf(REMOTES, choose)) : undefined,
+    portMin: hasPorts ? first : undefined,
+    portMax: hasPorts ? first + choose(4) : undefined,
+    floatingIpId: pickOf(floating, choose)?.id,
+    toPort: leadsIn && choose(2) === 0 ? pickOf([22, 53, 79, 80, 5000], choose) : undefined,
+    priority: choose(4),
+    description: '',
+  });
 }

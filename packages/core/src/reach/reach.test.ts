@@ -7,6 +7,8 @@ import type { CreateFirewallRule } from '../command/firewall-rule.ts';
 import { createFloatingIp } from '../command/floating-ip.ts';
 import type { FloatingIpTarget } from '../command/floating-ip.ts';
 import { placeInstance } from '../command/instance.ts';
+import { createNatRule } from '../command/nat-rule.ts';
+import type { CreateNatRule } from '../command/nat-rule.ts';
 import { createPortForwarding } from '../command/port-forwarding.ts';
 import { updatePort } from '../command/port.ts';
 import { updateTenant } from '../command/tenant.ts';
@@ -15,7 +17,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import type { FloatingIp, Network, Port, Topology } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
-import type { NodeId, SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
+import type { NatRuleId, NodeId, SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
 import type { Flow, FlowSource, ReachAnswer } from './flow.ts';
 import { createReach } from './reach.ts';
 
@@ -310,4 +312,55 @@ test('firewall rules are asked by priority, for the addresses inside, between th
   scene.firewall({ direction: 'outbound', portId: a.id });
   assert.equal(scene.fate(a, OUTSIDE), 'firewall_rule at gateway');
   assert.equal(scene.fate(b, OUTSIDE), `outside from ${address}`);
+});
+
+test('NAT rules come before forwards and whole addresses: the first that fits leads inside, or gives what leaves its source', () => {
+  const scene = new Scene();
+  const { a, b, cluster, gateway } = scene;
+  scene.rule('ingress', {});
+  const { id, address } = scene.floating({ portId: a.id, fixedIp: undefined });
+  const nat = (given: Partial<CreateNatRule>): NatRuleId =>
+    cluster.do(
+      createNatRule(cluster.state, cluster.context, {
+        tenantId: scene.tenantId,
+        portId: b.id,
+        direction: 'inbound',
+        protocol: 'tcp',
+        remoteCidr: undefined,
+        portMin: 80,
+        portMax: 82,
+        floatingIpId: id,
+        toPort: undefined,
+        priority: 1,
+        description: '',
+        ...given,
+      }),
+    ).natRule.id;
+  const at = (port: number) => ({ protocol: 'tcp', port }) as const;
+  assert.equal(scene.fate(outside, address, at(81)), arrives(a, OUTSIDE));
+  const shifted = nat({ toPort: 8080, remoteCidr: parseCidr('198.51.100.0/24') });
+  assert.deepEqual(scene.ask(outside, address, at(81)).steps[0], {
+    kind: 'translated',
+    translation: { kind: 'nat_rule', by: shifted },
+    packet: { source: OUTSIDE, destination: addressOf(b), protocol: 'tcp', port: 8081 },
+  });
+  assert.equal(scene.fate(outside, address, at(83)), arrives(a, OUTSIDE), 'beyond the range');
+  assert.equal(scene.fate(outside, address, { protocol: 'udp', port: 81 }), arrives(a, OUTSIDE), 'another protocol');
+  assert.equal(scene.fate({ kind: 'outside', address: ip('192.0.2.1') }, address, at(81)), arrives(a, ip('192.0.2.1')), 'from elsewhere');
+  assert.equal(scene.fate(a, address, at(81)), arrives(a, ip('10.0.0.1')), 'from within, it is not from there');
+  nat({ priority: 2 });
+  assert.equal(scene.fate(a, address, at(81)), arrives(b, ip('10.0.0.1')), 'turned round at the gateway');
+  nat({ floatingIpId: undefined });
+  assert.equal(scene.fate(outside, gateway.uplink!.address, at(82)), arrives(b, OUTSIDE));
+  assert.equal(scene.fate(outside, gateway.uplink!.address, at(83)), 'gateway_closed at gateway');
+
+  const spare = scene.floating(undefined);
+  const outbound = { direction: 'outbound', protocol: undefined, portMin: undefined, portMax: undefined, toPort: undefined } as const;
+  assert.equal(scene.fate(outside, spare.address, { protocol: 'icmp' }), 'closed_public_address at outside');
+  nat({ ...outbound, portId: undefined, floatingIpId: spare.id, priority: 2 });
+  assert.equal(scene.fate(outside, spare.address, { protocol: 'icmp' }), `gateway from ${OUTSIDE}`);
+  assert.deepEqual([scene.fate(a, OUTSIDE), scene.fate(b, OUTSIDE)], [`outside from ${spare.address}`, `outside from ${spare.address}`]);
+  nat({ ...outbound, portId: a.id, floatingIpId: undefined, remoteCidr: parseCidr('198.51.100.0/24') });
+  assert.equal(scene.fate(a, OUTSIDE), `outside from ${gateway.uplink!.address}`, 'an exception');
+  assert.equal(scene.fate(a, ip('192.0.2.1')), `outside from ${spare.address}`);
 });

@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DROP_KINDS } from '@weft/core/drop-reason';
 import * as fc from 'fast-check';
+import { BY_QUEUE } from '../port-drops.ts';
 import { BY_ADDRESS, BY_LINK, BY_MAC, BY_NUMBER, numberKey } from './drops.ts';
 import { LARGEST_NUMBER } from './fabric.ts';
 
 test('every kind of drop that is explained is counted, by one set', () => {
-  const counted = [...BY_LINK, ...BY_ADDRESS, ...Object.keys(BY_NUMBER), ...Object.values(BY_MAC)];
+  const counted = [
+    ...BY_LINK,
+    ...BY_ADDRESS,
+    ...Object.keys(BY_NUMBER),
+    ...Object.values(BY_MAC),
+    ...Object.values(BY_QUEUE).flatMap((kinds) => Object.values(kinds)),
+  ];
   assert.deepEqual(counted.toSorted(), DROP_KINDS.toSorted());
 });
 
