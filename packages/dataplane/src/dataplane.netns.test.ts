@@ -95,6 +95,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       },
       announce: (...args) => kernel.announce(...args),
       forget: (...args) => kernel.forget(...args),
+      forgetDenied: (...args) => kernel.forgetDenied(...args),
       forgetMarked: (...args) => kernel.forgetMarked(...args),
       counted: (...args) => kernel.counted(...args),
       losses: (where) => kernel.losses(where),

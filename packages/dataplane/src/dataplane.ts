@@ -21,7 +21,7 @@ import type { GatewayTraces, PortTraces } from './port-drops.ts';
 import { revokedByFirewall } from './firewall-revocation.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
-import { fabricTables } from './ruleset/fabric.ts';
+import { FABRIC_SYSCTLS, fabricTables } from './ruleset/fabric.ts';
 import { nodeTable } from './ruleset/node.ts';
 
 export { NameClash } from './desired-state.ts';
@@ -159,7 +159,7 @@ export class Dataplane {
       ...this.#ofGateways(work),
       ...this.#ofFirewalls(plan, refs, work),
     ];
-    this.#revoke([...revoked, ...ended], work, execution);
+    this.#revoke(plan, [...revoked, ...ended], work, execution);
     this.#release([...dropped, ...work.remove], execution);
     execution.attempt(NODE, () => this.#kernel.settle());
     // What failed revokes again when it succeeds.
@@ -266,16 +266,18 @@ export class Dataplane {
   }
 
   /** Does the work and ends what it no longer allows. */
-  #revoke(revoked: readonly Revoked[], work: Work, execution: Execution): void {
+  #revoke(plan: Plan, revoked: readonly Revoked[], work: Work, execution: Execution): void {
     for (const item of revoked) this.#revoking.set(objectKey(revokingElement(item)), item);
     const notes = [...this.#revoking].map(([key, item]): Desired => {
       const object = revokingElement(item);
       return { key, object, content: objectContent(object, this.#sha256), owners: new Set([NODE]) };
     });
     execution.run({ ...work, put: [...work.put, ...notes] });
+    const { addresses, isAllowed } = this.#revocations.judge(plan, this.#revoking.values());
+    const judged = addresses.size === 0 || execution.attempt(NODE, () => this.#kernel.forgetDenied('fabric', addresses, isAllowed));
     const done = notes.flatMap(({ key }) => {
       const item = this.#revoking.get(key);
-      if (item === undefined || !execution.attempt(NODE, () => this.#forget(item))) return [];
+      if (item === undefined || !(item.denied === true ? judged : execution.attempt(NODE, () => this.#forget(item)))) return [];
       this.#revoking.delete(key);
       return this.#applied.get(key) ?? [];
     });
@@ -365,16 +367,6 @@ const NODE = 'node';
 function objectsOfNode(facts: NodeFacts): readonly KernelObject[] {
   return [{ kind: 'netns', place: 'fabric', loopback: false, sysctls: FABRIC_SYSCTLS }, nodeTable(facts), ...fabricTables(facts)];
 }
-
-const FABRIC_SYSCTLS = {
-  'net.ipv6.conf.default.disable_ipv6': '1',
-  'net.ipv6.conf.all.disable_ipv6': '1',
-  'net.bridge.bridge-nf-call-iptables': '0',
-  'net.bridge.bridge-nf-call-ip6tables': '0',
-  'net.bridge.bridge-nf-call-arptables': '0',
-  // A revoked TCP stream must not be picked up again in mid-stream (datapath.md §3).
-  'net.netfilter.nf_conntrack_tcp_loose': '0',
-};
 
 /** Addresses inside a workload may be its own doing: those that we did not put there stay. */
 function isForeign(object: KernelObject): boolean {

@@ -2,6 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
 import type { Place } from './names.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 /** One thing found in the kernel: `object` holds as much as is needed to remove it. */
 export type Observed = Readonly<{ key: string; content: ObjectContent; object: KernelObject }>;
@@ -38,6 +39,15 @@ export interface Kernel {
    * is success, and so is a gateway's namespace that is not there.
    */
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
+  /**
+   * Ends, of the connections in these zones from or to these addresses, those that `isAllowed` does not answer for, and no others. Nothing is
+   * success. It reads the namespace's whole table once, however many addresses are asked about.
+   */
+  forgetDenied(
+    place: Place,
+    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    isAllowed: (zone: number, packet: FirstPacket) => boolean,
+  ): void;
   /** Ends the connections that a NAT rule marked in a zone, and no others, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
   forgetMarked(place: Place, zone: number, mark: number): void;
   /**

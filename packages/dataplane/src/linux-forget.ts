@@ -2,6 +2,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack } from '@weft/netlink/conntrack';
 import type { Service } from './kernel.ts';
 import { ENDED_MARK } from './ruleset/gateway.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 
@@ -28,4 +29,17 @@ export function forgetConnections(conntrack: Conntrack, zone: number, address: I
     if (fits && entry.destinationPort === service.port) clients.add(entry.source);
   }
   for (const client of clients) conntrack.deleteByAddress(zone, client);
+}
+
+/** Ends those connections of the addresses, by zone, that are not allowed. A dump, and a request for each that ends. Throws NetlinkError. */
+export function forgetDenied(
+  conntrack: Conntrack,
+  addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+  isAllowed: (zone: number, packet: FirstPacket) => boolean,
+): void {
+  conntrack.deleteWhere((entry) => {
+    const asked = addresses.get(entry.zone);
+    if (asked === undefined || !(asked.has(entry.source) || asked.has(entry.destination))) return false;
+    return !isAllowed(entry.zone, entry);
+  });
 }

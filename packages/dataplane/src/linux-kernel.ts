@@ -15,7 +15,7 @@ import { PacketSocket } from '@weft/sys/packet-socket';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, Service, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
-import { endMarked, forgetConnections } from './linux-forget.ts';
+import { endMarked, forgetConnections, forgetDenied } from './linux-forget.ts';
 import { putQdisc, putRedirect, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
@@ -25,6 +25,7 @@ import { interpret, readNamespace } from './linux-observe.ts';
 import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 const ETHERTYPE_ARP = 0x0806;
 
@@ -145,6 +146,15 @@ export class LinuxKernel implements Kernel, Disposable {
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
     this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address, service));
+  }
+
+  forgetDenied(
+    place: Place,
+    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    isAllowed: (zone: number, packet: FirstPacket) => boolean,
+  ): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => forgetDenied(conntrack, addresses, isAllowed));
   }
 
   forgetMarked(place: Place, zone: number, mark: number): void {

@@ -42,6 +42,8 @@ const CTA_IP_V4_DST = 2;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
+const CTA_PROTO_ICMP_TYPE = 5;
+const CTA_PROTO_ICMP_CODE = 6;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const FILTER_IP_SRC = 1;
 const FILTER_IP_DST = 2;
@@ -49,7 +51,7 @@ const UDP = 17;
 /** IPS_DST_NAT (linux/netfilter/nf_conntrack_common.h). */
 const DESTINATION_TRANSLATED = 1 << 5;
 
-/** A tracked IPv4 connection in its original direction. Ports are undefined for protocols without. */
+/** A tracked IPv4 connection in its original direction. Ports are undefined for protocols without, type and code for all but ICMP. */
 export type ConntrackEntry = Readonly<{
   zone: number;
   protocol: number;
@@ -57,6 +59,8 @@ export type ConntrackEntry = Readonly<{
   destination: Ipv4;
   sourcePort: number | undefined;
   destinationPort: number | undefined;
+  icmpType: number | undefined;
+  icmpCode: number | undefined;
   /** 0: none. */
   mark: number;
   /** It was led elsewhere than it was addressed to. */
@@ -116,6 +120,11 @@ export class Conntrack implements Disposable {
     this.#deleteMatching((entry) => entry.zone === zone && entry.mark === mark);
   }
 
+  /** Deletes those entries and no others, each by its whole tuple and id; none is success. Reads the whole table. Throws NetlinkError. */
+  deleteWhere(matches: (entry: ConntrackEntry) => boolean): void {
+    this.#deleteMatching(matches);
+  }
+
   /** Gives entries another mark; none is success. Reads the whole table. Throws NetlinkError. */
   remark(matches: (entry: ConntrackEntry) => boolean, mark: number): void {
     for (const { entry, tuple } of this.#dump()) {
@@ -135,7 +144,10 @@ export class Conntrack implements Disposable {
   }
 
   /** Adds a UDP entry, as if such a packet had passed. For trying things out. Throws NetlinkError, EEXIST. */
-  addUdp(entry: Omit<ConntrackEntry, 'protocol' | 'mark' | 'isLed'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
+  addUdp(
+    entry: Omit<ConntrackEntry, 'protocol' | 'icmpType' | 'icmpCode' | 'mark' | 'isLed'> & Partial<Pick<ConntrackEntry, 'mark'>>,
+    timeoutSeconds: number,
+  ): void {
     const { zone, source, destination, sourcePort = 0, destinationPort = 0, mark = 0 } = entry;
     const body = (m: MessageWriter): void => {
       m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
@@ -249,6 +261,8 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
     destination: ipv4FromBytes(destination),
     sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
     destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
+    icmpType: proto?.u8(CTA_PROTO_ICMP_TYPE),
+    icmpCode: proto?.u8(CTA_PROTO_ICMP_CODE),
     mark: attributes.u32be(CTA_MARK) ?? 0,
     isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,
   };

@@ -23,6 +23,16 @@ export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
 
+export const FABRIC_SYSCTLS = {
+  'net.ipv6.conf.default.disable_ipv6': '1',
+  'net.ipv6.conf.all.disable_ipv6': '1',
+  'net.bridge.bridge-nf-call-iptables': '0',
+  'net.bridge.bridge-nf-call-ip6tables': '0',
+  'net.bridge.bridge-nf-call-arptables': '0',
+  // A revoked TCP stream must not be picked up again in mid-stream (datapath.md §3).
+  'net.netfilter.nf_conntrack_tcp_loose': '0',
+};
+
 export function fabricTables(facts: NodeFacts): TableObject[] {
   return [bridgeTable(facts), inetTable(facts)];
 }
@@ -175,6 +185,8 @@ function inetTable(facts: NodeFacts): TableObject {
       'map zone { typeof meta mark : ct zone; }',
       // Zone and address whose connections are still to be ended: a note to the next process if this one dies.
       'set revoking { type mark . ipv4_addr; }',
+      // The same, but only of those connections that the groups no longer allow.
+      'set judging { type mark . ipv4_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [
