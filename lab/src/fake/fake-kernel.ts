@@ -165,7 +165,10 @@ export class FakeKernel implements Kernel {
       for (const [zone, asked] of addresses) {
         for (const address of asked) this.forgotten.push({ place, zone, address, service: undefined, denied: true });
         this.connections = this.connections.filter(
-          (entry) => entry.zone !== zone || !(asked.has(entry.source) || asked.has(entry.destination)) || isAllowed(zone, entry),
+          (entry) =>
+            entry.zone !== zone ||
+            !(asked.has('0.0.0.0' as Ipv4) || asked.has(entry.source) || asked.has(entry.destination)) ||
+            isAllowed(zone, entry),
         );
       }
     });

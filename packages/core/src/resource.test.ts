@@ -27,7 +27,8 @@ function records(): readonly Resource[] {
     cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
     const rateLimit = gatewayIp === null ? {} : { ingressKbps: 64, egressKbps: 100_000_000 };
     cluster.do(updateTenant(cluster.state, cluster.context, network.tenantId, { rateLimit }));
-    const port = cluster.port(network, { rateLimit });
+    const addressPairs = gatewayIp === null ? [] : [{ cidr: parseCidr('10.9.0.0/16'), text: '10.9.8.7/16', mac: undefined }];
+    const port = cluster.port(network, { rateLimit, addressPairs });
     const instance = cluster.instance(port.id);
     const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
     const internalAddress = port.fixedIps[0]?.address;
@@ -116,6 +117,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'external',
     'sshReach',
     'sshPort',
+    'addressPairs',
     'rateLimit',
     'floatingIp.portId',
     'fixedIp',

@@ -40,7 +40,7 @@ export interface Kernel {
    */
   forget(place: Place, zone: number, address?: Ipv4, service?: Service): void;
   /**
-   * Ends, of the connections in these zones from or to these addresses, those that `isAllowed` does not answer for, and no others. Nothing is
+   * Ends, of the connections in these zones from or to these addresses (0.0.0.0: any), those that `isAllowed` does not answer for, and no others. Nothing is
    * success. It reads the namespace's whole table once, however many addresses are asked about.
    */
   forgetDenied(

@@ -1,6 +1,7 @@
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack } from '@weft/netlink/conntrack';
 import type { Service } from './kernel.ts';
+import { ANY_ADDRESS } from './revocation.ts';
 import { ENDED_MARK } from './ruleset/gateway.ts';
 import type { FirstPacket } from './still-allowed.ts';
 
@@ -39,7 +40,7 @@ export function forgetDenied(
 ): void {
   conntrack.deleteWhere((entry) => {
     const asked = addresses.get(entry.zone);
-    if (asked === undefined || !(asked.has(entry.source) || asked.has(entry.destination))) return false;
+    if (asked === undefined || !(asked.has(ANY_ADDRESS) || asked.has(entry.source) || asked.has(entry.destination))) return false;
     return !isAllowed(entry.zone, entry);
   });
 }

@@ -32,9 +32,9 @@ export type Endpoint = Readonly<{ n: number; vni: number; groups?: readonly numb
 export class PlanBuilder {
   readonly plan = new Plan();
 
-  segment(number: number, as: Readonly<{ hub?: boolean; topology?: 'mesh' | 'concentrator'; mtu?: number }> = {}): this {
-    const { hub = false, topology = hub ? 'concentrator' : 'mesh', mtu = 1450 } = as;
-    this.plan.set('segment', String(number), { vni: vni(number), tunnel: 'vxlan', topology, hub, mtu });
+  segment(number: number, as: Readonly<{ hub?: boolean; topology?: 'mesh' | 'concentrator'; mtu?: number; floods?: true }> = {}): this {
+    const { hub = false, topology = hub ? 'concentrator' : 'mesh', mtu = 1450, ...floods } = as;
+    this.plan.set('segment', String(number), { vni: vni(number), tunnel: 'vxlan', topology, hub, mtu, ...floods });
     return this;
   }
 

@@ -9,7 +9,7 @@ import type { ElementObject, KernelObject } from './kernel-object.ts';
 import type { Service } from './kernel.ts';
 import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
-import { StillAllowed } from './still-allowed.ts';
+import { addressesOf, isWide, StillAllowed } from './still-allowed.ts';
 import type { FirstPacket } from './still-allowed.ts';
 
 /**
@@ -35,7 +35,7 @@ const REVOKING_SERVICES = 'revoking_services';
 const REVOKING_MARKS = 'revoking_marks';
 export const GATEWAY_ZONE = 0;
 /** Stands for no address in particular: sets hold nothing else. */
-const ANY_ADDRESS = '0.0.0.0' as Ipv4;
+export const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
 export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark, denied }: Revoked): ElementObject {
   if (place === 'fabric') {
@@ -99,10 +99,11 @@ export class Revocations {
 
   /** What the difference between the applied and the given plan revokes. */
   between(plan: Plan, refs: readonly PlanRef[]): Revoked[] {
+    const here = new StillAllowed({ plan });
     return refs.flatMap((ref) => {
       const old = this.#bodies.get(planRefText(ref));
       if (old === undefined) return [];
-      if (ref.kind === 'port') return this.#byPort(old as PortBody, plan.get('port', ref.key));
+      if (ref.kind === 'port') return this.#byPort(here, old as PortBody, plan.get('port', ref.key));
       if (ref.kind === 'group') return this.#byGroup(plan, old as GroupBody, plan.get('group', ref.key));
       if (ref.kind === 'member' && plan.get('member', ref.key) === undefined) return this.#byMember(plan, old as MemberBody);
       return [];
@@ -173,20 +174,22 @@ export class Revocations {
     return [...revoked, ...members];
   }
 
-  #byPort(was: PortBody, now: PortBody | undefined): Revoked[] {
+  #byPort(here: StillAllowed, was: PortBody, now: PortBody | undefined): Revoked[] {
     if (!was.adminStateUp) return [];
-    if (now === undefined || !now.adminStateUp || now.vni !== was.vni) return this.#in(was.vni, was.ips);
-    const { true: kept = [], false: left = [] } = Object.groupBy(was.ips, (address) => `${now.ips.includes(address)}` as const);
-    const less = now.portSecurity && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group)));
-    return [...this.#in(was.vni, left), ...(less ? this.#denied(now.vni, kept) : [])];
+    const kept = now === undefined || !now.adminStateUp || now.vni !== was.vni ? [] : addressesOf(now);
+    // An address of its pairs may be another's here, whose connections are not this port's.
+    const [left, shared] = [new Set<Ipv4>(), new Set<Ipv4>()];
+    for (const address of addressesOf(was)) {
+      if (!kept.includes(address)) (here.isHere(was.vni, address) ? shared : left).add(address);
+    }
+    const less = now?.portSecurity === true && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group)));
+    return [...this.#in(was.vni, [...left]), ...this.#in(was.vni, [...shared], true), ...(less ? this.#denied(now) : [])];
   }
 
   #byGroup(plan: Plan, was: GroupBody, now: GroupBody | undefined): Revoked[] {
     const rules = new Set(now?.rules.map((rule) => canonicalJson(rule)));
     if (was.rules.every((rule) => rules.has(canonicalJson(rule)))) return [];
-    return [...plan.of('port').values()]
-      .filter((port) => port.groups.includes(was.groupId))
-      .flatMap((port) => this.#denied(port.vni, port.ips));
+    return [...plan.of('port').values()].filter((port) => port.groups.includes(was.groupId)).flatMap((port) => this.#denied(port));
   }
 
   #byMember(plan: Plan, { groupId, address }: MemberBody): Revoked[] {
@@ -205,20 +208,21 @@ export class Revocations {
       if (group.rules.some(({ remoteGroup }) => remoteGroup !== undefined && isNamed(remoteGroup))) namers.add(group.groupId);
     }
     const ports = [...plan.of('port').values()].filter((port) => port.groups.some((group) => namers.has(group)));
-    return [...new Set(ports.map((port) => port.vni))].flatMap((vni) => this.#denied(vni, [address]));
+    return [...new Set(ports.map((port) => port.vni))].flatMap((vni) => this.#in(vni, [address], true));
   }
 
   #vnisByZone(plan: Plan): ReadonlyMap<number | undefined, PortBody['vni']> {
     return new Map([...plan.of('segment').values()].map(({ vni }) => [this.#zoneOf(vni), vni]));
   }
 
-  #denied(vni: PortBody['vni'], addresses: readonly Ipv4[]): Revoked[] {
-    return this.#in(vni, addresses).map((revoked) => ({ ...revoked, denied: true }));
+  /** What a port's groups deny it. */
+  #denied(port: PortBody): Revoked[] {
+    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port), true);
   }
 
-  #in(vni: PortBody['vni'], addresses: readonly Ipv4[]): Revoked[] {
+  #in(vni: PortBody['vni'], addresses: readonly Ipv4[], denied?: true): Revoked[] {
     const zone = this.#zoneOf(vni);
-    return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address }));
+    return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address, denied }));
   }
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { cidrContains, cidrOf } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import type { GroupRule } from '@weft/core/plan/group';
-import { ALL_OUT, fromGroup, groupId, ipv4, PlanBuilder, tcpIn, tcpOut, vni } from './plan-builder.testing.ts';
+import { ALL_OUT, fromGroup, groupId, ipv4, mac, PlanBuilder, tcpIn, tcpOut, vni } from './plan-builder.testing.ts';
 import { StillAllowed } from './still-allowed.ts';
 import type { FirstPacket } from './still-allowed.ts';
 
@@ -90,6 +90,25 @@ test('both ends that are here are asked, and nobody else', () => {
     ['an address of another segment', true, (builder) => builder.workload({ n: 12, vni: VNI + 1, groups: [] }, { number: 12 })],
   ];
   for (const [what, expected, more] of cases) assert.equal(allows([tcpIn(80)], {}, more), expected, what);
+});
+
+test('an address of somebody’s pairs is asked of all who may have it, and one of them is enough', () => {
+  const virtual = ipv4('10.0.0.200');
+  const pairs = (n: number, cidr = '10.0.0.200/32') => ({ pairs: [{ mac: mac(n), cidr: cidr as Cidr }] });
+  const to = { destination: virtual };
+  const cases: [string, boolean, (builder: PlanBuilder) => unknown][] = [
+    ['nobody here has it', true, () => {}],
+    ['one has it, and admits that', true, (builder) => builder.workload({ n: 12, vni: VNI }, pairs(12))],
+    ['one has it, and does not admit that', false, (builder) => builder.workload({ n: 12, vni: VNI, groups: [] }, pairs(12))],
+    ['one has its prefix, and does not admit that', false, (b) => b.workload({ n: 12, vni: VNI, groups: [] }, pairs(12, '10.0.0.0/16'))],
+    ['one has another prefix', true, (b) => b.workload({ n: 12, vni: VNI, groups: [] }, pairs(12, '10.9.0.0/16'))],
+    [
+      'two have it, and one admits that',
+      true,
+      (b) => b.workload({ n: 12, vni: VNI }, pairs(12)).workload({ n: 13, vni: VNI, groups: [] }, pairs(13)),
+    ],
+  ];
+  for (const [what, expected, more] of cases) assert.equal(allows([tcpIn(80)], to, more), expected, what);
 });
 
 test('a prefix holds just the addresses that are in it', () => {

@@ -1,4 +1,5 @@
-import { cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
+import { pairAddress } from '@weft/core/address-pair';
+import { cidrContains, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
 import { ipProtocolWord, parseIpProtocol } from '@weft/core/ip-protocol';
 import { ipv4ToNumber } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
@@ -32,7 +33,9 @@ type Matches = Readonly<Record<GroupRule['direction'], readonly Match[]>>;
 export class StillAllowed {
   readonly #plan: Plan;
   readonly #groups = new Map<SecurityGroupId, Matches>();
-  #ports: ReadonlyMap<string, PortBody> | undefined;
+  #ports: ReadonlyMap<string, readonly PortBody[]> | undefined;
+  /** Those with a prefix of addresses beside their own. */
+  #wide: readonly PortBody[] = [];
 
   constructor(options: Readonly<{ plan: Plan }>) {
     this.#plan = options.plan;
@@ -40,29 +43,41 @@ export class StillAllowed {
 
   /** Whether an open port of this node has that address in that segment: what it has not is nobody's to judge. */
   isHere(vni: Vni, address: Ipv4): boolean {
-    return this.#portOf(vni, address) !== undefined;
+    return this.#portsOf(vni, address).length > 0;
   }
 
   /** A connection in a segment. */
   isAllowed(vni: Vni, packet: FirstPacket): boolean {
     return (
-      this.#allows(this.#portOf(vni, packet.source), 'egress', packet, packet.destination) &&
-      this.#allows(this.#portOf(vni, packet.destination), 'ingress', packet, packet.source)
+      this.#allow(this.#portsOf(vni, packet.source), 'egress', packet, packet.destination) &&
+      this.#allow(this.#portsOf(vni, packet.destination), 'ingress', packet, packet.source)
     );
   }
 
-  #allows(port: PortBody | undefined, direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
-    if (port === undefined || !port.portSecurity) return true;
+  /** Several may have an address among their pairs, and which one has it now is not known. */
+  #allow(ports: readonly PortBody[], direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+    return ports.length === 0 || ports.some((port) => this.#allows(port, direction, packet, remote));
+  }
+
+  #allows(port: PortBody, direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+    if (!port.portSecurity) return true;
     return port.groups.some((group) => this.#matchesOf(group)[direction].some((matches) => matches(packet, remote)));
   }
 
-  #portOf(vni: Vni, address: Ipv4): PortBody | undefined {
-    this.#ports ??= new Map(
-      [...this.#plan.of('port').values()].flatMap((port) =>
-        port.adminStateUp ? port.ips.map((each) => [`${port.vni}/${each}`, port] as const) : [],
-      ),
-    );
-    return this.#ports.get(`${vni}/${address}`);
+  #portsOf(vni: Vni, address: Ipv4): readonly PortBody[] {
+    if (this.#ports === undefined) {
+      const open = [...this.#plan.of('port').values()].filter((port) => port.adminStateUp);
+      const ports = new Map<string, PortBody[]>();
+      for (const port of open) {
+        for (const each of addressesOf(port)) ports.set(`${port.vni}/${each}`, [...(ports.get(`${port.vni}/${each}`) ?? []), port]);
+      }
+      this.#ports = ports;
+      this.#wide = open.filter(isWide);
+    }
+    const exact = this.#ports.get(`${vni}/${address}`) ?? [];
+    if (this.#wide.length === 0) return exact;
+    const wide = this.#wide.filter((port) => port.vni === vni && port.pairs?.some(({ cidr }) => cidrContains(cidr, address)));
+    return [...new Set([...exact, ...wide])];
   }
 
   #matchesOf(group: SecurityGroupId): Matches {
@@ -75,6 +90,16 @@ export class StillAllowed {
     }
     return matches;
   }
+}
+
+/** A port's own addresses, and those of its pairs that are single. */
+export function addressesOf({ ips, pairs = [] }: PortBody): readonly Ipv4[] {
+  return [...new Set([...ips, ...pairs.flatMap((pair) => pairAddress(pair) ?? [])])];
+}
+
+/** Whether it may have addresses that cannot be listed. */
+export function isWide({ pairs = [] }: PortBody): boolean {
+  return pairs.some((pair) => pairAddress(pair) === undefined);
 }
 
 function matchOf(plan: Plan, rule: GroupRule): Match {

@@ -1,7 +1,8 @@
+import type { Cidr } from '@weft/core/cidr';
 import type { GatewayBody } from '@weft/core/plan/gateway';
 import type { GroupBody } from '@weft/core/plan/group';
 import type { Plan } from '@weft/core/plan/plan';
-import type { PortBody } from '@weft/core/plan/port';
+import type { PortBody, PortPair } from '@weft/core/plan/port';
 import type { ChainObject, KernelObject } from '../kernel-object.ts';
 import {
   alias,
@@ -13,6 +14,7 @@ import {
   portEgressName,
   portIngressName,
   portName,
+  portPairsName,
   tunnelName,
   WORKLOAD_LINK,
   workloadPlace,
@@ -63,7 +65,7 @@ export function layoutPort({ plan, numbers }: LayoutContext, body: PortBody): re
     }),
   );
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
-  objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
+  for (const mac of [body.mac, ...(body.macs ?? [])]) objects.push({ kind: 'fdb', place: 'fabric', link, mac, role: 'local' });
   for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
   return [...rules(plan, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
 }
@@ -95,20 +97,38 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
       `goto ${dropChain('port group sent')}`,
     ],
   };
+  const pairs = body.portSecurity ? (body.pairs ?? []) : [];
+  const guarded = pairs.length > 0;
+  const from = guarded ? `goto ${portPairsName(link)}` : body.portSecurity ? 'goto from_workload' : 'goto from_unguarded';
   return [
     ingress,
     ...(open ? [] : [egress]),
-    fabricElement('macs', [link, body.mac]),
+    ...(guarded ? [pairsChain(link, pairs)] : []),
+    ...[...new Set([body.mac, ...pairs.map(({ mac }) => mac)])].map((mac) => fabricElement('macs', [link, mac])),
     ...body.ips.map((address) => fabricElement('addrs', [link, body.mac, address])),
-    ...[tunnelName(body.vni), ...gatewayPortsOf(plan, body.vni)].map((trusted) => fabricElement('local', [trusted, body.mac])),
+    ...[tunnelName(body.vni), ...gatewayPortsOf(plan, body.vni)].flatMap((trusted) =>
+      [body.mac, ...(body.macs ?? [])].map((mac) => fabricElement('local', [trusted, mac])),
+    ),
     fabricElement('number', [link], String(number)),
     zoneElement(number, zone),
     fabricElement('ports', [link]),
     fabricElement('egress', [link], open ? 'jump egress_all' : `jump ${egress.name}`),
     fabricElement('ingress', [link], `goto ${ingress.name}`),
-    fabricElement('from', [link], body.portSecurity ? 'goto from_workload' : 'goto from_unguarded'),
+    fabricElement('from', [link], from),
   ];
 }
+
+/** Only a port with pairs asks about them; whatever they do not admit goes the way of any other port's. */
+function pairsChain(link: string, pairs: readonly PortPair[]): ChainObject {
+  const admitted = pairs.flatMap(({ mac, cidr }) => [
+    `ether saddr ${mac} arp saddr ether ${mac} ${prefixed('arp saddr ip', cidr)}accept`,
+    `ether saddr ${mac} ether type ip ${prefixed('ip saddr', cidr)}goto from_pair_ip`,
+  ]);
+  return { kind: 'chain', place: 'fabric', family: 'bridge', name: portPairsName(link), rules: [...admitted, 'goto from_workload'] };
+}
+
+/** nft knows no match of everything. */
+const prefixed = (field: string, cidr: Cidr): string => (cidr === '0.0.0.0/0' ? '' : `${field} ${cidr} `);
 
 function allowsAllOut(group: GroupBody | undefined): boolean {
   return (

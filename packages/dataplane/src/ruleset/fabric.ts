@@ -56,6 +56,8 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set ports { type ifname; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
+      // Tunnels of segments in which ARP goes everywhere.
+      'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
       'map egress { type ifname : verdict; }',
       'map ingress { type ifname : verdict; }',
@@ -97,6 +99,17 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           `ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED} accept`,
           `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port spoof_ip sent')}`,
+          'meta mark set iifname map @number',
+          'accept',
+        ],
+      },
+      {
+        // What one of a port's address pairs admits; its chain has looked at MAC and address already.
+        name: 'from_pair_ip',
+        hook: undefined,
+        rules: [
+          `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
+          `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -150,7 +163,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'forward_arp',
         hook: undefined,
-        rules: [`oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`, 'oifname @ports accept'],
+        rules: [
+          'oifname @flooding accept',
+          `oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`,
+          'oifname @ports accept',
+        ],
       },
       {
         // The only broadcast between nodes is DHCP, and a hub never reflects one. Of the copies that a bridge makes of a broadcast only the
