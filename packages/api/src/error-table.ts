@@ -62,6 +62,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   },
   port_security_has_groups: { neutron: [409, 'PortSecurityPortHasSecurityGroup'], v1: [409, 'Port has security groups'] },
   // Security groups.
+  security_group_conflict: { neutron: [409, 'SecurityGroupConflict'], v1: [409, 'Stateful and stateless groups'] },
   security_group_in_use: { neutron: [409, 'SecurityGroupInUse'], v1: [409, 'Security group in use'] },
   security_group_cannot_update_default: { neutron: [409, 'SecurityGroupCannotUpdateDefault'], v1: [409, 'Default security group'] },
   security_group_cannot_remove_default: { neutron: [409, 'SecurityGroupCannotRemoveDefault'], v1: [409, 'Default security group'] },

@@ -38,8 +38,8 @@ export class PlanBuilder {
     return this;
   }
 
-  group(n: number, rules: readonly GroupRule[] = [ALL_OUT, fromGroup(n)]): this {
-    this.plan.set('group', groupId(n), { groupId: groupId(n), rules });
+  group(n: number, rules: readonly GroupRule[] = [ALL_OUT, fromGroup(n)], as: Readonly<{ stateless?: true }> = {}): this {
+    this.plan.set('group', groupId(n), { groupId: groupId(n), rules, ...as });
     return this;
   }
 

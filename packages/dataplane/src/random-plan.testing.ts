@@ -32,7 +32,7 @@ type Workload = Readonly<{
   node: number;
 }>;
 
-type Group = Readonly<{ openOut: boolean; ports: readonly number[]; remote: number | undefined }>;
+type Group = Readonly<{ openOut: boolean; stateless: boolean; ports: readonly number[]; remote: number | undefined }>;
 /** `public` and `forwards`: where each public address, and each port of the gateway's own, leads: the last byte of an inside address. */
 type Gateway = Readonly<{
   segments: readonly number[];
@@ -74,6 +74,7 @@ const workload = fc.record({
 });
 const group = fc.record({
   openOut: fc.boolean(),
+  stateless: fc.boolean(),
   ports: fc.subarray([22, 80, 443]),
   remote: fc.option(fc.nat(2), { nil: undefined }),
 });
@@ -200,12 +201,12 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
   });
 }
 
-function setGroup(plan: Plan, n: number, { openOut, ports, remote }: Group): void {
+function setGroup(plan: Plan, n: number, { openOut, stateless, ports, remote }: Group): void {
   const any = { protocol: undefined, portMin: undefined, portMax: undefined, remoteCidr: undefined, remoteGroup: undefined };
   const rules: GroupRule[] = ports.map((port) => ({ ...any, direction: 'ingress', protocol: 'tcp', portMin: port, portMax: port }));
   if (openOut) rules.push({ ...any, direction: 'egress' });
   if (remote !== undefined) rules.push({ ...any, direction: openOut ? 'ingress' : 'egress', remoteGroup: groupId(remote) });
-  plan.set('group', groupId(n), { groupId: groupId(n), rules });
+  plan.set('group', groupId(n), { groupId: groupId(n), rules, ...(stateless ? { stateless } : {}) });
 }
 
 function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Omit<Gateway, 'segments'>): void {

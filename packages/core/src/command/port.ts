@@ -215,6 +215,14 @@ function groupsFor(
   for (const groupId of requested) {
     if (state.securityGroups.get(groupId)?.tenantId !== network.tenantId) throw new NotFound('securityGroup', groupId);
   }
+  const kinds = new Set(requested.map((groupId) => state.securityGroups.get(groupId)?.stateless));
+  if (kinds.size > 1) {
+    throw new Conflict(
+      'security_group_conflict',
+      'Cannot apply both stateful and stateless security groups on the same port at the same time.',
+      { remedy: 'Name groups of one kind only.' },
+    );
+  }
   return [...new Set(requested)];
 }
 

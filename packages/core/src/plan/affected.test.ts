@@ -21,6 +21,7 @@ import {
   createSecurityGroupRule,
   deleteSecurityGroup,
   deleteSecurityGroupRule,
+  updateSecurityGroup,
   EVERYTHING,
 } from '../command/security-group.ts';
 import { createSubnet, deleteSubnet } from '../command/subnet.ts';
@@ -233,7 +234,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 32:
       return decideNat(state, ctx, { a, b, pick });
     case 33: {
-      if (b % 3 > 0) return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '' });
+      const stateful = b % 2 === 0;
+      if (b % 5 === 4) return updateSecurityGroup(state, ctx, pick(state.securityGroups.values(), a).id, { stateful });
+      if (b % 3 > 0)
+        return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '', stateful });
       return deleteSecurityGroup(state, pick(state.securityGroups.values(), a).id);
     }
     case 34: {

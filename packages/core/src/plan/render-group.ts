@@ -9,9 +9,11 @@ import type { MemberBody } from './member.ts';
 
 export function renderGroup(state: ClusterState, nodeId: NodeId, key: string): GroupBody | undefined {
   const groupId = key as SecurityGroupId;
-  if (!state.usesGroup(nodeId, groupId) || !state.securityGroups.has(groupId)) return undefined;
+  const group = state.securityGroups.get(groupId);
+  if (group === undefined || !state.usesGroup(nodeId, groupId)) return undefined;
   const rules = [...state.rulesOf(groupId)].filter((rule) => rule.ethertype === 'IPv4').flatMap((rule) => compileRule(state, rule));
-  return { groupId, rules: rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) };
+  const sorted = rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  return { groupId, ...(group.stateless === true ? { stateless: true } : {}), rules: sorted };
 }
 
 /** The addresses of a remote group are `member`s; prefixes of its ports' address pairs, of which there are few, are rules like this one. */

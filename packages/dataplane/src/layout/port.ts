@@ -20,7 +20,7 @@ import {
   workloadPlace,
 } from '../names.ts';
 import { dropChain } from '../ruleset/drops.ts';
-import { MARK_EGRESS_ALLOWED } from '../ruleset/fabric.ts';
+import { MARK_EGRESS_ALLOWED, MARK_STATELESS } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 import { limitObjects } from './limit.ts';
@@ -83,13 +83,18 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
       body.portSecurity ? `goto ${dropChain('port group received')}` : 'goto ingress_any',
     ],
   };
-  const open = !body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group)));
+  const stateless =
+    body.portSecurity && body.groups.length > 0 && body.groups.every((group) => plan.get('group', group)?.stateless === true);
+  const open = !stateless && (!body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group))));
+  const mark = stateless ? number | MARK_STATELESS : number;
   const egress: ChainObject = {
     kind: 'chain',
     place: 'fabric',
     family: 'bridge',
     name: portEgressName(link),
     rules: [
+      // Now the receiver's number may come there.
+      ...(stateless ? [`meta mark set meta mark & 0x${(~MARK_STATELESS >>> 0).toString(16)}`] : []),
       ...body.groups.flatMap((group) => [
         `jump ${groupEgressName(group)}`,
         `meta mark & 0x${MARK_EGRESS_ALLOWED.toString(16)} != 0 return`,
@@ -109,9 +114,10 @@ function rules(plan: Plan, body: PortBody, link: string, number: number, zone: n
     ...[tunnelName(body.vni), ...gatewayPortsOf(plan, body.vni)].flatMap((trusted) =>
       [body.mac, ...(body.macs ?? [])].map((mac) => fabricElement('local', [trusted, mac])),
     ),
-    fabricElement('number', [link], String(number)),
-    zoneElement(number, zone),
+    fabricElement('number', [link], String(mark)),
+    zoneElement(mark, zone),
     fabricElement('ports', [link]),
+    ...(stateless ? [] : [fabricElement('tracked', [link])]),
     fabricElement('egress', [link], open ? 'jump egress_all' : `jump ${egress.name}`),
     fabricElement('ingress', [link], `goto ${ingress.name}`),
     fabricElement('from', [link], from),

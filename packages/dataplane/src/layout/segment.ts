@@ -13,6 +13,7 @@ export function layoutSegment({ facts, numbers }: LayoutContext, body: SegmentBo
     fabricElement('number', [tunnel], String(number)),
     zoneElement(number, numbers.zone(body.vni)),
     fabricElement('ports', [tunnel]),
+    fabricElement('tracked', [tunnel]),
     fabricElement('tunnels', [tunnel]),
     fabricElement('ingress', [tunnel], 'accept'),
     fabricElement('from', [tunnel], 'goto from_tunnel'),
