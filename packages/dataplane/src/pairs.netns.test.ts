@@ -141,3 +141,32 @@ test('what is sent to the MAC of a pair finds the port that it leads to, also fr
   });
   assert.equal(seen.count, 1);
 });
+
+test('also where everything between nodes passes a hub, an address that moves is followed', async () => {
+  using underlay = new TestUnderlay();
+  const nodes = [underlay.node(1), underlay.node(2), underlay.node(3)] as const;
+  const [one, two, hub] = nodes;
+  for (const [at, { builder }] of nodes.entries()) {
+    const isHub = at === 2;
+    builder
+      .segment(VNI, { ...FLOODS, topology: 'concentrator', hub: isHub })
+      .group(1)
+      .member(1, VIRTUAL);
+    for (const vtep of isHub ? [1, 2] : [3]) builder.vtep(VNI, vtepOf(vtep));
+    for (const [home, n] of [11, 12].entries()) {
+      builder.member(1, ipv4(`10.0.0.${n}`));
+      if (home === at) builder.workload({ n, vni: VNI }, { pairs: [pair(n, '10.0.0.200/32')] });
+      else builder.peer({ n, vni: VNI }, vtepOf(isHub ? home + 1 : 3));
+    }
+    builder.member(1, ipv4('10.0.0.15'));
+    if (isHub) builder.workload({ n: 15, vni: VNI });
+    else builder.peer({ n: 15, vni: VNI }, vtepOf(3));
+    nodes[at]!.apply();
+  }
+  setOwn(one, 11, VIRTUAL, 'add');
+  for (const station of [two.at(12), hub.at(15)]) await reachable(station, VIRTUAL);
+  setOwn(one, 11, VIRTUAL, 'remove');
+  setOwn(two, 12, VIRTUAL, 'add');
+  announceFrom(two.at(12), VIRTUAL);
+  for (const station of [one.at(11), hub.at(15)]) await reachable(station, VIRTUAL, { what: 'after it moved' });
+});
