@@ -8,6 +8,7 @@ import type { AddressObject, FdbObject, KernelObject, LinkObject, NftObject, Rou
 import { isNft, objectContent, objectKey } from '@weft/dataplane/kernel-object';
 import type { Place } from '@weft/dataplane/names';
 import type { Over } from '@weft/dataplane/over';
+import type { FirstPacket } from '@weft/dataplane/still-allowed';
 import { NetlinkError } from '@weft/netlink/netlink-error';
 import { errnoNumber } from '@weft/sys/sys-error';
 import { FakeNft } from './fake-nft.ts';
@@ -17,7 +18,15 @@ type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 type Held = { object: Plain; drifted: boolean };
 
 export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4; mac: Mac }>;
-export type Forgotten = Readonly<{ place: Place; zone: number; address: Ipv4 | undefined; over?: Over; mark?: number }>;
+/** `denied`: only what the rules no longer allow. */
+export type Forgotten = Readonly<{
+  place: Place;
+  zone: number;
+  address: Ipv4 | undefined;
+  over?: Over;
+  mark?: number;
+  denied?: true;
+}>;
 
 /** Thrown by every call from the one on at which the process was told to die. */
 export class ProcessDied extends Error {}
@@ -30,6 +39,8 @@ export class ProcessDied extends Error {}
 export class FakeKernel implements Kernel {
   readonly announcements: Announcement[] = [];
   readonly forgotten: Forgotten[] = [];
+  /** What the fabric tracks: set by a test, ended by calls. */
+  connections: readonly (FirstPacket & Readonly<{ zone: number }>)[] = [];
   readonly #sha256: (text: string) => string;
   readonly #nodeLinks: ReadonlySet<string>;
   readonly #nft = new FakeNft();
@@ -143,6 +154,10 @@ export class FakeKernel implements Kernel {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address });
+      if (place !== 'fabric') return;
+      this.connections = this.connections.filter(
+        (entry) => entry.zone !== zone || (address !== undefined && entry.source !== address && entry.destination !== address),
+      );
     });
   }
 
@@ -150,6 +165,25 @@ export class FakeKernel implements Kernel {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address: undefined, over });
+    });
+  }
+
+  forgetDenied(
+    place: Place,
+    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    isAllowed: (zone: number, packet: FirstPacket) => boolean,
+  ): void {
+    this.#call('IPCTNL_MSG_CT_DELETE', () => {
+      if (place === 'fabric') this.#requirePlace(place);
+      for (const [zone, asked] of addresses) {
+        for (const address of asked) this.forgotten.push({ place, zone, address, denied: true });
+        this.connections = this.connections.filter(
+          (entry) =>
+            entry.zone !== zone ||
+            !(asked.has('0.0.0.0' as Ipv4) || asked.has(entry.source) || asked.has(entry.destination)) ||
+            isAllowed(zone, entry),
+        );
+      }
     });
   }
 

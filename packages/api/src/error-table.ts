@@ -57,8 +57,16 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
     neutron: [400, 'PortSecurityAndIPRequiredForSecurityGroups'],
     v1: [422, 'Port security required'],
   },
+  allowed_address_pair_exhausted: { neutron: [400, 'AllowedAddressPairExhausted'], v1: [422, 'Too many address pairs'] },
+  allowed_address_pairs_missing_ip: { neutron: [400, 'AllowedAddressPairsMissingIP'], v1: [422, 'Address pair without address'] },
+  duplicate_address_pair: { neutron: [400, 'DuplicateAddressPairInRequest'], v1: [422, 'Address pair twice'] },
+  address_pair_and_port_security_required: {
+    neutron: [409, 'AddressPairAndPortSecurityRequired'],
+    v1: [409, 'Address pairs need port security'],
+  },
   port_security_has_groups: { neutron: [409, 'PortSecurityPortHasSecurityGroup'], v1: [409, 'Port has security groups'] },
   // Security groups.
+  security_group_conflict: { neutron: [409, 'SecurityGroupConflict'], v1: [409, 'Stateful and stateless groups'] },
   security_group_in_use: { neutron: [409, 'SecurityGroupInUse'], v1: [409, 'Security group in use'] },
   security_group_cannot_update_default: { neutron: [409, 'SecurityGroupCannotUpdateDefault'], v1: [409, 'Default security group'] },
   security_group_cannot_remove_default: { neutron: [409, 'SecurityGroupCannotRemoveDefault'], v1: [409, 'Default security group'] },

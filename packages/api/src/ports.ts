@@ -1,4 +1,6 @@
-import type { CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
+import type { Cidr } from '@weft/core/cidr';
+import { Refused } from '@weft/core/command/context';
+import type { AddressPairRequest, CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
 import type { Parse } from '@weft/core/fields';
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import type { RateLimitChange } from '@weft/core/rate-limit';
@@ -7,7 +9,7 @@ import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
 import { parseTags, tagAttributes } from './tags.ts';
-import { boolean, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
+import { boolean, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
 export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
@@ -32,6 +34,20 @@ const fixedIps: Parse<readonly FixedIpRequest[]> = (value, what) => {
   if (twice !== undefined) throw invalid(what, `Duplicate IP address '${twice}'.`);
   return requests;
 };
+
+const addressPair: Parse<AddressPairRequest> = (value, what) => {
+  const written: Parse<Readonly<{ text: string; cidr: Cidr }>> = (given) => {
+    const text = String(given);
+    return { text, cidr: cidr(text.includes('/') ? text : `${text}/32`, what) };
+  };
+  const given = objectOf({ ip_address: written, mac_address: macAddress }, 'allowed address pair')(value, what);
+  if (given.ip_address === undefined) {
+    throw new Refused('allowed_address_pairs_missing_ip', 'AllowedAddressPair must contain ip_address');
+  }
+  return { ...given.ip_address, mac: given.mac_address };
+};
+
+const addressPairs: Parse<readonly AddressPairRequest[]> = (value, what) => (value === null ? [] : listOf(addressPair)(value, what));
 
 const securityGroups: Parse<readonly SecurityGroupId[]> = (value, what) =>
   value === null ? [] : listOf(uuid<SecurityGroupId>())(value, what);
@@ -123,6 +139,12 @@ export const portAttributes = {
     filter: (source, value) => source.record.securityGroups.some((id) => id === value),
   },
   port_security_enabled: { show: (source) => source.record.portSecurityEnabled, parse: boolean, create: 'optional', update: true },
+  allowed_address_pairs: {
+    show: (source) => (source.record.addressPairs ?? []).map(({ text, mac }) => ({ ip_address: text, mac_address: mac })),
+    parse: addressPairs,
+    create: 'optional',
+    update: true,
+  },
   'binding:vnic_type': { show: () => 'normal' },
   'binding:host_id': { show: (source) => source.host ?? '', seenBy: 'admin', filter: 'equal' },
   'binding:profile': { show: () => ({}), seenBy: 'admin' },
@@ -165,6 +187,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     deviceId: values.device_id,
     deviceOwner: values.device_owner,
     ...(values.tags === undefined ? {} : { tags: values.tags }),
+    ...(values.allowed_address_pairs === undefined ? {} : { addressPairs: values.allowed_address_pairs }),
     ...rateLimitChange(values),
   };
 }
@@ -172,6 +195,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
 export function updatePortRequest(values: UpdateValues<typeof portAttributes>): UpdatePort {
   const { name, description, admin_state_up: adminStateUp, mac_address: mac, fixed_ips: fixedIpRequests } = values;
   const { device_id: deviceId, device_owner: deviceOwner, security_groups: groups, port_security_enabled: portSecurityEnabled } = values;
+  const { allowed_address_pairs: pairs } = values;
   return {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
@@ -182,6 +206,7 @@ export function updatePortRequest(values: UpdateValues<typeof portAttributes>): 
     ...(deviceOwner === undefined ? {} : { deviceOwner }),
     ...(groups === undefined ? {} : { securityGroups: groups }),
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
+    ...(pairs === undefined ? {} : { addressPairs: pairs }),
     ...rateLimitChange(values),
   };
 }

@@ -11,7 +11,7 @@ import { show } from './attribute.ts';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
-import { integer, nullOr, oneOf, printed, uuid } from './values.ts';
+import { boolean, integer, nullOr, oneOf, printed, uuid } from './values.ts';
 
 export type SecurityGroupRuleSource = Readonly<{ record: SecurityGroupRule }>;
 export type SecurityGroupSource = Readonly<{ record: SecurityGroup; rules: readonly SecurityGroupRule[] }>;
@@ -140,7 +140,14 @@ export const securityGroupAttributes = {
     filter: 'equal',
   },
   description: descriptionAttribute,
-  stateful: { show: () => true, filter: 'equal' },
+  stateful: {
+    show: (source) => source.record.stateless === undefined,
+    parse: boolean,
+    create: 'optional',
+    default: true,
+    update: true,
+    filter: 'equal',
+  },
   shared: { show: () => false, filter: 'equal' },
   security_group_rules: {
     // No row of a rule is for administrators only, so who asks makes no difference.
@@ -154,12 +161,16 @@ export const securityGroupAttributes = {
 export type SecurityGroupView = View<typeof securityGroupAttributes>;
 
 export function createSecurityGroupRequest(values: CreateValues<typeof securityGroupAttributes>, tenantId: TenantId): CreateSecurityGroup {
-  return { tenantId, name: values.name, description: values.description };
+  return { tenantId, name: values.name, description: values.description, stateful: values.stateful };
 }
 
 export function updateSecurityGroupRequest(values: UpdateValues<typeof securityGroupAttributes>): UpdateSecurityGroup {
-  const { name, description } = values;
-  return { ...(name === undefined ? {} : { name }), ...(description === undefined ? {} : { description }) };
+  const { name, description, stateful } = values;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(stateful === undefined ? {} : { stateful }),
+  };
 }
 
 export function createSecurityGroupRuleRequest(values: CreateValues<typeof securityGroupRuleAttributes>): CreateSecurityGroupRule {

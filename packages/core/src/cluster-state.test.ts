@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { parseCidr } from './cidr.ts';
+import type { AddressPair } from './address-pair.ts';
+import { cidrNetwork, parseCidr } from './cidr.ts';
+import type { Cidr } from './cidr.ts';
 import { ClusterState } from './cluster-state.ts';
 import type { AddressHold } from './address-hold.ts';
 import type { FirewallRule } from './firewall-rule.ts';
@@ -120,6 +122,9 @@ function record(kind: Kind, n: number, variant: number): Resource {
           // Two ports may share an address, on different subnets.
           address: parseIpv4(`10.0.0.${10 + n - ((variant + index) % COUNT.subnet)}`),
         })),
+        addressPairs: [undefined, [examplePair('10.0.0.9/32', v(4))], [examplePair('10.1.0.0/16', v(4)), examplePair('10.0.0.9/32', n)]][
+          v(6) % 3
+        ],
         securityGroups: [id<SecurityGroup['id']>('securityGroup', variant), id<SecurityGroup['id']>('securityGroup', variant + 1)].slice(
           v(5) % 3,
         ),
@@ -275,6 +280,11 @@ function toChanges(state: ClusterState, wishes: readonly Wish[]): Changes {
   return { put, remove };
 }
 
+/** Its MAC may be a port's own. */
+function examplePair(cidr: string, n: number): AddressPair {
+  return { mac: parseMac(`02:00:00:00:0${n % 6}:00`), cidr: parseCidr(cidr), text: cidr };
+}
+
 /** What commands and plans ask of a state. */
 type Questions = Omit<ClusterState, 'fork' | 'apply' | 'get' | 'all' | 'identity' | Exclude<TableName, 'networks'>>;
 type TableName = { [K in keyof ClusterState]: ClusterState[K] extends Map<Uuid, Resource> ? K : never }[keyof ClusterState];
@@ -309,6 +319,8 @@ function answers(state: Questions): string[] {
     say(`remotes of ${n}`, texts(state.remotesOf(groupId)));
     say(`named by ${n}`, texts(state.namedBy(groupId)));
     say(`members of ${n}`, texts(state.membersOf(groupId)));
+    say(`member prefixes of ${n}`, texts(state.memberPrefixesOf(groupId)));
+    say(`pairs in ${n}`, state.hasPairs(networkId));
     say(`instances on ${n}`, ids(state.instancesOn(nodeId)));
     say(`concentrators on ${n}`, ids(state.concentratorsOn(nodeId)));
     say(`segments on ${n}`, texts(state.segmentsOn(nodeId)));
@@ -335,6 +347,11 @@ function answers(state: Questions): string[] {
       say(`vtep ${n} ${m}`, state.nodeByVtep(parseIpv4(`10.88.${n}.${m}`))?.id);
       for (const p of [0, 1, 2, 3, 4, 5])
         say(`mac ${m} ${p} ${n}`, state.portByMac(id('network', m), parseMac(`02:00:00:00:0${p}:0${n % 2}`))?.id);
+      const pairMac = parseMac(`02:00:00:00:0${n}:00`);
+      say(`pair mac ${m} ${n}`, [
+        state.portByPairMac(id('network', m), pairMac)?.id,
+        ...ids(state.portsByPairMac(id('network', m), pairMac)),
+      ]);
     }
     for (let host = 5; host < 20; host += 1) {
       const address = parseIpv4(`10.0.0.${host}`);
@@ -510,7 +527,24 @@ class Scan implements Questions {
     return new Set(naming.map((rule) => rule.groupId));
   }
   membersOf(groupId: SecurityGroup['id']): Set<Ipv4> {
-    return new Set([...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address)));
+    const own = [...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address));
+    return new Set([...own, ...this.#pairsOf(groupId).flatMap((pair) => (pair.cidr.endsWith('/32') ? cidrNetwork(pair.cidr) : []))]);
+  }
+  memberPrefixesOf(groupId: SecurityGroup['id']): Set<Cidr> {
+    return new Set(this.#pairsOf(groupId).flatMap(({ cidr }) => (cidr.endsWith('/32') ? [] : cidr)));
+  }
+  #pairsOf(groupId: SecurityGroup['id']): AddressPair[] {
+    return [...this.portsIn(groupId)].flatMap((port) => port.addressPairs ?? []);
+  }
+  hasPairs(networkId: Network['id']): boolean {
+    return this.#all('port').some((port) => port.networkId === networkId && port.addressPairs !== undefined);
+  }
+  portsByPairMac(networkId: Network['id'], mac: Mac): Port[] {
+    const sharing = this.#all('port').filter((port) => port.networkId === networkId && port.addressPairs?.some((pair) => pair.mac === mac));
+    return sharing.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+  portByPairMac(networkId: Network['id'], mac: Mac): Port | undefined {
+    return this.portByMac(networkId, mac) === undefined ? this.portsByPairMac(networkId, mac)[0] : undefined;
   }
   isMember(groupId: SecurityGroup['id'], address: Ipv4): boolean {
     return this.membersOf(groupId).has(address);

@@ -2,6 +2,7 @@ import type { AddressHold } from './address-hold.ts';
 import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { IdentityIndex } from './identity-index.ts';
+import type { Cidr } from './cidr.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { Layers } from './layers.ts';
 import type { Mac } from './mac.ts';
@@ -183,6 +184,24 @@ export class ClusterState {
 
   portsOf(networkId: NetworkId): Iterable<Port> {
     return this.#portIndex.portsOf(networkId);
+  }
+
+  memberPrefixesOf(groupId: SecurityGroupId): Iterable<Cidr> {
+    return this.#portIndex.memberPrefixesOf(groupId);
+  }
+
+  hasPairs(networkId: NetworkId): boolean {
+    return this.#portIndex.hasPairs(networkId);
+  }
+
+  /** Where a MAC of address pairs leads that is no port's own: to one port for good, the first by id of those that may send as it. */
+  portByPairMac(networkId: NetworkId, mac: Mac): Port | undefined {
+    if (this.portByMac(networkId, mac) !== undefined) return undefined;
+    return [...this.#portIndex.portsByPairMac(networkId, mac)].toSorted((a, b) => (a.id < b.id ? -1 : 1))[0];
+  }
+
+  portsByPairMac(networkId: NetworkId, mac: Mac): Iterable<Port> {
+    return this.#portIndex.portsByPairMac(networkId, mac);
   }
 
   portCount(networkId: NetworkId): number {

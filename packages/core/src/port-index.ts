@@ -1,3 +1,5 @@
+import { pairAddress } from './address-pair.ts';
+import type { Cidr } from './cidr.ts';
 import { CountMap } from './count-map.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
@@ -6,7 +8,7 @@ import { Layers } from './layers.ts';
 import { MultiMap } from './multi-map.ts';
 import type { Port } from './resource.ts';
 import { setOrDelete } from './set-or-delete.ts';
-import type { NetworkId, SecurityGroupId, SubnetId } from './uuid.ts';
+import type { NetworkId, PortId, SecurityGroupId, SubnetId } from './uuid.ts';
 
 /** How ports are found: by their network, their MAC there, their addresses and their security groups. It holds the very records that it was given. */
 export class PortIndex {
@@ -17,6 +19,11 @@ export class PortIndex {
   readonly #byGroup = this.#layers.layer(new MultiMap<SecurityGroupId, Port>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
   readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, Ipv4>());
+
+  /** Prefixes of address pairs, likewise. */
+  readonly #memberPrefixes = this.#layers.layer(new CountMap<SecurityGroupId, Cidr>());
+  readonly #withPairs = this.#layers.layer(new MultiMap<NetworkId, PortId>());
+  readonly #byPairMac = this.#layers.layer(new MultiMap<string, Port>());
 
   /** Lays this one, still empty, on another one: see LayeredMap. */
   layOn(base: PortIndex): void {
@@ -56,6 +63,20 @@ export class PortIndex {
     return this.#members.has(groupId, address);
   }
 
+  memberPrefixesOf(groupId: SecurityGroupId): Iterable<Cidr> {
+    return this.#memberPrefixes.of(groupId);
+  }
+
+  /** Whether a port of the network has address pairs. */
+  hasPairs(networkId: NetworkId): boolean {
+    return this.#withPairs.size(networkId) > 0;
+  }
+
+  /** The ports that may send as a MAC which is none's own. */
+  portsByPairMac(networkId: NetworkId, mac: Mac): Iterable<Port> {
+    return this.#byPairMac.of(`${networkId} ${mac}`);
+  }
+
   index(port: Port, verb: 'add' | 'remove'): void {
     this.#byNetwork[verb](port.networkId, port);
     setOrDelete(this.#byMac, `${port.networkId} ${port.mac}`, port, verb);
@@ -68,6 +89,14 @@ export class PortIndex {
     for (const groupId of port.securityGroups) {
       this.#byGroup[verb](groupId, port);
       for (const fixed of port.fixedIps) this.#members[verb](groupId, fixed.address);
+      for (const pair of port.addressPairs ?? []) {
+        const address = pairAddress(pair);
+        if (address === undefined) this.#memberPrefixes[verb](groupId, pair.cidr);
+        else this.#members[verb](groupId, address);
+      }
     }
+    if (port.addressPairs === undefined) return;
+    this.#withPairs[verb](port.networkId, port.id);
+    for (const mac of new Set(port.addressPairs.map((pair) => pair.mac))) this.#byPairMac[verb](`${port.networkId} ${mac}`, port);
   }
 }

@@ -5,6 +5,7 @@ import { placeConcentrator } from './command/concentrator.ts';
 import { createFirewallRule } from './command/firewall-rule.ts';
 import { createNatRule } from './command/nat-rule.ts';
 import { createFloatingIp } from './command/floating-ip.ts';
+import { createSecurityGroup } from './command/security-group.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
@@ -27,7 +28,10 @@ function records(): readonly Resource[] {
     cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
     const rateLimit = gatewayIp === null ? {} : { ingressKbps: 64, egressKbps: 100_000_000 };
     cluster.do(updateTenant(cluster.state, cluster.context, network.tenantId, { rateLimit }));
-    const port = cluster.port(network, { rateLimit });
+    const addressPairs = gatewayIp === null ? [] : [{ cidr: parseCidr('10.9.0.0/16'), text: '10.9.8.7/16', mac: undefined }];
+    const groupWish = { tenantId: network.tenantId, name: 'plain', description: '', stateful: gatewayIp === null };
+    cluster.do(createSecurityGroup(cluster.state, cluster.context, groupWish));
+    const port = cluster.port(network, { rateLimit, addressPairs });
     const instance = cluster.instance(port.id);
     const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
     const internalAddress = port.fixedIps[0]?.address;
@@ -116,6 +120,8 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'external',
     'sshReach',
     'sshPort',
+    'addressPairs',
+    'stateless',
     'rateLimit',
     'floatingIp.portId',
     'fixedIp',

@@ -1,3 +1,5 @@
+import { parseAddressPair } from './address-pair.ts';
+import type { AddressPair } from './address-pair.ts';
 import { parseAddressHold } from './address-hold.ts';
 import type { AddressHold } from './address-hold.ts';
 import { parseCidr } from './cidr.ts';
@@ -118,6 +120,8 @@ export type Port = Stamps &
     portSecurityEnabled: boolean;
     deviceId: string;
     deviceOwner: string;
+    /** Absent: none. */
+    addressPairs?: readonly AddressPair[] | undefined;
     /** Of the workload that is plugged in. */
     rateLimit?: RateLimit | undefined;
   }>;
@@ -299,6 +303,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     deviceId: f.required('deviceId', parseString),
     deviceOwner: f.required('deviceOwner', parseString),
+    addressPairs: f.optional('addressPairs', listOf(parseAddressPair)),
     rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),

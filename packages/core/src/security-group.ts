@@ -12,7 +12,16 @@ import { parseUuid } from './uuid.ts';
 import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from './uuid.ts';
 
 export type SecurityGroup = Stamps &
-  Readonly<{ kind: 'securityGroup'; id: SecurityGroupId; tenantId: TenantId; name: string; description: string; isDefault: boolean }>;
+  Readonly<{
+    kind: 'securityGroup';
+    id: SecurityGroupId;
+    tenantId: TenantId;
+    name: string;
+    description: string;
+    isDefault: boolean;
+    /** Answers need rules of their own. */
+    stateless?: true;
+  }>;
 
 /** What a rule of a group allows. */
 export type SecurityGroupMatch = Readonly<{
@@ -44,6 +53,7 @@ export const parseSecurityGroup = (f: Fields): SecurityGroup => ({
   name: f.required('name', parseString),
   description: f.required('description', parseString),
   isDefault: f.required('isDefault', parseBoolean),
+  ...(f.optional('stateless', parseBoolean) === true ? { stateless: true as const } : {}),
   ...parseStamps(f),
 });
 

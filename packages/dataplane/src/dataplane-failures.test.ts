@@ -272,7 +272,7 @@ test('a revocation that fails is tried again, and nobody loses a connection who 
   assert.equal(kernel.forgotten.length, swept, 'nothing was taken away');
   builder.group(1, [ALL_OUT, fromGroup(1)]);
   const refs: PlanRef[] = [{ kind: 'group', key: groupId(1) }];
-  // What others took away is asked first, then come the rules, then the first of three addresses.
+  // What others took away is asked first, then come the rules, then the one look for all three addresses.
   kernel.failCall(3, 'ENOBUFS');
   assert.deepEqual([...dataplane.apply(builder.plan, refs).keys()], ['node']);
   assert.deepEqual(dataplane.apply(builder.plan, []), new Map());

@@ -97,6 +97,7 @@ function counting(kernel: Kernel): { kernel: Kernel; changes: string[] } {
       announce: (...args) => kernel.announce(...args),
       forget: (...args) => kernel.forget(...args),
       forgetOver: (...args) => kernel.forgetOver(...args),
+      forgetDenied: (...args) => kernel.forgetDenied(...args),
       forgetMarked: (...args) => kernel.forgetMarked(...args),
       queueDrops: (...args) => kernel.queueDrops(...args),
       counted: (...args) => kernel.counted(...args),

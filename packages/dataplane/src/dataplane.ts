@@ -23,8 +23,7 @@ import { revokedByFirewall } from './firewall-revocation.ts';
 import { forgetRevoked, groupRevoked } from './forget-revoked.ts';
 import { parseRevoking, Revocations, revokedByElement, revokingElement } from './revocation.ts';
 import type { Revoked } from './revocation.ts';
-import { FABRIC_SYSCTLS } from './ruleset/fabric-sysctls.ts';
-import { fabricTables } from './ruleset/fabric.ts';
+import { FABRIC_SYSCTLS, fabricTables } from './ruleset/fabric.ts';
 import { nodeTable } from './ruleset/node.ts';
 
 export { NameClash } from './desired-state.ts';
@@ -331,7 +330,7 @@ export class Dataplane {
     execution.run({ ...work, put: [...work.put, ...notes] });
     const done = groupRevoked(this.#revoking).flatMap((group) => {
       const items = group.map(([, item]) => item);
-      if (!execution.attempt(NODE, () => forgetRevoked(this.#kernel, plan, items))) return [];
+      if (!execution.attempt(NODE, () => forgetRevoked(this.#kernel, plan, items, this.#revocations))) return [];
       for (const [key] of group) this.#revoking.delete(key);
       return group.flatMap(([key]) => this.#applied.get(key) ?? []);
     });

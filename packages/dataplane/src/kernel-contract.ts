@@ -446,6 +446,8 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     kernel.forgetOver(GATEWAY, 0, { services: new Map(), firewall: undefined });
     kernel.forget('fabric', 101);
     kernel.forget(GATEWAY, 0, ip('10.0.0.11'));
+    kernel.forgetDenied('fabric', new Map([[101, new Set([ip('10.0.0.11')])]]), () => false);
+    kernel.forgetDenied(GATEWAY, new Map(), () => false);
     kernel.forgetMarked('fabric', 101, 7);
     kernel.forgetMarked(GATEWAY, 0, 7);
     assert.throws(() => kernel.announce('fabric', 'wb99999', ip('10.0.0.11'), mac(1)));

@@ -3,6 +3,7 @@ import type { Mac } from '@weft/core/mac';
 import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
 import type { Place } from './names.ts';
 import type { Over } from './over.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 /** One thing found in the kernel: `object` holds as much as is needed to remove it. */
 export type Observed = Readonly<{ key: string; content: ObjectContent; object: KernelObject }>;
@@ -48,6 +49,15 @@ export interface Kernel {
   forget(place: Place, zone: number, address?: Ipv4): void;
   /** Ends exactly the connections of a zone that are over, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
   forgetOver(place: Place, zone: number, over: Over): void;
+  /**
+   * Ends, of the connections in these zones from or to these addresses (0.0.0.0: any), those that `isAllowed` does not answer for, and no others. Nothing is
+   * success. It reads the namespace's whole table once, however many addresses are asked about.
+   */
+  forgetDenied(
+    place: Place,
+    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    isAllowed: (zone: number, packet: FirstPacket) => boolean,
+  ): void;
   /** Ends the connections that a NAT rule marked in a zone, and no others, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
   forgetMarked(place: Place, zone: number, mark: number): void;
   /**

@@ -2,7 +2,9 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack, ConntrackEntry } from '@weft/netlink/conntrack';
 import { isOver } from './over.ts';
 import type { Over } from './over.ts';
+import { ANY_ADDRESS } from './revocation.ts';
 import { ENDED_MARK } from './ruleset/gateway.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 const TCP = 6;
 
@@ -30,4 +32,17 @@ export function endOver(conntrack: Conntrack, zone: number, over: Over): void {
 export function forgetConnections(conntrack: Conntrack, zone: number, address: Ipv4 | undefined): void {
   if (address === undefined) conntrack.deleteByZone(zone);
   else conntrack.deleteByAddress(zone, address);
+}
+
+/** Ends those connections of the addresses, by zone, that are not allowed. A dump, and a request for each that ends. Throws NetlinkError. */
+export function forgetDenied(
+  conntrack: Conntrack,
+  addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+  isAllowed: (zone: number, packet: FirstPacket) => boolean,
+): void {
+  conntrack.deleteMatching((entry) => {
+    const asked = addresses.get(entry.zone);
+    if (asked === undefined || !(asked.has(ANY_ADDRESS) || asked.has(entry.source) || asked.has(entry.destination))) return false;
+    return !isAllowed(entry.zone, entry);
+  });
 }

@@ -14,7 +14,7 @@ import type { Netns } from '@weft/sys/netns';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from './kernel.ts';
 import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
-import { endMarked, endOver, forgetConnections } from './linux-forget.ts';
+import { endMarked, endOver, forgetConnections, forgetDenied } from './linux-forget.ts';
 import { putQdisc, putRedirect, queueDropsOf, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
 import { LinkLosses } from './linux-losses.ts';
@@ -26,6 +26,7 @@ import { isTrash, linkTrash, trashDelete } from './linux-trash.ts';
 import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
 import type { Over } from './over.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 /** Namespaces read between two pauses: a gateway's takes a millisecond. */
 const PLACES_AT_A_TIME = 16;
@@ -176,6 +177,15 @@ export class LinuxKernel implements Kernel, Disposable {
   forgetOver(place: Place, zone: number, over: Over): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
     this.#sockets.conntrack(place, (conntrack) => endOver(conntrack, zone, over));
+  }
+
+  forgetDenied(
+    place: Place,
+    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    isAllowed: (zone: number, packet: FirstPacket) => boolean,
+  ): void {
+    if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
+    this.#sockets.conntrack(place, (conntrack) => forgetDenied(conntrack, addresses, isAllowed));
   }
 
   forgetMarked(place: Place, zone: number, mark: number): void {

@@ -45,6 +45,7 @@ export const groupSetName = (id: SecurityGroupId): string => `members_${hex(id, 
 export const groupIngressName = (id: SecurityGroupId): string => `gi_${hex(id, 32)}`;
 export const groupEgressName = (id: SecurityGroupId): string => `ge_${hex(id, 32)}`;
 export const portIngressName = (link: string): string => `in_${link}`;
+export const portPairsName = (link: string): string => `pairs_${link}`;
 export const portEgressName = (link: string): string => `out_${link}`;
 
 /** A bridge keeps one MAC for life (datapath.md §2). `06:57:45` is reserved: no port may have it (core, RESERVED_MAC_PREFIX). */

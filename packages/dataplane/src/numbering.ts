@@ -2,7 +2,7 @@ import type { Vni } from '@weft/core/vni';
 import { WeftError } from '@weft/core/weft-error';
 import type { KernelObject } from './kernel-object.ts';
 import { tunnelName } from './names.ts';
-import { LARGEST_NUMBER, TRUSTED_NUMBER } from './ruleset/fabric.ts';
+import { LARGEST_NUMBER, MARK_STATELESS, TRUSTED_NUMBER } from './ruleset/fabric.ts';
 
 /**
  * The node's own numbers: a port's (it travels in the packet's mark) and a segment's connection tracking zone. They mean nothing elsewhere,
@@ -26,7 +26,8 @@ export class Numbering {
       if (object.set === 'zone') zones.set(key, object.value);
     }
     for (const { link, number } of numbers) {
-      (Number(number) > TRUSTED_NUMBER ? this.#trusted : this.#ports).claim(link, Number(number));
+      const plain = Number(number) & ~MARK_STATELESS;
+      (plain > TRUSTED_NUMBER ? this.#trusted : this.#ports).claim(link, plain);
       const zone = zones.get(number);
       if (link.startsWith('wx') && zone !== undefined) this.#zones.claim(link, Number(zone));
     }

@@ -17,6 +17,8 @@ const made = (given: Partial<ConntrackEntry>): ConntrackEntry => ({
   destination: FAR,
   sourcePort: 40_000,
   destinationPort: 80,
+  icmpType: undefined,
+  icmpCode: undefined,
   reply: { source: FAR, destination: GATEWAY, sourcePort: 80, destinationPort: 40_000 },
   mark: 0,
   isLed: false,

@@ -32,14 +32,14 @@ export type Endpoint = Readonly<{ n: number; vni: number; groups?: readonly numb
 export class PlanBuilder {
   readonly plan = new Plan();
 
-  segment(number: number, as: Readonly<{ hub?: boolean; topology?: 'mesh' | 'concentrator'; mtu?: number }> = {}): this {
-    const { hub = false, topology = hub ? 'concentrator' : 'mesh', mtu = 1450 } = as;
-    this.plan.set('segment', String(number), { vni: vni(number), tunnel: 'vxlan', topology, hub, mtu });
+  segment(number: number, as: Readonly<{ hub?: boolean; topology?: 'mesh' | 'concentrator'; mtu?: number; floods?: true }> = {}): this {
+    const { hub = false, topology = hub ? 'concentrator' : 'mesh', mtu = 1450, ...floods } = as;
+    this.plan.set('segment', String(number), { vni: vni(number), tunnel: 'vxlan', topology, hub, mtu, ...floods });
     return this;
   }
 
-  group(n: number, rules: readonly GroupRule[] = [ALL_OUT, fromGroup(n)]): this {
-    this.plan.set('group', groupId(n), { groupId: groupId(n), rules });
+  group(n: number, rules: readonly GroupRule[] = [ALL_OUT, fromGroup(n)], as: Readonly<{ stateless?: true }> = {}): this {
+    this.plan.set('group', groupId(n), { groupId: groupId(n), rules, ...as });
     return this;
   }
 

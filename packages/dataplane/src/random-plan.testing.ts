@@ -27,10 +27,12 @@ type Workload = Readonly<{
   dhcp: boolean;
   limit: RateLimit | undefined;
   /** Elsewhere: a peer instead of a port. */
+  /** With its own MAC, or the one that several have. */
+  pairs: readonly Readonly<{ isOwn: boolean; cidr: string }>[] | undefined;
   node: number;
 }>;
 
-type Group = Readonly<{ openOut: boolean; ports: readonly number[]; remote: number | undefined }>;
+type Group = Readonly<{ openOut: boolean; stateless: boolean; ports: readonly number[]; remote: number | undefined }>;
 /** `public` and `forwards`: where each public address, and each port of the gateway's own, leads: the last byte of an inside address. */
 type Gateway = Readonly<{
   segments: readonly number[];
@@ -60,11 +62,19 @@ const workload = fc.record({
   guarded: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   groups: fc.subarray([0, 1, 2]),
   dhcp: fc.boolean(),
+  pairs: fc.option(
+    fc.array(fc.record({ isOwn: fc.boolean(), cidr: fc.constantFrom('10.0.0.200/32', '10.9.0.0/16', '0.0.0.0/0') }), {
+      minLength: 1,
+      maxLength: 2,
+    }),
+    { nil: undefined },
+  ),
   limit,
   node: fc.constantFrom(0, 0, 0, 1, 2, 3),
 });
 const group = fc.record({
   openOut: fc.boolean(),
+  stateless: fc.boolean(),
   ports: fc.subarray([22, 80, 443]),
   remote: fc.option(fc.nat(2), { nil: undefined }),
 });
@@ -107,6 +117,8 @@ export const instanceId = (n: number): InstanceId => id(2, n);
 export const groupId = (n: number): SecurityGroupId => id(3, n);
 export const concentratorId = (n: number): ConcentratorId => id(4, n);
 const tenantId = id<TenantId>(5, 1);
+/** Of address pairs of several ports. */
+const SHARED_MAC = '02:00:5e:00:01:01' as Mac;
 export const vniOf = (segment: number): Vni => (10_000 + segment) as Vni;
 const macOf = (host: number): Mac => `02:00:0a:00:00:1${host}` as Mac;
 const gatewayMac = (segment: number): Mac => `02:00:0a:00:01:0${segment}` as Mac;
@@ -160,7 +172,7 @@ export function planOf(world: World): Plan {
 }
 
 function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly Ipv4[] }>): void {
-  const { segment, host, up, guarded, groups, dhcp, limit: rateLimit, addresses } = workload;
+  const { segment, host, up, guarded, groups, dhcp, pairs, limit: rateLimit, addresses } = workload;
   plan.set('port', portId(n), {
     portId: portId(n),
     vni: vniOf(segment),
@@ -170,6 +182,8 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
     adminStateUp: up,
     portSecurity: guarded,
     groups: groups.map(groupId),
+    pairs: pairs?.map((pair) => ({ mac: pair.isOwn ? macOf(host) : SHARED_MAC, cidr: pair.cidr as Cidr })),
+    macs: pairs?.some(({ isOwn }) => !isOwn) === true && n === 0 ? [SHARED_MAC] : undefined,
     rateLimit,
   });
   plan.set('instance', instanceId(n), {
@@ -187,12 +201,12 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
   });
 }
 
-function setGroup(plan: Plan, n: number, { openOut, ports, remote }: Group): void {
+function setGroup(plan: Plan, n: number, { openOut, stateless, ports, remote }: Group): void {
   const any = { protocol: undefined, portMin: undefined, portMax: undefined, remoteCidr: undefined, remoteGroup: undefined };
   const rules: GroupRule[] = ports.map((port) => ({ ...any, direction: 'ingress', protocol: 'tcp', portMin: port, portMax: port }));
   if (openOut) rules.push({ ...any, direction: 'egress' });
   if (remote !== undefined) rules.push({ ...any, direction: openOut ? 'ingress' : 'egress', remoteGroup: groupId(remote) });
-  plan.set('group', groupId(n), { groupId: groupId(n), rules });
+  plan.set('group', groupId(n), { groupId: groupId(n), rules, ...(stateless ? { stateless } : {}) });
 }
 
 function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Omit<Gateway, 'segments'>): void {

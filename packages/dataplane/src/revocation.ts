@@ -9,16 +9,20 @@ import type { ElementObject, KernelObject } from './kernel-object.ts';
 import type { Service } from './kernel.ts';
 import type { Place } from './names.ts';
 import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
+import { addressesOf, isWide, StillAllowed } from './still-allowed.ts';
+import type { FirstPacket } from './still-allowed.ts';
 
 /**
- * What running connections lose: in the fabric those of an address in a zone; in a gateway, which has one zone, also those that were led by
- * a service that leads there no more, that a NAT rule marked, or that its firewall denies (no address). */
+ * What running connections lose: in the fabric those of an address in a zone, or of these the ones that its groups no longer allow
+ * (`denied`); in a gateway, which has one zone, also those that were led by a service that leads there no more, that a NAT rule marked, or
+ * that its firewall denies (no address). */
 export type Revoked = Readonly<{
   place: Place;
   zone: number;
   address: Ipv4 | undefined;
   service?: Service | undefined;
   mark?: number | undefined;
+  denied?: true | undefined;
 }>;
 
 /**
@@ -26,14 +30,18 @@ export type Revoked = Readonly<{
  * therefore notes it in this set of the same namespace, and it is taken out when it is done.
  */
 const REVOKING = 'revoking';
+const JUDGING = 'judging';
 const REVOKING_SERVICES = 'revoking_services';
 const REVOKING_MARKS = 'revoking_marks';
 export const GATEWAY_ZONE = 0;
-/** Stands for what a firewall denies: sets hold nothing but addresses. */
-const ANY_ADDRESS = '0.0.0.0' as Ipv4;
+/** Stands for what a firewall denies, or any address: sets hold nothing but addresses. */
+export const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
-export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark }: Revoked): ElementObject {
-  if (place === 'fabric') return { kind: 'element', place, family: 'inet', set: REVOKING, key: [String(zone), address], value: undefined };
+export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark, denied }: Revoked): ElementObject {
+  if (place === 'fabric') {
+    const set = denied === true ? JUDGING : REVOKING;
+    return { kind: 'element', place, family: 'inet', set, key: [String(zone), address], value: undefined };
+  }
   const element = { kind: 'element', place, family: 'ip', value: undefined } as const;
   if (mark !== undefined) return { ...element, set: REVOKING_MARKS, key: [String(mark)] };
   if (service === undefined) return { ...element, set: REVOKING, key: [address] };
@@ -41,10 +49,13 @@ export function revokingElement({ place, zone, address = ANY_ADDRESS, service, m
 }
 
 export function parseRevoking(object: KernelObject): Revoked | undefined {
-  if (object.kind !== 'element' || ![REVOKING, REVOKING_SERVICES, REVOKING_MARKS].includes(object.set)) return undefined;
+  if (object.kind !== 'element' || ![REVOKING, JUDGING, REVOKING_SERVICES, REVOKING_MARKS].includes(object.set)) return undefined;
   const { place, key } = object;
   if (object.set === REVOKING_MARKS) return { place, zone: GATEWAY_ZONE, address: undefined, mark: Number(key[0]) };
-  if (place === 'fabric') return { place, zone: Number(key[0]), address: key[1] as Ipv4 };
+  if (place === 'fabric') {
+    const revoked = { place, zone: Number(key[0]), address: key[1] as Ipv4 };
+    return object.set === JUDGING ? { ...revoked, denied: true } : revoked;
+  }
   const address = key[0] === ANY_ADDRESS ? undefined : (key[0] as Ipv4);
   return { place, zone: GATEWAY_ZONE, address, service: serviceOf(key) };
 }
@@ -68,8 +79,8 @@ export function revokedByElement({ place, set, key, value }: ElementObject): Rev
 }
 
 /**
- * Decides what a change of the plan revokes in the fabric: the connections of an address that left, and those of a port whose groups admit
- * less than before. (What a gateway's maps no longer hold is seen in their elements, {@link revokedByElement}.) Deleting an entry ends its TCP connection for good (`tcp_loose=0`), so nothing is deleted where only something was added.
+ * Decides what a change of the plan revokes in the fabric: all connections of an address that left; of a port whose groups admit less than
+ * before, those that they admit no more, which is found out connection by connection (`StillAllowed`). (What a gateway's maps no longer hold is seen in their elements, {@link revokedByElement}.) Deleting an entry ends its TCP connection for good (`tcp_loose=0`), so nothing is deleted where only something was added.
  */
 export class Revocations {
   readonly #zoneOf: (vni: PortBody['vni']) => number | undefined;
@@ -93,14 +104,36 @@ export class Revocations {
 
   /** What the difference between the applied and the given plan revokes. */
   between(plan: Plan, refs: readonly PlanRef[]): Revoked[] {
+    const here = new StillAllowed({ plan });
     return refs.flatMap((ref) => {
       const old = this.#bodies.get(planRefText(ref));
       if (old === undefined) return [];
-      if (ref.kind === 'port') return this.#byPort(old as PortBody, plan.get('port', ref.key));
+      if (ref.kind === 'port') return this.#byPort(here, old as PortBody, plan.get('port', ref.key));
       if (ref.kind === 'group') return this.#byGroup(plan, old as GroupBody, plan.get('group', ref.key));
       if (ref.kind === 'member' && plan.get('member', ref.key) === undefined) return this.#byMember(plan, old as MemberBody);
       return [];
     });
+  }
+
+  /** What is in question for the groups to answer: addresses by zone, and whether the plan allows a connection in one of them. */
+  judge(
+    plan: Plan,
+    revoked: Iterable<Revoked>,
+  ): Readonly<{ addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>; isAllowed: (zone: number, packet: FirstPacket) => boolean }> {
+    const addresses = new Map<number, Set<Ipv4>>();
+    for (const { zone, address, denied } of revoked) {
+      if (denied === true && address !== undefined) addresses.set(zone, (addresses.get(zone) ?? new Set()).add(address));
+    }
+    const allowed = new StillAllowed({ plan });
+    const vnis = this.#vnisByZone(plan);
+    return {
+      addresses,
+      isAllowed: (zone, packet) => {
+        const vni = vnis.get(zone);
+        // A zone whose segment is gone has nothing to be allowed in.
+        return vni !== undefined && allowed.isAllowed(vni, packet);
+      },
+    };
   }
 
   /**
@@ -116,6 +149,8 @@ export class Revocations {
         object.kind === 'element' && ['from', 'egress', 'ingress', 'addrs'].includes(object.set) ? [object.key[0] ?? ''] : [],
       ),
     );
+    const here = new StillAllowed({ plan });
+    const vnis = this.#vnisByZone(plan);
     const numbers = new Map<string, string>();
     const zones = new Map<string, number>();
     const addresses: { link: string; address: Ipv4 }[] = [];
@@ -133,7 +168,10 @@ export class Revocations {
     const revoked = addresses.flatMap(({ link, address }) => {
       const zone = zones.get(numbers.get(link) ?? '');
       const changed = changedLinks.has(link) || changedChains.has(portIngressName(link)) || changedChains.has(portEgressName(link));
-      return changed && zone !== undefined ? [{ place: 'fabric' as const, zone, address }] : [];
+      if (!changed || zone === undefined) return [];
+      const vni = vnis.get(zone);
+      const isHere = vni !== undefined && here.isHere(vni, address);
+      return [{ place: 'fabric' as const, zone, address, denied: isHere ? (true as const) : undefined }];
     });
     const members = fabric.flatMap((object) =>
       object.kind === 'element' && object.set.startsWith('members_') ? this.#byMemberElement(plan, object) : [],
@@ -141,19 +179,22 @@ export class Revocations {
     return [...revoked, ...members];
   }
 
-  #byPort(was: PortBody, now: PortBody | undefined): Revoked[] {
+  #byPort(here: StillAllowed, was: PortBody, now: PortBody | undefined): Revoked[] {
     if (!was.adminStateUp) return [];
-    const less =
-      now === undefined ||
-      !now.adminStateUp ||
-      (now.portSecurity && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group))));
-    return less || was.ips.some((address) => !now.ips.includes(address)) ? this.#ofPort(was) : [];
+    const kept = now === undefined || !now.adminStateUp || now.vni !== was.vni ? [] : addressesOf(now);
+    // An address of its pairs may be another's here, whose connections are not this port's.
+    const [left, shared] = [new Set<Ipv4>(), new Set<Ipv4>()];
+    for (const address of addressesOf(was)) {
+      if (!kept.includes(address)) (here.isHere(was.vni, address) ? shared : left).add(address);
+    }
+    const less = now?.portSecurity === true && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group)));
+    return [...this.#in(was.vni, [...left]), ...this.#in(was.vni, [...shared], true), ...(less ? this.#denied(now) : [])];
   }
 
   #byGroup(plan: Plan, was: GroupBody, now: GroupBody | undefined): Revoked[] {
     const rules = new Set(now?.rules.map((rule) => canonicalJson(rule)));
     if (was.rules.every((rule) => rules.has(canonicalJson(rule)))) return [];
-    return [...plan.of('port').values()].filter((port) => port.groups.includes(was.groupId)).flatMap((port) => this.#ofPort(port));
+    return [...plan.of('port').values()].filter((port) => port.groups.includes(was.groupId)).flatMap((port) => this.#denied(port));
   }
 
   #byMember(plan: Plan, { groupId, address }: MemberBody): Revoked[] {
@@ -172,16 +213,21 @@ export class Revocations {
       if (group.rules.some(({ remoteGroup }) => remoteGroup !== undefined && isNamed(remoteGroup))) namers.add(group.groupId);
     }
     const ports = [...plan.of('port').values()].filter((port) => port.groups.some((group) => namers.has(group)));
-    return [...new Set(ports.map((port) => port.vni))].flatMap((vni) => this.#in(vni, [address]));
+    return [...new Set(ports.map((port) => port.vni))].flatMap((vni) => this.#in(vni, [address], true));
   }
 
-  #ofPort(port: PortBody): Revoked[] {
-    return this.#in(port.vni, port.ips);
+  #vnisByZone(plan: Plan): ReadonlyMap<number | undefined, PortBody['vni']> {
+    return new Map([...plan.of('segment').values()].map(({ vni }) => [this.#zoneOf(vni), vni]));
   }
 
-  #in(vni: PortBody['vni'], addresses: readonly Ipv4[]): Revoked[] {
+  /** What a port's groups deny it. */
+  #denied(port: PortBody): Revoked[] {
+    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port), true);
+  }
+
+  #in(vni: PortBody['vni'], addresses: readonly Ipv4[], denied?: true): Revoked[] {
     const zone = this.#zoneOf(vni);
-    return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address }));
+    return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address, denied }));
   }
 }
 

@@ -56,6 +56,18 @@ test('deleting the connections of a mark leaves other marks and zones alone', ()
   assert.deepEqual([marked.toSorted(), setup.left().length], [['101 8', '102 7'], 8]);
 });
 
+test('one connection of several between the same addresses is deleted, and the others stay', () => {
+  using setup = connections(undefined);
+  for (const sourcePort of [2000, 2001]) {
+    setup.conntrack.addUdp({ zone: 101, source: a, destination: b, sourcePort, destinationPort: 80 }, 600);
+  }
+  const before = setup.conntrack.list();
+  setup.conntrack.deleteMatching((entry) => entry.zone === 101 && entry.sourcePort === 2000);
+  setup.conntrack.deleteMatching(() => false);
+  const line = ({ zone, source, destination, sourcePort }: (typeof before)[number]) => `${zone} ${source} ${destination} ${sourcePort}`;
+  assert.deepEqual(new Set(setup.conntrack.list().map(line)), new Set(before.filter(({ sourcePort }) => sourcePort !== 2000).map(line)));
+});
+
 test('connections get another mark, and others keep theirs', () => {
   using setup = connections(undefined);
   setup.conntrack.remark(({ zone, source }) => zone === 101 && source === a, 9);
@@ -78,6 +90,8 @@ test('a listed connection has its zone, protocol, addresses and ports', () => {
       destination: b,
       sourcePort: 1000,
       destinationPort: 53,
+      icmpType: undefined,
+      icmpCode: undefined,
       reply: { source: b, destination: a, sourcePort: 53, destinationPort: 1000 },
       mark: 0,
       isLed: false,

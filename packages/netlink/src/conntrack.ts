@@ -45,6 +45,8 @@ const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_PROTOINFO_TCP = 1;
 const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL = 4;
+const CTA_PROTO_ICMP_TYPE = 5;
+const CTA_PROTO_ICMP_CODE = 6;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const FILTER_IP_SRC = 1;
 const FILTER_IP_DST = 2;
@@ -67,6 +69,9 @@ export type ConntrackEntry = ConntrackTuple &
   Readonly<{
     zone: number;
     protocol: number;
+    /** Of ICMP. */
+    icmpType: number | undefined;
+    icmpCode: number | undefined;
     /** Of the answers, before they are translated back: its source is who was led to, its destination who it is told to be from. */
     reply: ConntrackTuple;
     /** 0: none. */
@@ -257,11 +262,14 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
   if (original === undefined || answers === undefined) return [];
   const { protocol, ...first } = original;
   const { protocol: _, ...reply } = answers;
+  const proto = AttributeMap.decode(tuple).nested(CTA_TUPLE_PROTO);
   const flags = attributes.nested(CTA_PROTOINFO)?.nested(CTA_PROTOINFO_TCP)?.bytes(CTA_PROTOINFO_TCP_FLAGS_ORIGINAL);
   const entry = {
     zone: attributes.u16be(CTA_ZONE) ?? 0,
     protocol,
     ...first,
+    icmpType: proto?.u8(CTA_PROTO_ICMP_TYPE),
+    icmpCode: proto?.u8(CTA_PROTO_ICMP_CODE),
     reply,
     mark: attributes.u32be(CTA_MARK) ?? 0,
     isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,

@@ -99,5 +99,13 @@ test('every refusal has the status and type that clients branch on', async () =>
     const { network } = await makeNetwork(call);
     await make(call, 'ports', 'port', { network_id: network, security_groups: [id] });
     assertNeutron(await call('DELETE', `/v2.0/security-groups/${id}`), 409, 'SecurityGroupInUse', /in use/);
+    const stateless = { security_group: { stateful: false } };
+    assertNeutron(await call('PUT', `/v2.0/security-groups/${id}`, stateless), 409, 'SecurityGroupInUse', /in use/);
+    const other = await make(call, 'security-groups', 'security_group', { name: 'plain', stateful: false });
+    assert.equal(other['stateful'], false);
+    const mixed = { port: { network_id: network, security_groups: [id, other['id']] } };
+    assertNeutron(await call('POST', '/v2.0/ports', mixed), 409, 'SecurityGroupConflict', /both stateful and stateless/);
+    const put = await call('PUT', `/v2.0/security-groups/${String(other['id'])}`, { security_group: { stateful: true } });
+    assert.deepEqual([put.status, (put.body['security_group'] as Rule)['stateful']], [200, true]);
   });
 });

@@ -65,6 +65,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
     device_owner: '',
     security_groups: [group['id']],
     port_security_enabled: true,
+    allowed_address_pairs: [],
     'binding:vnic_type': 'normal',
     'weft:ingress_kbps': null,
     'weft:egress_kbps': null,
@@ -76,6 +77,24 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
   const asAdmin = (await rest.admin('GET', `/v2.0/ports/${port['id']}`)).body['port'] as Record<string, unknown>;
   assert.deepEqual([asAdmin['binding:host_id'], asAdmin['binding:vif_type']], ['', 'unbound']);
 });
+
+test('address pairs are shown as they were given, with the port’s MAC where none was', async () => {
+  await using rest = await openRest();
+  const call = await rest.as('red');
+  const network = await make(call, 'networks', 'network', { name: 'vips' });
+  const given = [{ ip_address: '10.9.8.7/16' }, { ip_address: '10.0.0.9', mac_address: '02:00:5E:00:01:01' }];
+  const port = await make(call, 'ports', 'port', { network_id: network['id'], allowed_address_pairs: given });
+  assert.deepEqual(port['allowed_address_pairs'], [
+    { ip_address: '10.9.8.7/16', mac_address: port['mac_address'] },
+    { ip_address: '10.0.0.9', mac_address: '02:00:5e:00:01:01' },
+  ]);
+  const put = async (pairsWanted: unknown) =>
+    (await call('PUT', `/v2.0/ports/${String(port['id'])}`, { port: { allowed_address_pairs: pairsWanted } })).body['port'] as typeof port;
+  assert.deepEqual((await put(port['allowed_address_pairs']))['allowed_address_pairs'], port['allowed_address_pairs']);
+  assert.deepEqual((await put([]))['allowed_address_pairs'], []);
+});
+
+const pairs = (count: number): object[] => Array.from({ length: count }, (_, n) => ({ ip_address: `10.0.0.${n + 10}` }));
 
 test('every tenant has a default group with four rules, which can be read', async () => {
   await using rest = await openRest();
@@ -240,6 +259,51 @@ const refusals: readonly (readonly [
     409,
     'PortSecurityPortHasSecurityGroup',
     /has security groups/,
+  ],
+  [
+    'address pairs without port security',
+    (call, { network }) =>
+      call('POST', '/v2.0/ports', {
+        port: { network_id: network, port_security_enabled: false, allowed_address_pairs: [{ ip_address: '10.0.0.9' }] },
+      }),
+    409,
+    'AddressPairAndPortSecurityRequired',
+    /Port Security must be enabled/,
+  ],
+  [
+    'too many address pairs',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: pairs(11) } }),
+    400,
+    'AllowedAddressPairExhausted',
+    /exceeds the maximum 10/,
+  ],
+  [
+    'an address pair twice',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [...pairs(1), ...pairs(1)] } }),
+    400,
+    'DuplicateAddressPairInRequest',
+    /duplicate address pair/,
+  ],
+  [
+    'an address pair without an address',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [{ mac_address: '02:00:00:00:00:01' }] } }),
+    400,
+    'AllowedAddressPairsMissingIP',
+    'AllowedAddressPair must contain ip_address',
+  ],
+  [
+    'an address pair with something else in it',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.9', zzz: 1 }] } }),
+    400,
+    'HTTPBadRequest',
+    /'zzz' is not expected/,
+  ],
+  [
+    'an address pair that is no address',
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [{ ip_address: 'fe80::1' }] } }),
+    400,
+    'HTTPBadRequest',
+    /allowed_address_pairs.*is not a valid IP subnet/,
   ],
   ['an unknown port', (call) => call('GET', `/v2.0/ports/${NOWHERE}`), 404, 'PortNotFound', `Port ${NOWHERE} could not be found.`],
   ['an id that is none', (call) => call('GET', '/v2.0/ports/zzz'), 404, 'PortNotFound', 'Port zzz could not be found.'],

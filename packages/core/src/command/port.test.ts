@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { parseCidr } from '../cidr.ts';
 import { ipv4FromNumber, ipv4ToNumber, parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
+import type { Mac } from '../mac.ts';
 import type { Network, Port, Subnet } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
@@ -273,6 +275,38 @@ test('groups are the tenant’s own, and need port security', () => {
   const off = update(cluster, port, { portSecurityEnabled: false, securityGroups: [] });
   assert.deepEqual([off.portSecurityEnabled, off.securityGroups], [false, []]);
   assert.deepEqual(update(cluster, off, { portSecurityEnabled: true, securityGroups: [group] }).securityGroups, [group]);
+});
+
+test('address pairs have the port’s MAC unless told, and every pair that cannot be is refused', () => {
+  const { cluster, network } = withSubnet();
+  const pair = (text: string, mac?: Mac) => ({ cidr: parseCidr(text), text, mac });
+  const port = cluster.port(network, { addressPairs: [pair('10.0.0.200/32'), pair('10.9.0.0/16', parseMac('02:00:5e:00:01:01'))] });
+  assert.deepEqual(
+    port.addressPairs?.map(({ cidr, mac }) => [cidr, mac]),
+    [
+      ['10.0.0.200/32', port.mac],
+      ['10.9.0.0/16', '02:00:5e:00:01:01'],
+    ],
+  );
+  assert.deepEqual(update(cluster, port, { name: 'other' }).addressPairs, port.addressPairs, 'they stay');
+  const change =
+    (addressPairs: UpdatePort['addressPairs'], more: UpdatePort = {}) =>
+    () =>
+      updatePort(cluster.state, cluster.context, port.id, { ...more, ...(addressPairs === undefined ? {} : { addressPairs }) });
+  const eleven = Array.from({ length: 11 }, (_, n) => pair(`10.0.0.${n}/32`));
+  assertRefused(cluster, change(eleven), 'allowed_address_pair_exhausted', /maximum 10/);
+  assertRefused(cluster, change([pair('10.0.0.9/32'), pair('10.0.0.9/32', port.mac)]), 'duplicate_address_pair', /10\.0\.0\.9/);
+  for (const mac of ['01:00:5e:00:00:01', network.gatewayMac, '06:57:45:00:00:01']) {
+    assertRefused(cluster, change([pair('10.0.0.9/32', mac as Mac)]), 'invalid_mac', new RegExp(mac));
+  }
+  const off = { portSecurityEnabled: false, securityGroups: [] };
+  assertRefused(cluster, change(undefined, off), 'address_pair_and_port_security_required');
+  assertRefused(
+    cluster,
+    () => cluster.tryToPort(network, { ...off, addressPairs: [pair('10.0.0.9/32')] }),
+    'address_pair_and_port_security_required',
+  );
+  assert.equal(update(cluster, port, { ...off, addressPairs: [] }).addressPairs, undefined);
 });
 
 test('a port in use stays; unknown ids are said to be unknown', () => {

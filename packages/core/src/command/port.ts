@@ -1,4 +1,7 @@
+import { MAX_ADDRESS_PAIRS } from '../address-pair.ts';
+import type { AddressPair } from '../address-pair.ts';
 import { allocateAddress } from '../address-pool.ts';
+import type { Cidr } from '../cidr.ts';
 import { cidrContains, cidrLast, cidrNetwork, cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
@@ -14,6 +17,9 @@ import { defaultGroupOf } from './tenant.ts';
 
 export type FixedIpRequest = Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>;
 
+/** `mac` absent: the port's own. */
+export type AddressPairRequest = Readonly<{ cidr: Cidr; text: string; mac: Mac | undefined }>;
+
 export type CreatePort = Readonly<{
   networkId: NetworkId;
   name: string;
@@ -28,6 +34,7 @@ export type CreatePort = Readonly<{
   deviceId: string;
   deviceOwner: string;
   tags?: readonly string[];
+  addressPairs?: readonly AddressPairRequest[];
   rateLimit?: RateLimitChange;
 }>;
 
@@ -41,6 +48,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
   }
   const id = context.uuid() as PortId;
   const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
+  const mac = request.mac === undefined ? freeMac(state, context, network) : checkMac(state, network, request.mac, id);
   const port: Port = {
     kind: 'port',
     id,
@@ -49,12 +57,13 @@ export function createPort(state: ClusterState, context: CommandContext, request
     name: request.name,
     description: request.description,
     adminStateUp: request.adminStateUp,
-    mac: request.mac === undefined ? freeMac(state, context, network) : checkMac(state, network, request.mac, id),
+    mac,
     fixedIps: allocate(state, context, network, request.fixedIps, []),
     securityGroups: groupsFor(state, network, request.securityGroups, portSecurityEnabled),
     portSecurityEnabled,
     deviceId: request.deviceId,
     deviceOwner: request.deviceOwner,
+    addressPairs: pairsFor(network, mac, request.addressPairs ?? [], portSecurityEnabled),
     rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
     ...stamps(context),
     ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
@@ -67,6 +76,7 @@ export type UpdatePort = Readonly<
     Pick<Port, 'name' | 'description' | 'adminStateUp' | 'mac' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>
   > & {
     fixedIps?: readonly FixedIpRequest[];
+    addressPairs?: readonly AddressPairRequest[];
     rateLimit?: RateLimitChange;
   }
 >;
@@ -82,7 +92,7 @@ export function updatePort(
   const network = old === undefined ? undefined : state.networks.get(old.networkId);
   if (old === undefined || network === undefined) throw new NotFound('port', id);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
-  const { fixedIps, rateLimit = {}, ...plain } = request;
+  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
     throw new Conflict(
       'port_security_has_groups',
@@ -99,12 +109,14 @@ export function updatePort(
     });
   }
   const groups = request.securityGroups ?? old.securityGroups;
+  const mac = request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id);
   const port = updated(context, old, {
     ...plain,
     portSecurityEnabled,
-    mac: request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id),
+    mac,
     fixedIps: fixedIps === undefined ? old.fixedIps : allocate(state, context, network, fixedIps, old.fixedIps),
     securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
+    addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
@@ -145,6 +157,39 @@ function checkMac(state: ClusterState, network: Network, mac: Mac, portId: PortI
   return mac;
 }
 
+/** What the pairs are, with the port's own MAC where none was given; undefined for none. */
+function pairsFor(
+  network: Network,
+  own: Mac,
+  requested: readonly AddressPairRequest[],
+  portSecurity: boolean,
+): readonly AddressPair[] | undefined {
+  if (requested.length === 0) return undefined;
+  if (!portSecurity) {
+    throw new Conflict(
+      'address_pair_and_port_security_required',
+      'Port Security must be enabled in order to have allowed address pairs on a port.',
+      { remedy: 'Set allowed_address_pairs to an empty list: a port without port security may send as anybody.' },
+    );
+  }
+  if (requested.length > MAX_ADDRESS_PAIRS) {
+    throw new Refused('allowed_address_pair_exhausted', `The number of allowed address pair exceeds the maximum ${MAX_ADDRESS_PAIRS}.`);
+  }
+  const pairs = requested.map(({ cidr, text, mac = own }) => ({ mac, cidr, text }));
+  for (const [at, { mac, cidr, text }] of pairs.entries()) {
+    if (pairs.findIndex((other) => other.mac === mac && other.cidr === cidr) !== at) {
+      throw new Refused('duplicate_address_pair', `Request contains duplicate address pair: mac_address ${mac} ip_address ${text}.`);
+    }
+    if (isMulticastMac(mac) || mac === network.gatewayMac || mac.startsWith(RESERVED_MAC_PREFIX)) {
+      throw new Refused(
+        'invalid_mac',
+        `Invalid input for allowed_address_pairs. Reason: '${mac}' is not the address of one endpoint, or reserved.`,
+      );
+    }
+  }
+  return pairs;
+}
+
 function freeMac(state: ClusterState, context: CommandContext, network: Network): Mac {
   for (let tries = 0; tries < 16; tries += 1) {
     const mac = localMac(context.random(5));
@@ -171,6 +216,14 @@ function groupsFor(
   }
   for (const groupId of requested) {
     if (state.securityGroups.get(groupId)?.tenantId !== network.tenantId) throw new NotFound('securityGroup', groupId);
+  }
+  const kinds = new Set(requested.map((groupId) => state.securityGroups.get(groupId)?.stateless));
+  if (kinds.size > 1) {
+    throw new Conflict(
+      'security_group_conflict',
+      'Cannot apply both stateful and stateless security groups on the same port at the same time.',
+      { remedy: 'Name groups of one kind only.' },
+    );
   }
   return [...new Set(requested)];
 }

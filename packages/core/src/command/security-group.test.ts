@@ -65,6 +65,25 @@ test('the default group keeps its name and stays, and no other may be called so'
   assert.equal(updateSecurityGroup(state, context, byDefault.id, { description: 'mine' }).group.description, 'mine');
 });
 
+test('a group is stateful unless told, changes while no port is in it, and shares a port with its own kind only', () => {
+  const { cluster, group, port } = rig();
+  const { state, context } = cluster;
+  const change = (stateful: boolean) => updateSecurityGroup(state, context, group.id, { stateful });
+  assert.equal(group.stateless, undefined);
+  assert.equal(cluster.do(change(false)).group.stateless, true);
+  const byDefault = defaultGroupOf(state, port.tenantId);
+  assert.ok(byDefault);
+  const both = { securityGroups: [byDefault.id, group.id] };
+  assertRefused(cluster, () => updatePort(state, context, port.id, both), 'security_group_conflict', /both stateful and stateless/);
+  cluster.do(updatePort(state, context, port.id, { securityGroups: [group.id] }));
+  assertRefused(cluster, () => change(true), 'security_group_in_use', /in use/);
+  assert.equal(cluster.do(change(false)).group.stateless, true, 'saying what holds anyway is no change');
+  cluster.do(updatePort(state, context, port.id, { securityGroups: [byDefault.id] }));
+  assert.equal('stateless' in cluster.do(change(true)).group, false);
+  const plain = { tenantId: port.tenantId, name: 'x', description: '' };
+  assert.equal(createSecurityGroup(state, context, { ...plain, stateful: false }).group.stateless, true);
+});
+
 test('a group goes with its rules and with those that name it, once no port is in it', () => {
   const the = rig();
   const { cluster, group, port } = the;

@@ -2,12 +2,12 @@ import type { ClusterState } from '../cluster-state.ts';
 import { hasPorts, ICMP, ICMPV6, ipProtocolNumber } from '../ip-protocol.ts';
 import type { Changes, Resource } from '../resource.ts';
 import type { SecurityGroup, SecurityGroupMatch, SecurityGroupRule } from '../security-group.ts';
-import type { SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
+import type { PortId, SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
-export type CreateSecurityGroup = Readonly<{ tenantId: TenantId; name: string; description: string }>;
-export type UpdateSecurityGroup = Readonly<Partial<Pick<SecurityGroup, 'name' | 'description'>>>;
+export type CreateSecurityGroup = Readonly<{ tenantId: TenantId; name: string; description: string; stateful?: boolean }>;
+export type UpdateSecurityGroup = Readonly<Partial<Pick<SecurityGroup, 'name' | 'description'>> & { stateful?: boolean }>;
 type GroupDecision = Changes & Readonly<{ group: SecurityGroup }>;
 
 const DEFAULT = 'default';
@@ -16,11 +16,13 @@ const DEFAULT = 'default';
 export function createSecurityGroup(state: ClusterState, context: CommandContext, request: CreateSecurityGroup): GroupDecision {
   if (!state.tenants.has(request.tenantId)) throw new NotFound('tenant', request.tenantId);
   if (request.name === DEFAULT) throw defaultExists();
+  const { stateful = true, ...plain } = request;
   const group: SecurityGroup = {
     kind: 'securityGroup',
     id: context.uuid() as SecurityGroupId,
-    ...request,
+    ...plain,
     isDefault: false,
+    ...(stateful ? {} : { stateless: true }),
     ...stamps(context),
   };
   const rules = (['IPv4', 'IPv6'] as const).map((ethertype) =>
@@ -41,7 +43,10 @@ export function updateSecurityGroup(
     throw new Conflict('security_group_cannot_update_default', 'Updating default security group not allowed.');
   }
   if (name !== old.name && name === DEFAULT) throw defaultExists();
-  const group = revised(context, old, request);
+  const { stateful = old.stateless === undefined, ...plain } = request;
+  const { stateless, ...rest } = old;
+  if (stateful !== (stateless === undefined)) for (const port of state.portsIn(id)) throw inUse(id, port.id);
+  const group: SecurityGroup = { ...revised(context, rest, plain), ...(stateful ? {} : { stateless: true }) };
   return { put: [group], remove: [], group };
 }
 
@@ -50,15 +55,17 @@ export function deleteSecurityGroup(state: ClusterState, id: SecurityGroupId): C
   const group = groupOf(state, id);
   if (group.isDefault)
     throw new Conflict('security_group_cannot_remove_default', 'Insufficient rights for removing default security group.');
-  for (const port of state.portsIn(id)) {
-    throw new Conflict('security_group_in_use', `Security Group ${id} in use.`, {
-      details: { port: port.id },
-      remedy: `Take port ${port.id} and all others out of it first.`,
-    });
-  }
+  for (const port of state.portsIn(id)) throw inUse(id, port.id);
   const remove: Resource[] = [group, ...state.rulesOf(id)];
   for (const rule of state.rulesNaming(id)) if (rule.groupId !== id) remove.push(rule);
   return { put: [], remove };
+}
+
+function inUse(id: SecurityGroupId, port: PortId): Conflict {
+  return new Conflict('security_group_in_use', `Security Group ${id} in use.`, {
+    details: { port },
+    remedy: `Take port ${port} and all others out of it first.`,
+  });
 }
 
 export type CreateSecurityGroupRule = SecurityGroupMatch & Readonly<{ groupId: SecurityGroupId; description: string }>;

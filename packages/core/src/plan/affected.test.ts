@@ -15,11 +15,13 @@ import { deleteNode, reportNode } from '../command/node.ts';
 import { createPortForwarding, deletePortForwarding, updatePortForwarding } from '../command/port-forwarding.ts';
 import type { PortForwardingRequest } from '../command/port-forwarding.ts';
 import { createPort, deletePort, updatePort } from '../command/port.ts';
+import type { AddressPairRequest } from '../command/port.ts';
 import {
   createSecurityGroup,
   createSecurityGroupRule,
   deleteSecurityGroup,
   deleteSecurityGroupRule,
+  updateSecurityGroup,
   EVERYTHING,
 } from '../command/security-group.ts';
 import { resetQuotas, setQuotas } from '../command/quota.ts';
@@ -27,6 +29,7 @@ import { createSubnet, deleteSubnet } from '../command/subnet.ts';
 import { setTags } from '../command/tags.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
+import { parseMac } from '../mac.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
 import { preview } from '../preview/preview.ts';
@@ -239,7 +242,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 32:
       return decideNat(state, ctx, { a, b, pick });
     case 33: {
-      if (b % 3 > 0) return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '' });
+      const stateful = b % 2 === 0;
+      if (b % 5 === 4) return updateSecurityGroup(state, ctx, pick(state.securityGroups.values(), a).id, { stateful });
+      if (b % 3 > 0)
+        return createSecurityGroup(state, ctx, { tenantId: pick(state.tenants.values(), a).id, name: '', description: '', stateful });
       return deleteSecurityGroup(state, pick(state.securityGroups.values(), a).id);
     }
     case 34: {
@@ -250,6 +256,12 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       return updatePort(state, ctx, pick(state.ports.values(), a).id, { rateLimit: rateLimitWish(b) });
     case 36:
       return updateTenant(state, ctx, pick(state.tenants.values(), a).id, { rateLimit: rateLimitWish(b) });
+    case 38:
+    case 39:
+    case 40: {
+      const port = pick(state.ports.values(), a);
+      return updatePort(state, ctx, port.id, { addressPairs: pairsWish(b) });
+    }
     case 37:
       return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {
@@ -269,6 +281,13 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       });
     }
   }
+}
+
+/** None, an address or a prefix, with its own MAC, one that several share, or one that ports may get as their own. */
+function pairsWish(b: number): readonly AddressPairRequest[] {
+  const mac = [undefined, '02:00:5e:00:01:01', '02:00:5e:00:01:02'].map((text) => (text === undefined ? undefined : parseMac(text)))[b % 3];
+  const cidr = parseCidr(b % 2 === 0 ? '10.0.0.200/32' : '10.9.0.0/16');
+  return b % 7 < 2 ? [] : [{ mac, cidr, text: cidr }];
 }
 
 /** Sets one, takes one away or leaves one as it is, for each direction. */

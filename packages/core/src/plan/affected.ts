@@ -1,3 +1,4 @@
+import { pairAddress } from '../address-pair.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { NatRule } from '../nat-rule.ts';
 import type { Changes, FloatingIp, Network, Port, Resource } from '../resource.ts';
@@ -76,7 +77,7 @@ export function applyAffected(state: ClusterState, changes: Changes): Affected {
 }
 
 /** `gateway`: which one, and on which node. */
-type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gateway: string }>;
+type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gateway: string; floods: boolean }>;
 type GroupPresence = Readonly<{ nodeId: NodeId; groups: ReadonlySet<SecurityGroupId>; remotes: ReadonlySet<SecurityGroupId> }>;
 
 type Presence = Readonly<{ networks: readonly NetworkPresence[]; groups: readonly GroupPresence[] }>;
@@ -147,7 +148,14 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
     const network = state.networks.get(networkId);
     if (network === undefined) return [];
     const gateway = state.gatewayOf(network);
-    return [{ networkId, nodes: new Set(state.nodesOf(networkId)), gateway: `${gateway?.id} ${gateway?.nodeId}` }];
+    return [
+      {
+        networkId,
+        nodes: new Set(state.nodesOf(networkId)),
+        gateway: `${gateway?.id} ${gateway?.nodeId}`,
+        floods: state.hasPairs(networkId),
+      },
+    ];
   });
   const groups = [...nodeIds].map((nodeId) => {
     const used = new Set(state.groupsOn(nodeId));
@@ -164,12 +172,12 @@ function symmetricDifference<T>(a: ReadonlySet<T>, b: ReadonlySet<T> = new Set()
   return a.symmetricDifference(b);
 }
 
-/** A node that joins or leaves a segment gets all of it looked at; so does everybody when the gateway moves. */
+/** A node that joins or leaves a segment gets all of it looked at; so does everybody when the gateway moves, or ARP is to go everywhere. */
 function comparePresence(state: ClusterState, now: NetworkPresence, was: NetworkPresence | undefined, affected: Affected): void {
   const network = state.networks.get(now.networkId);
   if (network === undefined) return;
   const all = new Set([...now.nodes, ...(was?.nodes ?? [])]);
-  const moved = now.gateway !== was?.gateway ? all : symmetricDifference(now.nodes, was?.nodes);
+  const moved = now.gateway !== was?.gateway || now.floods !== was.floods ? all : symmetricDifference(now.nodes, was?.nodes);
   for (const nodeId of moved) {
     for (const ref of refsOfSegment(state, network)) affected.add(nodeId, ref);
     // The others see its VTEP come or go.
@@ -271,6 +279,7 @@ function collectPort(state: ClusterState, port: Port, affected: Affected): void 
     affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
   }
   for (const nodeId of state.nodesOf(network.id)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, port.mac) });
+  collectPairs(state, network, port, affected);
   collectPublicSide(state, port, affected);
   const gateway = state.gatewayOf(network)?.nodeId;
   for (const fixed of port.fixedIps) {
@@ -281,6 +290,30 @@ function collectPort(state: ClusterState, port: Port, affected: Affected): void 
     for (const groupId of port.securityGroups) {
       for (const namer of state.namedBy(groupId)) {
         for (const nodeId of state.nodesUsing(namer)) affected.add(nodeId, { kind: 'member', key: memberKey(groupId, fixed.address) });
+      }
+    }
+  }
+}
+
+/** Where MACs of its pairs lead, which may be to another port with the same, and who admits its pairs as members. */
+function collectPairs(state: ClusterState, network: Network, port: Port, affected: Affected): void {
+  // A port whose own MAC is one of another's pairs takes it from that one.
+  for (const mac of new Set([port.mac, ...(port.addressPairs ?? []).map((pair) => pair.mac)])) {
+    const sharers = [...state.portsByPairMac(network.id, mac)];
+    if (sharers.length === 0) continue;
+    for (const nodeId of state.nodesOf(network.id)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, mac) });
+    for (const sharer of sharers) {
+      const nodeId = state.nodeOfPort(sharer.id);
+      if (nodeId !== undefined) affected.add(nodeId, { kind: 'port', key: portKey(sharer.id) });
+    }
+  }
+  for (const pair of port.addressPairs ?? []) {
+    const address = pairAddress(pair);
+    for (const groupId of port.securityGroups) {
+      for (const namer of state.namedBy(groupId)) {
+        const ref: PlanRef =
+          address === undefined ? { kind: 'group', key: groupKey(namer) } : { kind: 'member', key: memberKey(groupId, address) };
+        for (const nodeId of state.nodesUsing(namer)) affected.add(nodeId, ref);
       }
     }
   }

@@ -82,6 +82,7 @@ export function* refsOfSegment(state: ClusterState, network: Network): Generator
   yield { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) };
   for (const port of state.portsOf(network.id)) {
     yield { kind: 'peer', key: peerKey(network.vni, port.mac) };
+    for (const { mac } of port.addressPairs ?? []) yield { kind: 'peer', key: peerKey(network.vni, mac) };
     for (const fixed of port.fixedIps) {
       yield { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) };
       yield { kind: 'dnsname', key: dnsNameKey(network.vni, fixed.address) };

@@ -1,6 +1,6 @@
 import { parseCidr } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
-import { Fields, integerIn, oneOf } from '../fields.ts';
+import { Fields, integerIn, oneOf, parseBoolean } from '../fields.ts';
 import type { Parse } from '../fields.ts';
 import { ipProtocolWord, parseIpProtocol } from '../ip-protocol.ts';
 import { parseUuid } from '../uuid.ts';
@@ -21,7 +21,12 @@ export type GroupRule = Readonly<{
 }>;
 
 /** A security group that ports of this node are in. What no rule allows is refused. Key: the group's id. */
-export type GroupBody = Readonly<{ groupId: SecurityGroupId; rules: readonly GroupRule[] }>;
+export type GroupBody = Readonly<{
+  groupId: SecurityGroupId;
+  rules: readonly GroupRule[];
+  /** Answers need rules of their own. A port is in groups of one kind only. */
+  stateless?: true;
+}>;
 
 /** It becomes part of a rule's text, so nothing else may be in it. */
 const parseWord: Parse<string> = (value, what) => {
@@ -36,6 +41,7 @@ export function parseGroupBody(value: unknown): GroupBody {
   const f = new Fields(value, 'group');
   return {
     groupId: f.required('groupId', parseUuid<SecurityGroupId>),
+    ...(f.optional('stateless', parseBoolean) === true ? { stateless: true as const } : {}),
     rules: f.list('rules', (rule, what) => {
       const r = new Fields(rule, what);
       return {

@@ -1,4 +1,7 @@
-import { Fields, parseBoolean } from '../fields.ts';
+import { parseCidr } from '../cidr.ts';
+import type { Cidr } from '../cidr.ts';
+import { Fields, listOf, parseBoolean } from '../fields.ts';
+import type { Parse } from '../fields.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
@@ -23,10 +26,21 @@ export type PortBody = Readonly<{
   portSecurity: boolean;
   /** Sorted. Empty with port security on: nothing comes in, nothing goes out. */
   groups: readonly SecurityGroupId[];
+  /** What else it may send as. */
+  pairs?: readonly PortPair[] | undefined;
+  /** Sorted. MACs of its pairs that lead here, beside its own. */
+  macs?: readonly Mac[] | undefined;
   rateLimit?: RateLimit | undefined;
 }>;
 
+export type PortPair = Readonly<{ mac: Mac; cidr: Cidr }>;
+
 export const portKey = (portId: PortId): string => portId;
+
+const parsePair: Parse<PortPair> = (value, what) => {
+  const f = new Fields(value, what);
+  return { mac: f.required('mac', parseMac), cidr: f.required('cidr', parseCidr) };
+};
 
 export function parsePortBody(value: unknown): PortBody {
   const f = new Fields(value, 'port');
@@ -39,6 +53,8 @@ export function parsePortBody(value: unknown): PortBody {
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurity: f.required('portSecurity', parseBoolean),
     groups: f.list('groups', parseUuid<SecurityGroupId>),
+    pairs: f.optional('pairs', listOf(parsePair)),
+    macs: f.optional('macs', listOf(parseMac)),
     rateLimit: f.optional('rateLimit', parseRateLimit),
   };
 }

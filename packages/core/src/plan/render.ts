@@ -3,14 +3,12 @@ import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
-import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
-import type { Concentrator, Network, Node, PortForwarding } from '../resource.ts';
-import type { SecurityGroupRule } from '../security-group.ts';
-import type { ConcentratorId, InstanceId, NodeId, PortId, SecurityGroupId } from '../uuid.ts';
+import type { Concentrator, Network, Node, Port, PortForwarding } from '../resource.ts';
+import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
@@ -18,14 +16,13 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
-import type { GroupBody, GroupRule } from './group.ts';
 import type { InstanceBody } from './instance.ts';
-import type { MemberBody } from './member.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
 import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
+import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
 import type { VtepFilterBody } from './vtepfilter.ts';
@@ -100,7 +97,8 @@ function renderSegment(state: ClusterState, nodeId: NodeId, key: string): Segmen
   if (network === undefined) return undefined;
   const hub = network.topology === 'concentrator' && gatewayNodeOf(state, network)?.id === nodeId;
   const gateway = renderRemoteGateway(state, nodeId, network);
-  const body: SegmentBody = { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu };
+  const floods = state.hasPairs(network.id) ? { floods: true as const } : {};
+  const body: SegmentBody = { vni: network.vni, tunnel: 'vxlan', topology: network.topology, hub, mtu: network.mtu, ...floods };
   return gateway === undefined ? body : { ...body, gateway };
 }
 
@@ -128,8 +126,17 @@ function renderPort(state: ClusterState, nodeId: NodeId, key: string): PortBody 
     adminStateUp: port.adminStateUp && network.adminStateUp,
     portSecurity: port.portSecurityEnabled,
     groups: port.securityGroups.toSorted(),
+    ...renderPairs(state, port),
     rateLimit: port.rateLimit,
   };
+}
+
+function renderPairs(state: ClusterState, port: Port): Pick<PortBody, 'pairs' | 'macs'> {
+  if (port.addressPairs === undefined) return { pairs: undefined, macs: undefined };
+  const macs = [...new Set(port.addressPairs.map(({ mac }) => mac))].filter(
+    (mac) => state.portByPairMac(port.networkId, mac)?.id === port.id,
+  );
+  return { pairs: port.addressPairs.map(({ mac, cidr }) => ({ mac, cidr })), macs: macs.length === 0 ? undefined : macs.toSorted() };
 }
 
 function renderPeer(state: ClusterState, nodeId: NodeId, key: string): PeerBody | undefined {
@@ -138,14 +145,15 @@ function renderPeer(state: ClusterState, nodeId: NodeId, key: string): PeerBody 
   if (network === undefined) return undefined;
   const gateway = gatewayNodeOf(state, network);
   const isGateway = mac === network.gatewayMac;
-  const port = isGateway ? undefined : state.portByMac(network.id, mac);
+  const own = isGateway ? undefined : state.portByMac(network.id, mac);
+  const port = isGateway ? undefined : (own ?? state.portByPairMac(network.id, mac));
   const home = isGateway ? gateway?.id : port === undefined ? undefined : state.nodeOfPort(port.id);
   if (home === undefined || home === nodeId) return undefined;
   // In a concentrator segment everything between nodes passes the hub; the hub itself knows where each one lives.
   const via = network.topology === 'mesh' || gateway?.id === nodeId ? home : gateway?.id;
   const vtep = via === undefined ? undefined : state.nodes.get(via)?.vtep;
   if (vtep === undefined) return undefined;
-  const ips = isGateway ? gatewayAddresses(state, network) : (port?.fixedIps.map((fixed) => fixed.address) ?? []);
+  const ips = isGateway ? gatewayAddresses(state, network) : (own?.fixedIps.map((fixed) => fixed.address) ?? []);
   return { vni: network.vni, mac, ips, vtep };
 }
 
@@ -159,8 +167,11 @@ function renderVtep(state: ClusterState, nodeId: NodeId, key: string): VtepBody 
   if (network === undefined) return undefined;
   const gateway = gatewayNodeOf(state, network);
   const target = state.nodeByVtep(address);
-  if (gateway === undefined || target === undefined || target.id === nodeId || !state.carries(target.id, network.id)) return undefined;
-  return gateway.id === nodeId || gateway.id === target.id ? { vni: network.vni, address } : undefined;
+  if (target === undefined || target.id === nodeId || !state.carries(target.id, network.id)) return undefined;
+  const floods = network.topology === 'mesh' && state.hasPairs(network.id);
+  return floods || (gateway !== undefined && (gateway.id === nodeId || gateway.id === target.id))
+    ? { vni: network.vni, address }
+    : undefined;
 }
 
 function renderVtepFilter(state: ClusterState, nodeId: NodeId, key: string): VtepFilterBody | undefined {
@@ -173,35 +184,6 @@ function renderVtepFilter(state: ClusterState, nodeId: NodeId, key: string): Vte
       return { address: key as Ipv4 };
   }
   return undefined;
-}
-
-function renderGroup(state: ClusterState, nodeId: NodeId, key: string): GroupBody | undefined {
-  const groupId = key as SecurityGroupId;
-  if (!state.usesGroup(nodeId, groupId) || !state.securityGroups.has(groupId)) return undefined;
-  const rules = [...state.rulesOf(groupId)].filter((rule) => rule.ethertype === 'IPv4').map(compileRule);
-  return { groupId, rules: rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) };
-}
-
-function compileRule(rule: SecurityGroupRule): GroupRule {
-  return {
-    direction: rule.direction,
-    protocol: rule.protocol === undefined ? undefined : ipProtocolWord(rule.protocol),
-    portMin: rule.portMin,
-    portMax: rule.portMax,
-    remoteCidr: rule.remoteCidr as Cidr | undefined,
-    remoteGroup: rule.remoteGroupId,
-  };
-}
-
-/** Whether a rule of a group that this node enforces names `groupId` as remote. */
-export function needsMembers(state: ClusterState, nodeId: NodeId, groupId: SecurityGroupId): boolean {
-  for (const namer of state.namedBy(groupId)) if (state.usesGroup(nodeId, namer)) return true;
-  return false;
-}
-
-function renderMember(state: ClusterState, nodeId: NodeId, key: string): MemberBody | undefined {
-  const [groupId, address] = splitKey(key) as [SecurityGroupId, Ipv4];
-  return state.isMember(groupId, address) && needsMembers(state, nodeId, groupId) ? { groupId, address } : undefined;
 }
 
 function renderInstance(state: ClusterState, nodeId: NodeId, key: string): InstanceBody | undefined {

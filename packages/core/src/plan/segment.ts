@@ -26,6 +26,8 @@ export type SegmentBody = Readonly<{
   /** True on the node of a concentrator segment's gateway: what arrives by the tunnel may leave by it. */
   hub: boolean;
   mtu: number;
+  /** Somebody there may have addresses that only he knows about: ARP goes everywhere, and nobody answers for others. */
+  floods?: true;
   /** Absent where there is none, and on its own node. */
   gateway?: RemoteGateway;
 }>;
@@ -41,6 +43,7 @@ export function parseSegmentBody(value: unknown): SegmentBody {
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     hub: f.required('hub', parseBoolean),
     mtu: f.required('mtu', integerIn(68, 65_535)),
+    ...(f.optional('floods', parseBoolean) === true ? { floods: true as const } : {}),
     ...(gateway === undefined ? {} : { gateway }),
   };
 }

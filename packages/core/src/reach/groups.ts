@@ -1,6 +1,7 @@
 import { cidrContains } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
 import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Port } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
@@ -49,7 +50,8 @@ function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): 
   const { protocol, remoteCidr } = ipv4Match(rule);
   const remote = rule.direction === 'ingress' ? packet.source : packet.destination;
   if (rule.remoteGroupId !== undefined) {
-    if (!state.isMember(rule.remoteGroupId, remote)) return false;
+    const isMember = state.isMember(rule.remoteGroupId, remote) || inAny(state.memberPrefixesOf(rule.remoteGroupId), remote);
+    if (!isMember) return false;
   } else if (remoteCidr !== undefined && !cidrContains(remoteCidr, remote)) return false;
   if (protocol === undefined) return true;
   if (protocol !== packet.protocol) return false;
@@ -58,4 +60,9 @@ function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): 
     return rule.portMin === ECHO_REQUEST && (rule.portMax === undefined || rule.portMax === ECHO_CODE);
   }
   return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
+}
+
+function inAny(prefixes: Iterable<Cidr>, address: Ipv4): boolean {
+  for (const prefix of prefixes) if (cidrContains(prefix, address)) return true;
+  return false;
 }

@@ -1,3 +1,4 @@
+import { pairsInclude } from '../address-pair.ts';
 import { cidrContains } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
@@ -72,7 +73,8 @@ class Walk {
     const packet = packetOf(source);
     const own = port.fixedIps.some(({ address }) => address === packet.destination);
     if (own) return { kind: 'delivered', to: at, packet };
-    if (port.portSecurityEnabled && !port.fixedIps.some(({ address }) => address === source)) return dropped(at, 'spoofed_source');
+    if (port.portSecurityEnabled && !port.fixedIps.some(({ address }) => address === source) && !pairsInclude(port.addressPairs, source))
+      return dropped(at, 'spoofed_source');
 
     const subnets = port.fixedIps.flatMap(({ subnetId }) => this.#state.subnets.get(subnetId) ?? []);
     const near = subnets.find(({ cidr }) => cidrContains(cidr, packet.destination));

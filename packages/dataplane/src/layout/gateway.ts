@@ -40,6 +40,7 @@ export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBo
       fabricElement('number', [port], String(number)),
       zoneElement(number, numbers.zone(segment.vni)),
       fabricElement('ports', [port]),
+      fabricElement('tracked', [port]),
       fabricElement('gateways', [port]),
       fabricElement('ingress', [port], 'accept'),
       fabricElement('from', [port], 'goto trusted'),

@@ -1,6 +1,7 @@
+import type { Cidr } from '@weft/core/cidr';
 import type { GroupBody } from '@weft/core/plan/group';
 import type { Plan } from '@weft/core/plan/plan';
-import type { PortBody } from '@weft/core/plan/port';
+import type { PortBody, PortPair } from '@weft/core/plan/port';
 import type { ChainObject, KernelObject } from '../kernel-object.ts';
 import {
   alias,
@@ -12,12 +13,13 @@ import {
   portEgressName,
   portIngressName,
   portName,
+  portPairsName,
   tunnelName,
   WORKLOAD_LINK,
   workloadPlace,
 } from '../names.ts';
 import { dropChain } from '../ruleset/drops.ts';
-import { MARK_EGRESS_ALLOWED } from '../ruleset/fabric.ts';
+import { MARK_EGRESS_ALLOWED, MARK_STATELESS } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 import { limitObjects } from './limit.ts';
@@ -63,7 +65,7 @@ export function layoutPort(context: LayoutContext, body: PortBody): readonly Ker
     }),
   );
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
-  objects.push({ kind: 'fdb', place: 'fabric', link, mac: body.mac, role: 'local' });
+  for (const mac of [body.mac, ...(body.macs ?? [])]) objects.push({ kind: 'fdb', place: 'fabric', link, mac, role: 'local' });
   for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
   return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
 }
@@ -81,13 +83,18 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
       body.portSecurity ? `goto ${dropChain('port group received')}` : 'goto ingress_any',
     ],
   };
-  const open = !body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group)));
+  const stateless =
+    body.portSecurity && body.groups.length > 0 && body.groups.every((group) => plan.get('group', group)?.stateless === true);
+  const open = !stateless && (!body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group))));
+  const mark = stateless ? number | MARK_STATELESS : number;
   const egress: ChainObject = {
     kind: 'chain',
     place: 'fabric',
     family: 'bridge',
     name: portEgressName(link),
     rules: [
+      // Now the receiver's number may come there.
+      ...(stateless ? [`meta mark set meta mark & 0x${(~MARK_STATELESS >>> 0).toString(16)}`] : []),
       ...body.groups.flatMap((group) => [
         `jump ${groupEgressName(group)}`,
         `meta mark & 0x${MARK_EGRESS_ALLOWED.toString(16)} != 0 return`,
@@ -95,20 +102,39 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
       `goto ${dropChain('port group sent')}`,
     ],
   };
+  const pairs = body.portSecurity ? (body.pairs ?? []) : [];
+  const guarded = pairs.length > 0;
+  const from = guarded ? `goto ${portPairsName(link)}` : body.portSecurity ? 'goto from_workload' : 'goto from_unguarded';
   return [
     ingress,
     ...(open ? [] : [egress]),
-    fabricElement('macs', [link, body.mac]),
+    ...(guarded ? [pairsChain(link, pairs)] : []),
+    ...[...new Set([body.mac, ...pairs.map(({ mac }) => mac)])].map((mac) => fabricElement('macs', [link, mac])),
     ...body.ips.map((address) => fabricElement('addrs', [link, body.mac, address])),
-    ...[tunnelName(body.vni), ...gatewayPorts(body.vni)].map((trusted) => fabricElement('local', [trusted, body.mac])),
-    fabricElement('number', [link], String(number)),
-    zoneElement(number, zone),
+    ...[tunnelName(body.vni), ...gatewayPorts(body.vni)].flatMap((trusted) =>
+      [body.mac, ...(body.macs ?? [])].map((mac) => fabricElement('local', [trusted, mac])),
+    ),
+    fabricElement('number', [link], String(mark)),
+    zoneElement(mark, zone),
     fabricElement('ports', [link]),
+    ...(stateless ? [] : [fabricElement('tracked', [link])]),
     fabricElement('egress', [link], open ? 'jump egress_all' : `jump ${egress.name}`),
     fabricElement('ingress', [link], `goto ${ingress.name}`),
-    fabricElement('from', [link], body.portSecurity ? 'goto from_workload' : 'goto from_unguarded'),
+    fabricElement('from', [link], from),
   ];
 }
+
+/** Only a port with pairs asks about them; whatever they do not admit goes the way of any other port's. */
+function pairsChain(link: string, pairs: readonly PortPair[]): ChainObject {
+  const admitted = pairs.flatMap(({ mac, cidr }) => [
+    `ether saddr ${mac} arp saddr ether ${mac} ${prefixed('arp saddr ip', cidr)}accept`,
+    `ether saddr ${mac} ether type ip ${prefixed('ip saddr', cidr)}goto from_pair_ip`,
+  ]);
+  return { kind: 'chain', place: 'fabric', family: 'bridge', name: portPairsName(link), rules: [...admitted, 'goto from_workload'] };
+}
+
+/** nft knows no match of everything. */
+const prefixed = (field: string, cidr: Cidr): string => (cidr === '0.0.0.0/0' ? '' : `${field} ${cidr} `);
 
 function allowsAllOut(group: GroupBody | undefined): boolean {
   return (

@@ -13,9 +13,11 @@ export function layoutSegment({ facts, numbers }: LayoutContext, body: SegmentBo
     fabricElement('number', [tunnel], String(number)),
     zoneElement(number, numbers.zone(body.vni)),
     fabricElement('ports', [tunnel]),
+    fabricElement('tracked', [tunnel]),
     fabricElement('tunnels', [tunnel]),
     fabricElement('ingress', [tunnel], 'accept'),
     fabricElement('from', [tunnel], 'goto from_tunnel'),
+    ...(body.floods === true ? [fabricElement('flooding', [tunnel])] : []),
   ];
   return [
     ...elements,
@@ -39,7 +41,8 @@ export function layoutSegment({ facts, numbers }: LayoutContext, body: SegmentBo
       vni: body.vni,
       local: facts.vtep,
       port: facts.vxlanPort,
-      flags: { neighSuppress: true, bcastFlood: true, hairpin: body.hub },
+      // A suppressing port lets no gratuitous ARP through (datapath.md §2), so nobody would hear of an address that moves.
+      flags: { neighSuppress: body.floods !== true, bcastFlood: true, hairpin: body.hub },
     },
   ];
 }

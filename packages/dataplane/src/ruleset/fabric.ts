@@ -12,16 +12,31 @@ import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLAR
  *     bridge forward 10        the decision: established, DHCP, or the groups of the sending and of the receiving port
  *     inet postrouting 0       connections per port are counted and capped; the mark is cleared, since it takes part in outer routing
  *
- * The mark: bits 0–13 number of the port it came in by (0x2000 = a trusted one), bits 14–27 number of the port it goes out by, 0x10000000
+ * The mark: bits 0–13 number of the port it came in by (0x2000 = a trusted one), bits 14–27 number of the port it goes out by
+ * (before that, all set: it came by a stateless port), 0x10000000
  * allowed by an egress group, 0x20000000 not tracked here (transit and DHCP), 0x40000000 established. Never bit 31: nft lists that mask wrongly.
  */
 export const MARK_EGRESS_ALLOWED = 0x10000000;
 const MARK_UNTRACKED = '0x20000000';
 const MARK_ESTABLISHED = '0x40000000';
+/** What the number of a stateless port has beside it, until its groups are asked: then a receiver's number comes there. */
+export const MARK_STATELESS = 0x0fffc000;
+/** Established, and from a port that is not stateless. */
+const MARK_ANSWERS = '0x4fffc000';
 /** Added to the number of a tunnel or gateway port. */
 export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
+
+export const FABRIC_SYSCTLS = {
+  'net.ipv6.conf.default.disable_ipv6': '1',
+  'net.ipv6.conf.all.disable_ipv6': '1',
+  'net.bridge.bridge-nf-call-iptables': '0',
+  'net.bridge.bridge-nf-call-ip6tables': '0',
+  'net.bridge.bridge-nf-call-arptables': '0',
+  // A revoked TCP stream must not be picked up again in mid-stream (datapath.md §3).
+  'net.netfilter.nf_conntrack_tcp_loose': '0',
+};
 
 export function fabricTables(facts: NodeFacts): TableObject[] {
   return [bridgeTable(facts), inetTable(facts)];
@@ -44,8 +59,12 @@ function bridgeTable(facts: NodeFacts): TableObject {
       // (trusted port of a segment, MAC of a workload on this node): what is for others is in transit.
       'set local { typeof iifname . ether saddr; }',
       'set ports { type ifname; }',
+      // Those to which answers may go without being asked for: all but stateless ones.
+      'set tracked { type ifname; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
+      // Tunnels of segments in which ARP goes everywhere.
+      'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
       'map egress { type ifname : verdict; }',
       'map ingress { type ifname : verdict; }',
@@ -92,6 +111,17 @@ function bridgeTable(facts: NodeFacts): TableObject {
         ],
       },
       {
+        // What one of a port's address pairs admits; its chain has looked at MAC and address already.
+        name: 'from_pair_ip',
+        hook: undefined,
+        rules: [
+          `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
+          `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
+          'meta mark set iifname map @number',
+          'accept',
+        ],
+      },
+      {
         // A port without port security: whatever addresses it likes, but its connections are tracked like anybody's.
         name: 'from_unguarded',
         hook: undefined,
@@ -129,10 +159,13 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           'ether type arp goto forward_arp',
           'ether daddr ff:ff:ff:ff:ff:ff goto forward_broadcast',
-          `meta mark & ${MARK_ESTABLISHED} != 0 oifname @ports accept`,
+          // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
+          `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
+          `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname vmap @egress',
+          `meta mark & ${MARK_ESTABLISHED} != 0 oifname @tracked accept`,
           'oifname vmap @ingress',
           'counter name unplugged',
         ],
@@ -140,7 +173,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'forward_arp',
         hook: undefined,
-        rules: [`oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`, 'oifname @ports accept'],
+        rules: [
+          'oifname @flooding accept',
+          `oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`,
+          'oifname @ports accept',
+        ],
       },
       {
         // The only broadcast between nodes is DHCP, and a hub never reflects one. Of the copies that a bridge makes of a broadcast only the
@@ -175,6 +212,8 @@ function inetTable(facts: NodeFacts): TableObject {
       'map zone { typeof meta mark : ct zone; }',
       // Zone and address whose connections are still to be ended: a note to the next process if this one dies.
       'set revoking { type mark . ipv4_addr; }',
+      // The same, but only of those connections that the groups no longer allow.
+      'set judging { type mark . ipv4_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [
@@ -190,7 +229,7 @@ function inetTable(facts: NodeFacts): TableObject {
         rules: [
           `tcp flags syn tcp option maxseg size set ${facts.mtu - 40}`,
           `ct state established,related meta mark set meta mark | ${MARK_ESTABLISHED}`,
-          'ct state invalid goto drop_invalid',
+          `ct state invalid meta mark & 0x${MARK_STATELESS.toString(16).padStart(8, '0')} == 0 goto drop_invalid`,
         ],
       },
       {

@@ -1,0 +1,44 @@
+import type { Cidr } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import { ipProtocolWord } from '../ip-protocol.ts';
+import type { SecurityGroupRule } from '../security-group.ts';
+import type { NodeId, SecurityGroupId } from '../uuid.ts';
+import type { GroupBody, GroupRule } from './group.ts';
+import type { MemberBody } from './member.ts';
+
+export function renderGroup(state: ClusterState, nodeId: NodeId, key: string): GroupBody | undefined {
+  const groupId = key as SecurityGroupId;
+  const group = state.securityGroups.get(groupId);
+  if (group === undefined || !state.usesGroup(nodeId, groupId)) return undefined;
+  const rules = [...state.rulesOf(groupId)].filter((rule) => rule.ethertype === 'IPv4').flatMap((rule) => compileRule(state, rule));
+  const sorted = rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  return { groupId, ...(group.stateless === true ? { stateless: true } : {}), rules: sorted };
+}
+
+/** The addresses of a remote group are `member`s; prefixes of its ports' address pairs, of which there are few, are rules like this one. */
+function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] {
+  const compiled: GroupRule = {
+    direction: rule.direction,
+    protocol: rule.protocol === undefined ? undefined : ipProtocolWord(rule.protocol),
+    portMin: rule.portMin,
+    portMax: rule.portMax,
+    remoteCidr: rule.remoteCidr as Cidr | undefined,
+    remoteGroup: rule.remoteGroupId,
+  };
+  if (rule.remoteGroupId === undefined) return [compiled];
+  const prefixes = [...state.memberPrefixesOf(rule.remoteGroupId)];
+  return [compiled, ...prefixes.map((remoteCidr) => ({ ...compiled, remoteCidr, remoteGroup: undefined }))];
+}
+
+/** Whether a rule of a group that this node enforces names `groupId` as remote. */
+function needsMembers(state: ClusterState, nodeId: NodeId, groupId: SecurityGroupId): boolean {
+  for (const namer of state.namedBy(groupId)) if (state.usesGroup(nodeId, namer)) return true;
+  return false;
+}
+
+export function renderMember(state: ClusterState, nodeId: NodeId, key: string): MemberBody | undefined {
+  const slash = key.indexOf('/');
+  const [groupId, address] = [key.slice(0, slash) as SecurityGroupId, key.slice(slash + 1) as Ipv4];
+  return state.isMember(groupId, address) && needsMembers(state, nodeId, groupId) ? { groupId, address } : undefined;
+}

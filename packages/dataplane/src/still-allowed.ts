@@ -1,0 +1,132 @@
+import { pairAddress } from '@weft/core/address-pair';
+import { cidrContains, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
+import { ipProtocolWord, parseIpProtocol } from '@weft/core/ip-protocol';
+import { ipv4ToNumber } from '@weft/core/ipv4';
+import type { Ipv4 } from '@weft/core/ipv4';
+import type { GroupRule } from '@weft/core/plan/group';
+import { memberKey } from '@weft/core/plan/member';
+import type { Plan } from '@weft/core/plan/plan';
+import type { PortBody } from '@weft/core/plan/port';
+import type { SecurityGroupId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
+
+/** A tracked connection as its first packet was: `type` and `code` are ICMP's, the ports those of protocols that have them. */
+export type FirstPacket = Readonly<{
+  protocol: number;
+  source: Ipv4;
+  destination: Ipv4;
+  destinationPort: number | undefined;
+  icmpType: number | undefined;
+  icmpCode: number | undefined;
+}>;
+
+type Match = (packet: FirstPacket, remote: Ipv4) => boolean;
+type Matches = Readonly<Record<GroupRule['direction'], readonly Match[]>>;
+
+/**
+ * Whether a plan's groups would let a running connection begin today. This is the pure twin of the chains that `layout/group.ts` and
+ * `layout/port.ts` write: the sending port of this node is asked for the way out, the receiving one for the way in, and whoever is not on
+ * this node is not asked, since its own node does that. Answers need no rule, so only the first packet's direction counts.
+ *
+ * Good for the plan as it is now. What is asked for often, addresses and rules, is prepared once, when it is first needed.
+ */
+export class StillAllowed {
+  readonly #plan: Plan;
+  readonly #groups = new Map<SecurityGroupId, Matches>();
+  #ports: ReadonlyMap<string, readonly PortBody[]> | undefined;
+  /** Those with a prefix of addresses beside their own. */
+  #wide: readonly PortBody[] = [];
+
+  constructor(options: Readonly<{ plan: Plan }>) {
+    this.#plan = options.plan;
+  }
+
+  /** Whether an open port of this node has that address in that segment: what it has not is nobody's to judge. */
+  isHere(vni: Vni, address: Ipv4): boolean {
+    return this.#portsOf(vni, address).length > 0;
+  }
+
+  /** A connection in a segment. */
+  isAllowed(vni: Vni, packet: FirstPacket): boolean {
+    return (
+      this.#allow(this.#portsOf(vni, packet.source), 'egress', packet, packet.destination) &&
+      this.#allow(this.#portsOf(vni, packet.destination), 'ingress', packet, packet.source)
+    );
+  }
+
+  /** Several may have an address among their pairs, and which one has it now is not known. */
+  #allow(ports: readonly PortBody[], direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+    return ports.length === 0 || ports.some((port) => this.#allows(port, direction, packet, remote));
+  }
+
+  #allows(port: PortBody, direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+    if (!port.portSecurity) return true;
+    return port.groups.some((group) => this.#matchesOf(group)[direction].some((matches) => matches(packet, remote)));
+  }
+
+  #portsOf(vni: Vni, address: Ipv4): readonly PortBody[] {
+    if (this.#ports === undefined) {
+      const open = [...this.#plan.of('port').values()].filter((port) => port.adminStateUp);
+      const ports = new Map<string, PortBody[]>();
+      for (const port of open) {
+        for (const each of addressesOf(port)) ports.set(`${port.vni}/${each}`, [...(ports.get(`${port.vni}/${each}`) ?? []), port]);
+      }
+      this.#ports = ports;
+      this.#wide = open.filter(isWide);
+    }
+    const exact = this.#ports.get(`${vni}/${address}`) ?? [];
+    if (this.#wide.length === 0) return exact;
+    const wide = this.#wide.filter((port) => port.vni === vni && port.pairs?.some(({ cidr }) => cidrContains(cidr, address)));
+    return [...new Set([...exact, ...wide])];
+  }
+
+  #matchesOf(group: SecurityGroupId): Matches {
+    let matches = this.#groups.get(group);
+    if (matches === undefined) {
+      const { ingress = [], egress = [] } = Object.groupBy(this.#plan.get('group', group)?.rules ?? [], ({ direction }) => direction);
+      const compile = (rule: GroupRule): Match => matchOf(this.#plan, rule);
+      matches = { ingress: ingress.map(compile), egress: egress.map(compile) };
+      this.#groups.set(group, matches);
+    }
+    return matches;
+  }
+}
+
+/** A port's own addresses, and those of its pairs that are single. */
+export function addressesOf({ ips, pairs = [] }: PortBody): readonly Ipv4[] {
+  return [...new Set([...ips, ...pairs.flatMap((pair) => pairAddress(pair) ?? [])])];
+}
+
+/** Whether it may have addresses that cannot be listed. */
+export function isWide({ pairs = [] }: PortBody): boolean {
+  return pairs.some((pair) => pairAddress(pair) === undefined);
+}
+
+function matchOf(plan: Plan, rule: GroupRule): Match {
+  const { protocol: word, portMin, portMax, remoteGroup } = rule;
+  const fitsRemote =
+    remoteGroup === undefined ? inPrefix(rule) : (remote: Ipv4) => plan.get('member', memberKey(remoteGroup, remote)) !== undefined;
+  if (word === undefined) return (_packet, remote) => fitsRemote(remote);
+  if (word === 'icmp') {
+    return ({ protocol, icmpType, icmpCode }, remote) =>
+      wordOf(protocol) === word &&
+      (portMin === undefined || (icmpType === portMin && (portMax === undefined || icmpCode === portMax))) &&
+      fitsRemote(remote);
+  }
+  const anyPort = portMin === undefined && portMax === undefined;
+  const [first, last] = [portMin ?? 0, portMax ?? 65_535];
+  return ({ protocol, destinationPort }, remote) =>
+    wordOf(protocol) === word &&
+    (anyPort || (destinationPort !== undefined && destinationPort >= first && destinationPort <= last)) &&
+    fitsRemote(remote);
+}
+
+const wordOf = (protocol: number): string | undefined => ipProtocolWord(parseIpProtocol(protocol, 'protocol'));
+
+function inPrefix({ remoteCidr }: GroupRule): (remote: Ipv4) => boolean {
+  if (remoteCidr === undefined) return () => true;
+  const shift = 32 - cidrPrefixLength(remoteCidr);
+  if (shift === 32) return () => true;
+  const network = ipv4ToNumber(cidrNetwork(remoteCidr)) >>> shift;
+  return (remote) => ipv4ToNumber(remote) >>> shift === network;
+}
