@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Status } from '@weft/ssntp/operands';
 import { nodeId, settle } from '../test-support.ts';
 import { assertNeutron, make, makeNetwork, openRest } from './rest-support.ts';
 
@@ -72,6 +73,23 @@ test('which nodes answer the DHCP of a network, and of which networks a node doe
   const at = `/v2.0/networks/${network}/dhcp-agents`;
   assert.deepEqual((await rest.admin('GET', at)).body, { agents: [] });
   assert.deepEqual((await rest.admin('GET', `/v2.0/agents/${nodeId(1)}/dhcp-networks`)).body, { networks: [] });
+  const { id: port } = await make(red, 'ports', 'port', { network_id: network });
+  assert.equal((await red('POST', '/v1/instances', { command: ['true'], port_id: port })).status, 201);
+  for (const payload of rest.link.take('COMMAND START')) {
+    const { instance_uuid } = (payload as { start: { instance_uuid: string } }).start;
+    rest.link.routed(nodeId(9), Status.Reply, { instance_uuid, node_uuid: nodeId(2) });
+  }
+  await settle();
+  const { agents } = (await rest.admin('GET', at)).body as { agents: { id: string }[] };
+  assert.deepEqual(
+    agents.map(({ id }) => id),
+    [nodeId(2)],
+  );
+  const { networks } = (await rest.admin('GET', `/v2.0/agents/${nodeId(2)}/dhcp-networks`)).body as { networks: { id: string }[] };
+  assert.deepEqual(
+    networks.map(({ id }) => id),
+    [network],
+  );
   assertNeutron(await red('GET', at), 403, 'PolicyNotAuthorized', /dhcp-agents/);
   assertNeutron(await (await rest.as('blue'))('GET', at), 404, 'NetworkNotFound', /could not be found/);
 });
