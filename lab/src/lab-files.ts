@@ -18,6 +18,9 @@ const CERTIFICATE_DAYS = 30;
 /** So short that one can wait for it, so long that nothing but idleness is taken for it. */
 export const CONCENTRATOR_IDLE_SECONDS = 5;
 
+/** So few that a flood which reaches them is short: the kernel looks through a port's connections at each new one. */
+export const CONNECTIONS_PER_PORT = 1000;
+
 /** A node's id is the UUID in its certificate. */
 export type NodeIds = ReadonlyMap<LabNodeName, NodeId>;
 
@@ -95,6 +98,7 @@ function serverConfig(topology: Topology) {
       // What is measured is how much there can be.
       quotas: { network: -1, subnet: -1, port: -1, floatingip: -1, security_group: -1, security_group_rule: -1 },
       concentratorIdleSeconds: CONCENTRATOR_IDLE_SECONDS,
+      connectionsPerPort: CONNECTIONS_PER_PORT,
     },
   };
 }

@@ -221,6 +221,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'attacks',
+    what: 'compute1 counts no connections',
+    run: async (context, saboteur) => {
+      await saboteur.insertRule(context.fabric('compute1'), 'inet weft cap', 'meta mark set 0 accept');
+    },
+  },
+  {
     check: 'control-plane-down',
     what: 'tunnels stand still for a moment when the server is replaced after its death',
     run: (context, saboteur) => cutWhenReplaced(context, saboteur, 'control', 1),

@@ -1,6 +1,7 @@
 import { ADDRESS_CHANGE } from './address-change.ts';
 import { ADDRESS_REUSE } from './address-reuse.ts';
 import { ANTI_SPOOF } from './anti-spoof.ts';
+import { ATTACKS } from './attacks.ts';
 import { CONCENTRATOR_KILL } from './concentrator-kill.ts';
 import { CONCENTRATOR_MACHINE } from './concentrator-machine.ts';
 import { CONCENTRATOR_MOVE } from './concentrator-move.ts';
@@ -52,6 +53,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   NAT_RULE,
   RATE_LIMIT,
   VNI_INJECTION,
+  ATTACKS,
   CONTROL_PLANE_DOWN,
   TENANT_ADDED,
   LAUNCHER_KILL,

@@ -1,11 +1,7 @@
-import type { CheckContext } from '../check-context.ts';
-import { forgeries } from '../probe/forgeries.ts';
 import type { Forgery } from '../probe/forgeries.ts';
 import { sendFrame } from '../probe/send-frame.ts';
-import { token } from '../probe/token.ts';
-import { TENANT_GATEWAY } from '../scenario.ts';
-import type { Workload } from '../scenario.ts';
 import type { LabCheck } from './lab-check.ts';
+import { lie, lieNames, tellLie } from './lies.ts';
 import { expectReach } from './reach.ts';
 
 /** What also a port without port security may send; the rest never passes, so it is shown to arrive at the node's end of the cable only. */
@@ -38,30 +34,9 @@ export const ANTI_SPOOF: LabCheck = {
           where,
         });
       }
-      const { frame, mark } = lie(index, alpha!, open2!, bravo!);
-      await expectReach(context, {
-        what: `${name} of red alpha`,
-        token: mark,
-        send: () => sendFrame(context.place(alpha!), frame),
-        at: [{ name: "the node's end of alpha's cable", place: context.portPlace(alpha!) }],
-        notAt: [bravo!, charlie!, open1!, open2!].map((workload) => listener(context, workload)),
-        where,
-      });
+      await tellLie(context, { index, attacker: alpha!, receiver: open2!, victim: bravo!, others: [charlie!, open1!] });
     }
     context.forgetNeighbours(context.place(open2!));
     return `${lies.length} lies, none heard: ${lies.map(({ name }) => name).join(', ')}`;
   },
 };
-
-function lie(index: number, attacker: Workload, receiver: Workload, victim: Workload): Readonly<{ frame: Uint8Array; mark: Uint8Array }> {
-  const mark = token();
-  return { frame: forgeries({ attacker, receiver, victim, gateway: TENANT_GATEWAY, token: mark })[index]!.frame, mark };
-}
-
-function lieNames(attacker: Workload, receiver: Workload, victim: Workload): readonly Pick<Forgery, 'name' | 'reason'>[] {
-  return forgeries({ attacker, receiver, victim, gateway: TENANT_GATEWAY, token: token() });
-}
-
-function listener(context: CheckContext, workload: Workload): Readonly<{ name: string; place: ReturnType<CheckContext['place']> }> {
-  return { name: `red ${workload.name}`, place: context.place(workload) };
-}

@@ -105,7 +105,11 @@ export async function comesToBeSeenAs(
 }
 
 /** Waits until a way is gone on which connections were just made, and sees that it stays so for as long as a lost SYN would need. */
-export async function nothingAt(context: Pick<CheckContext, 'signal'>, from: Readonly<{ name: string; place: Place }>, to: Service): Promise<void> {
+export async function nothingAt(
+  context: Pick<CheckContext, 'signal'>,
+  from: Readonly<{ name: string; place: Place }>,
+  to: Service,
+): Promise<void> {
   const expected = `${from.name} not to reach ${to.what} at ${to.address}:${to.port}`;
   const attempt = (timeoutMs: number) => tcpConnect(from.place, to.address, to.port, { timeoutMs, signal: context.signal });
   await waitFor({ expected, withinMs: CONNECT_MS, where: to.where, signal: context.signal }, async () => {
