@@ -113,8 +113,8 @@ function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, conce
         if (floating !== undefined) addresses.add(floating.address);
       }
     }
-    const uplink = state.tenants.get(tenantId)?.sshReach === true ? state.concentratorOf(tenantId)?.uplink : undefined;
-    if (uplink !== undefined) addresses.add(uplink.address);
+    for (const { uplink } of state.tenants.get(tenantId)?.sshReach === true ? state.concentratorsOf(tenantId) : [])
+      if (uplink !== undefined) addresses.add(uplink.address);
   }
   return [...addresses].map((address) => ({ portId: undefined, address }));
 }

@@ -1,10 +1,11 @@
-import { cidrContains } from '../cidr.ts';
+import { cidrContains, cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { compareRules } from '../rule-order.ts';
 import type { FirewallRule } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { routedAddresses } from '../routed-addresses.ts';
+import type { StaticRoute } from '../router.ts';
 import type { Concentrator, Network } from '../resource.ts';
 import type { FirewallRuleId, NodeId, SubnetId } from '../uuid.ts';
 import type { Packet } from './flow.ts';
@@ -18,6 +19,11 @@ export type GatewayView = Readonly<{
   nodeId: NodeId;
   legs: readonly Leg[];
   firewall: readonly (FirewallRule & Readonly<{ local: readonly Ipv4[] | undefined }>)[];
+  /** A router that is down forwards nothing. */
+  isForwarding: boolean;
+  /** Otherwise only what has a public address gets out. */
+  hasSourceNat: boolean;
+  routes: readonly StaticRoute[];
 }>;
 
 /** Undefined until the concentrator is placed. A node that cannot end tunnels gives it no legs. */
@@ -26,19 +32,27 @@ export function viewGateway(state: ClusterState, concentrator: Concentrator): Ga
   if (node === undefined) return undefined;
   const legs: Leg[] = [];
   for (const network of node.vtep === undefined ? [] : state.networksOf(concentrator.tenantId)) {
-    if (state.gatewayOf(network)?.id !== concentrator.id) continue;
-    for (const { id: subnetId, cidr, gatewayIp } of state.subnetsOf(network.id)) {
-      if (gatewayIp !== undefined) legs.push({ network, subnetId, cidr, gatewayIp });
-    }
+    const own = state.gatewaysOf(network).find((gateway) => gateway.concentrator.id === concentrator.id);
+    for (const { subnet, address } of own?.legs ?? []) legs.push({ network, subnetId: subnet.id, cidr: subnet.cidr, gatewayIp: address });
   }
   const firewall = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
-    .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId) }));
-  return { concentrator, nodeId: node.id, legs, firewall };
+    .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId, concentrator.id) }));
+  const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
+  const { adminStateUp: isForwarding = true, externalGateway, routes = [] } = router ?? {};
+  return { concentrator, nodeId: node.id, legs, firewall, isForwarding, hasSourceNat: externalGateway?.enableSnat ?? true, routes };
 }
 
 export function legTo(view: GatewayView, address: Ipv4): Leg | undefined {
   return view.legs.find((leg) => cidrContains(leg.cidr, address));
+}
+
+/** Where the most exact static route leads to. */
+export function legByRoute(view: GatewayView, address: Ipv4): Leg | undefined {
+  const [route] = view.routes
+    .filter(({ destination }) => cidrContains(destination, address))
+    .toSorted((a, b) => cidrPrefixLength(b.destination) - cidrPrefixLength(a.destination));
+  return route === undefined ? undefined : legTo(view, route.nexthop);
 }
 
 /**
