@@ -26,7 +26,10 @@ type Known = Readonly<{
 export function segmentGateways(known: Known, network: Network): readonly SegmentGateway[] {
   if (network.external) return [];
   const gateways: SegmentGateway[] = [];
-  const interfaces = [...known.interfacesOn(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
+  // Without a router of the same tenant behind it a port is no interface, whatever it says of itself.
+  const interfaces = [...known.interfacesOn(network.id)]
+    .filter(({ deviceId }) => known.concentratorOfRouter(deviceId as RouterId)?.tenantId === network.tenantId)
+    .toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
   const routed = new Set(interfaces.flatMap(({ fixedIps }) => fixedIps.map(({ subnetId }) => subnetId)));
   if (known.tenants.get(network.tenantId)?.automaticGateway === true) {
     const legs = [...known.subnetsOf(network.id)].flatMap((subnet): GatewayLeg[] =>
@@ -37,8 +40,6 @@ export function segmentGateways(known: Known, network: Network): readonly Segmen
   }
   for (const routerId of new Set(interfaces.map(({ deviceId }) => deviceId as RouterId))) {
     const concentrator = known.concentratorOfRouter(routerId);
-    // Of another tenant it cannot be; if it were, its packets would be let through here.
-    if (concentrator?.tenantId !== network.tenantId) continue;
     const own = interfaces.filter(({ deviceId }) => deviceId === routerId);
     const legs = own.flatMap(({ fixedIps }) =>
       fixedIps.flatMap(({ subnetId, address }): GatewayLeg[] => {
@@ -47,7 +48,7 @@ export function segmentGateways(known: Known, network: Network): readonly Segmen
       }),
     );
     const mac = own[0]?.mac;
-    if (mac !== undefined) gateways.push({ concentrator, mac, legs });
+    if (concentrator !== undefined && mac !== undefined) gateways.push({ concentrator, mac, legs });
   }
   return gateways;
 }

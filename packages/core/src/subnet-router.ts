@@ -6,7 +6,8 @@ import type { NetworkId, RouterId, SubnetId } from './uuid.ts';
 export function* routersOfSubnet(state: ClusterState, subnetId: SubnetId): Generator<RouterId> {
   const networkId = state.subnets.get(subnetId)?.networkId;
   for (const port of networkId === undefined ? [] : state.interfacesOn(networkId))
-    if (port.fixedIps.some((fixed) => fixed.subnetId === subnetId)) yield port.deviceId as RouterId;
+    if (port.fixedIps.some((fixed) => fixed.subnetId === subnetId) && state.routers.has(port.deviceId as RouterId))
+      yield port.deviceId as RouterId;
 }
 
 /** Whether the tenant's automatic gateway answers for a subnet: it has a gateway address and is on no router (design §8). */
