@@ -4,10 +4,13 @@ import { test } from 'node:test';
 import type { Cidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody } from '@weft/core/plan/gateway';
+import { arrivals } from '@weft/lab/probe/arrives';
 import { ping } from '@weft/lab/probe/ping';
 import type { Place } from '@weft/lab/probe/place';
+import { sendDatagram } from '@weft/lab/probe/send-frame';
 import { tcpConnect } from '@weft/lab/probe/tcp-connect';
 import { tcpServer } from '@weft/lab/probe/tcp-server';
+import { token } from '@weft/lab/probe/token';
 import { routeList } from '@weft/netlink/route';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { gatewayId, ip, OUTSIDE, setGateway, setPublicIp, TwoNodes } from './two-nodes.testing.ts';
@@ -103,4 +106,23 @@ test('a static route leads to its next hop, is read back as it was written, and 
   assert.deepEqual(routes(), [['172.16.0.0/12', '10.1.0.13']], 'another next hop');
   change(nodes, { routes: [] });
   assert.deepEqual(routes(), []);
+});
+
+test('what is addressed behind a next hop arrives at it, and outside once the route is gone', async () => {
+  using nodes = new TwoNodes('mesh');
+  nodes.apply();
+  const [w1, w2] = [1, 2].map((n) => nodes.workload(n)) as [Place, Place];
+  const target = ip('172.16.0.9');
+  const seen = async (expect: 'arrival' | 'silence', receivers: readonly Place[]): Promise<boolean[]> => {
+    const mark = token();
+    const sender = (): void => sendDatagram(w1, { target, port: 9, payload: mark });
+    const found = await arrivals({ receivers, token: mark, sender, expect, withinMs: expect === 'arrival' ? 3000 : 300 });
+    return found.map(({ count }) => count > 0);
+  };
+  change(nodes, { routes: [{ destination: '172.16.0.0/12' as Cidr, nexthop: ip('10.0.0.12') }] });
+  assert.deepEqual(await seen('arrival', [w2]), [true], 'with the route');
+  assert.deepEqual(await seen('silence', [w2, nodes.outside]), [true, false], 'and not outside');
+  change(nodes, { routes: [] });
+  assert.deepEqual(await seen('arrival', [nodes.outside]), [true], 'without it');
+  assert.deepEqual(await seen('silence', [w2, nodes.outside]), [false, true], 'and not at the next hop');
 });
