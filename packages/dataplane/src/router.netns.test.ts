@@ -10,7 +10,9 @@ import type { Place } from '@weft/lab/probe/place';
 import { sendDatagram } from '@weft/lab/probe/send-frame';
 import { tcpConnect } from '@weft/lab/probe/tcp-connect';
 import { tcpServer } from '@weft/lab/probe/tcp-server';
+import { TcpStream } from '@weft/lab/probe/tcp-stream';
 import { token } from '@weft/lab/probe/token';
+import { waitFor } from '@weft/lab/wait';
 import { routeList } from '@weft/netlink/route';
 import { Rtnl } from '@weft/netlink/rtnl';
 import { gatewayId, ip, OUTSIDE, setGateway, setPublicIp, TwoNodes } from './two-nodes.testing.ts';
@@ -125,4 +127,30 @@ test('what is addressed behind a next hop arrives at it, and outside once the ro
   change(nodes, { routes: [] });
   assert.deepEqual(await seen('arrival', [nodes.outside]), [true], 'without it');
   assert.deepEqual(await seen('silence', [w2, nodes.outside]), [false, true], 'and not at the next hop');
+});
+
+test('a stream that left as the gateway ends when source NAT is switched off, one of a public address goes on', async () => {
+  using nodes = new TwoNodes('mesh');
+  setPublicIp(nodes.hub.plan, PUBLIC, ip('10.0.0.12'));
+  nodes.apply();
+  using outside = tcpServer(nodes.outside, 80, { afterGreeting: 'echo' });
+  const [w1, w2] = [1, 2].map((n) => nodes.workload(n)) as [Place, Place];
+  const open = (place: Place) => new TcpStream({ place, target: OUTSIDE, port: outside.port, bytesPerSecond: 50_000 });
+  using ending = open(w1);
+  using lasting = open(w2);
+  for (const stream of [ending, lasting]) {
+    assert.equal((await stream.start({ timeoutMs: 5000 })).kind, 'connected');
+    await waitFor({ expected: 'an echo', withinMs: 5000 }, () =>
+      stream.result().received.bytes > 0 ? { done: undefined } : { seen: 'none' },
+    );
+  }
+  change(nodes, { sourceNat: false });
+  await waitFor({ expected: 'the stream to end', withinMs: 5000 }, () => {
+    const { ended, received } = ending.result();
+    return ended !== undefined || received.idleMs >= 1000 ? { done: undefined } : { seen: `${received.bytes} bytes` };
+  });
+  const { bytes } = lasting.result().received;
+  await waitFor({ expected: 'the other one to go on', withinMs: 5000 }, () =>
+    lasting.result().received.bytes > bytes ? { done: undefined } : { seen: 'nothing more' },
+  );
 });

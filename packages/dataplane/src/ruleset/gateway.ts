@@ -103,6 +103,10 @@ export function gatewayTable(body: GatewayBody): TableObject {
             ? []
             : [`oifname "${uplink.link}" ip daddr @infrastructure goto ${dropChain('gateway to_infrastructure sent')}`]),
           'ct state invalid goto drop_invalid',
+          // What went out as the gateway itself before that was switched off.
+          ...(uplink === undefined || body.sourceNat !== false
+            ? []
+            : [`ct reply ip daddr ${uplink.address} goto ${dropChain('gateway no_mapping received')}`]),
           `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
           'iifname vmap @from_uplink',
