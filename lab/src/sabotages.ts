@@ -1,6 +1,8 @@
 /** One sabotage for each check. */
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseUuid } from '@weft/core/uuid';
+import type { ConcentratorId } from '@weft/core/uuid';
 import { portName, tunnelName } from '@weft/dataplane/names';
 import { linkGet } from '@weft/netlink/link';
 import { qdiscList } from '@weft/netlink/qdisc';
@@ -11,6 +13,7 @@ import { DENIED_PORT } from './checks/firewall-rule.ts';
 import { NAT_PORT } from './checks/nat-rule.ts';
 import { UDP_FORWARD } from './checks/port-forward.ts';
 import { IDLE_TENANT } from './checks/retire.ts';
+import { MOVED_CIDR } from './checks/router.ts';
 import { markedProcesses } from './marked-processes.ts';
 import { DNS_PORT } from './packet/dns.ts';
 import { pinnedBelow } from './remains.ts';
@@ -305,6 +308,24 @@ export const SABOTAGES: readonly Sabotage[] = [
       const address = context.dataAddress(node);
       const changed = (): true | undefined => context.dataAddress(node) !== address || undefined;
       once(saboteur, changed, (_, signal) => freezeFor(context, saboteur, node, FROZEN_MS, signal));
+    },
+  },
+  {
+    check: 'router',
+    what: 'a router passes nothing on to one of its subnets',
+    run: (context, saboteur) => {
+      const first = async (): Promise<string | undefined> => {
+        const one = (await context.lab.client().concentrators.list()).find(({ router_id: id }) => id !== null);
+        if (one === undefined) return undefined;
+        const pins = context.networkNodes().map((node) => context.gatewayPin(node, parseUuid<ConcentratorId>(one.id)));
+        return pins.find(netnsIsPinned);
+      };
+      once(saboteur, first, async (pin) => {
+        // Not mended: the namespace goes with its router, and the rule with it.
+        using netns = netnsOpen(pin);
+        const chain = `chain first { type filter hook forward priority -500; ip daddr ${MOVED_CIDR} drop; }`;
+        await saboteur.in(netns, 'nft', `table inet sabotage { ${chain}\n}`);
+      });
     },
   },
   {

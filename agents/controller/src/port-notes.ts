@@ -85,8 +85,7 @@ function* ofWorkload(sources: StatusSources, port: Port): Generator<PortNote> {
 }
 
 function* ofGateway(sources: StatusSources, port: Port): Generator<PortNote> {
-  const network = sources.state.networks.get(port.networkId);
-  const gateway = network === undefined ? undefined : sources.state.gatewayOf(network);
+  const [gateway] = port.fixedIps.flatMap(({ subnetId }) => sources.state.gatewayOfSubnet(subnetId) ?? []);
   if (gateway === undefined || concentratorStatus(sources, gateway).status === 'active') return;
   const { error } = concentratorStatus(sources, gateway);
   yield note(

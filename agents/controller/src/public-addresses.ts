@@ -18,6 +18,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { planRefText } from '@weft/core/plan/plan';
 import { publicIpKey } from '@weft/core/plan/publicip';
+import { answererOf } from '@weft/core/public-gateway';
 import { renderPublicIp } from '@weft/core/plan/render';
 import type { Changes, Concentrator, FloatingIp } from '@weft/core/resource';
 import type { AddressHoldId, ConcentratorId, NodeId, TenantId } from '@weft/core/uuid';
@@ -223,7 +224,7 @@ export class PublicAddresses {
 
   #mappingOf(address: Ipv4): Mapping | undefined {
     const floating = this.#state.floatingIpByAddress(address);
-    const concentrator = floating === undefined ? undefined : this.#state.concentratorOf(floating.tenantId);
+    const concentrator = floating === undefined ? undefined : answererOf(this.#state, floating);
     if (floating === undefined || concentrator?.nodeId === undefined) return undefined;
     const { nodeId } = concentrator;
     // Also where it leads somewhere it may be in no plan: while another gateway holds the address.

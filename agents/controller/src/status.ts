@@ -1,4 +1,5 @@
 import type { ConvergenceView } from '@weft/api/v1';
+import type { RouterStatus } from '@weft/api/routers';
 import type { FloatingIpStatus } from '@weft/api/floating-ips';
 import type { PortStatus } from '@weft/api/ports';
 import type { ClusterState } from '@weft/core/cluster-state';
@@ -12,8 +13,12 @@ import type { PlanKind } from '@weft/core/plan/plan';
 import { portKey } from '@weft/core/plan/port';
 import { publicIpKey } from '@weft/core/plan/publicip';
 import { segmentKey } from '@weft/core/plan/segment';
+import { answererOf } from '@weft/core/public-gateway';
+import type { Router } from '@weft/core/router';
+import { isRouterInterface } from '@weft/core/router';
+import { servingGateway } from '@weft/core/segment-gateway';
 import type { Concentrator, FloatingIp, Instance, Network, Port } from '@weft/core/resource';
-import type { ConcentratorId, InstanceId, NetworkId, NodeId, PortId } from '@weft/core/uuid';
+import type { ConcentratorId, InstanceId, NetworkId, NodeId, PortId, RouterId } from '@weft/core/uuid';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { NodeObservation } from './node-registry.ts';
 
@@ -32,11 +37,19 @@ export type WorkloadStatus = Readonly<{ status: 'pending' | 'building' | 'active
 /** ACTIVE when the port's own node and its gateway's have applied the newest of what concerns it (design §5, Sync). */
 export function portStatus(sources: StatusSources, port: Port): PortStatus {
   const { state } = sources;
+  if (isRouterInterface(port)) return interfaceStatus(sources, port);
   const nodeId = state.nodeOfPort(port.id);
   const network = state.networks.get(port.networkId);
   if (nodeId === undefined || network === undefined || !port.adminStateUp) return 'DOWN';
   const own = isApplied(sources, nodeId, 'segment', segmentKey(network.vni)) && isApplied(sources, nodeId, 'port', portKey(port.id));
   return own && isKnownToGateway(sources, network, port, nodeId) ? 'ACTIVE' : 'BUILD';
+}
+
+/** ACTIVE when the node of its router's gateway has applied that. */
+function interfaceStatus(sources: StatusSources, { deviceId, adminStateUp }: Port): PortStatus {
+  const concentrator = sources.state.concentratorOfRouter(deviceId as RouterId);
+  if (concentrator?.nodeId === undefined || !adminStateUp) return 'DOWN';
+  return isApplied(sources, concentrator.nodeId, 'gateway', gatewayKey(concentrator.id)) ? 'ACTIVE' : 'BUILD';
 }
 
 export function instanceStatus(sources: StatusSources, instance: Instance): WorkloadStatus {
@@ -75,19 +88,20 @@ export function concentratorStatus(sources: StatusSources, concentrator: Concent
  */
 export function floatingIpStatus(sources: StatusSources, floating: FloatingIp): FloatingIpStatus {
   const { state } = sources;
-  for (const portId of [floating.portId, ...[...state.forwardingsOf(floating.id)].map((forwarding) => forwarding.internalPortId)]) {
-    const gateway = portId === undefined ? undefined : gatewayOfPort(sources, portId);
-    if (gateway?.nodeId === undefined || state.isHeldByAnother(floating.address, gateway.id)) continue;
-    const key = publicIpKey(floating.address);
-    if (failureOf(sources.observe(gateway.nodeId), 'publicip', key) !== undefined) return 'ERROR';
-    return isApplied(sources, gateway.nodeId, 'publicip', key) ? 'ACTIVE' : 'DOWN';
-  }
-  const gateway = state.concentratorOf(floating.tenantId);
-  for (const _ of gateway?.uplink === undefined ? [] : state.natRulesUsing(floating.id)) {
-    const applied = gateway?.nodeId !== undefined && isApplied(sources, gateway.nodeId, 'publicip', publicIpKey(floating.address));
-    return applied ? 'ACTIVE' : 'DOWN';
-  }
-  return 'DOWN';
+  const gateway = answererOf(state, floating);
+  if (gateway?.nodeId === undefined || state.isHeldByAnother(floating.address, gateway.id)) return 'DOWN';
+  const key = publicIpKey(floating.address);
+  if (failureOf(sources.observe(gateway.nodeId), 'publicip', key) !== undefined) return 'ERROR';
+  return isApplied(sources, gateway.nodeId, 'publicip', key) ? 'ACTIVE' : 'DOWN';
+}
+
+/** Without anything to route between it needs no gateway, and is ACTIVE as Neutron's is. */
+export function routerStatus(sources: StatusSources, router: Router): RouterStatus {
+  const concentrator = sources.state.concentratorOfRouter(router.id);
+  if (concentrator === undefined) return 'ACTIVE';
+  const { status } = concentratorStatus(sources, concentrator);
+  if (status === 'error') return 'ERROR';
+  return status === 'active' ? 'ACTIVE' : 'ALLOCATING';
 }
 
 export type SshReach = Readonly<{ address: Ipv4; port: number }>;
@@ -99,12 +113,10 @@ export function sshReach(state: ClusterState, instance: Instance): SshReach | un
   return address === undefined ? undefined : { address, port: instance.sshPort };
 }
 
-/** The concentrator between a port and the outside. */
+/** The concentrator between a port and the outside: of the first of its subnets that has one. */
 function gatewayOfPort({ state }: Pick<StatusSources, 'state'>, portId: PortId): Concentrator | undefined {
-  const port = state.ports.get(portId);
-  const network = port === undefined ? undefined : state.networks.get(port.networkId);
-  const gateway = network === undefined ? undefined : state.gatewayOf(network);
-  return gateway?.uplink === undefined ? undefined : gateway;
+  const gateways = state.ports.get(portId)?.fixedIps.flatMap(({ subnetId }) => state.gatewayOfSubnet(subnetId) ?? []);
+  return gateways?.find(({ uplink }) => uplink !== undefined);
 }
 
 /** How many of the nodes that carry a segment have applied all of their plans. */
@@ -120,17 +132,20 @@ export function convergence(sources: StatusSources, networkId: NetworkId): Conve
   return { applied, of, oldest: of === 0 ? null : oldest };
 }
 
+/** To every gateway of the segment, and its addresses to the DHCP server of their subnets. */
 function isKnownToGateway(sources: StatusSources, network: Network, port: Port, nodeId: NodeId): boolean {
-  const gateway = sources.state.gatewayOf(network);
-  if (gateway === undefined) return true;
-  const host = gateway.nodeId;
-  if (host === undefined) return false;
-  return (
-    isApplied(sources, host, 'segment', segmentKey(network.vni)) &&
-    isApplied(sources, host, 'gateway', gatewayKey(gateway.id)) &&
-    (host === nodeId || isApplied(sources, host, 'peer', peerKey(network.vni, port.mac))) &&
-    port.fixedIps.every((fixed) => isApplied(sources, host, 'dhcphost', dhcpHostKey(network.vni, fixed.address)))
-  );
+  const gateways = sources.state.gatewaysOf(network);
+  return gateways.every((gateway) => {
+    const host = gateway.concentrator.nodeId;
+    if (host === undefined) return false;
+    const served = port.fixedIps.filter(({ subnetId }) => servingGateway(gateways, subnetId) === gateway);
+    return (
+      isApplied(sources, host, 'segment', segmentKey(network.vni)) &&
+      isApplied(sources, host, 'gateway', gatewayKey(gateway.concentrator.id)) &&
+      (host === nodeId || isApplied(sources, host, 'peer', peerKey(network.vni, port.mac))) &&
+      served.every((fixed) => isApplied(sources, host, 'dhcphost', dhcpHostKey(network.vni, fixed.address)))
+    );
+  });
 }
 
 function isApplied(sources: StatusSources, nodeId: NodeId, kind: PlanKind, key: string): boolean {

@@ -24,6 +24,7 @@ import { PORT_FORWARD } from './port-forward.ts';
 import { PUBLIC_IP } from './public-ip.ts';
 import { RATE_LIMIT } from './rate-limit.ts';
 import { RETIRE } from './retire.ts';
+import { ROUTER } from './router.ts';
 import { ROUTING } from './routing.ts';
 import { SSH_REACH } from './ssh-reach.ts';
 import { TENANT_ADDED } from './tenant-added.ts';
@@ -62,6 +63,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   CONCENTRATOR_MOVE,
   CONCENTRATOR_MACHINE,
   ADDRESS_CHANGE,
+  ROUTER,
   RETIRE,
   LEFTOVERS,
 ];

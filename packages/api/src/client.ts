@@ -9,6 +9,7 @@ import type { FloatingIpView } from './floating-ips.ts';
 import type { NetworkView } from './networks.ts';
 import type { PortForwardingView } from './port-forwardings.ts';
 import type { PortView } from './ports.ts';
+import type { RouterInterfaceView, RouterView } from './routers.ts';
 import type { SecurityGroupRuleView, SecurityGroupView } from './security-groups.ts';
 import type { SubnetView } from './subnets.ts';
 import type {
@@ -94,6 +95,15 @@ export class WeftClient {
     'security_group_rule',
   );
 
+  readonly routers: Collection<RouterView, Body> &
+    Readonly<{
+      addInterface(id: string, body: Body, options?: CallOptions): Promise<RouterInterfaceView>;
+      removeInterface(id: string, body: Body, options?: CallOptions): Promise<RouterInterfaceView>;
+    }> = {
+    ...this.#collection<RouterView>('routers', 'routers', 'router'),
+    addInterface: (id, body, options) => this.call('PUT', `/v2.0/routers/${path(id)}/add_router_interface`, body, options),
+    removeInterface: (id, body, options) => this.call('PUT', `/v2.0/routers/${path(id)}/remove_router_interface`, body, options),
+  };
   readonly floatingIps: Collection<FloatingIpView, Body> = this.#collection('floatingips', 'floatingips', 'floatingip');
 
   /** Those of one floating IP. */

@@ -1,7 +1,7 @@
 import type { CreateFloatingIp, FloatingIpTarget, UpdateFloatingIp } from '@weft/core/command/floating-ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { FloatingIp, Port, PortForwarding } from '@weft/core/resource';
-import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import type { NetworkId, PortId, RouterId, SubnetId, TenantId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import type { PortStatus } from './ports.ts';
@@ -18,11 +18,13 @@ export type FloatingIpSource = Readonly<{
   /** Where it leads. */
   port: Readonly<{ record: Port; status: PortStatus }> | undefined;
   forwardings: readonly PortForwarding[];
+  /** The router that it leads through; absent: the automatic gateway, or nothing. */
+  routerId: RouterId | undefined;
 }>;
 
 export const FLOATING_IPS = { path: 'floatingips', plural: 'floatingips', singular: 'floatingip' } as const;
 
-/** Floating IPs: neutron-api.md §6.2. There are no routers in front of tenants' gateways, so `router_id` is null. */
+/** Floating IPs: neutron-api.md §6.2. Behind the automatic gateway `router_id` is null. */
 export const floatingIpAttributes = {
   ...identityAttributes,
   description: descriptionAttribute,
@@ -57,7 +59,7 @@ export const floatingIpAttributes = {
     update: true,
     filter: 'equal',
   },
-  router_id: { show: () => null, filter: 'equal' },
+  router_id: { show: (source) => source.routerId ?? null, filter: 'equal' },
   status: { show: (source) => source.status, filter: 'equal' },
   port_details: { show: (source) => portDetails(source) },
   port_forwardings: { show: (source) => source.forwardings.map(forwardingSummary) },

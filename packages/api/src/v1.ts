@@ -111,6 +111,8 @@ export type InstanceView = Static<typeof InstanceView>;
 export const ConcentratorView = Type.Object({
   id: Id,
   tenant_id: Id,
+  /** Whose routing it does; null: it is the tenant's automatic gateway. */
+  router_id: nullable(Id),
   node_id: nullable(Id),
   status: Type.Union([Type.Literal('pending'), Type.Literal('building'), Type.Literal('active'), Type.Literal('error')]),
   error: nullable(Fault),

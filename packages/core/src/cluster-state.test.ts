@@ -31,6 +31,10 @@ import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NodeId, Uuid } from './uuid.ts';
 import { QUOTA_RESOURCES, quotaResourceOf } from './quota.ts';
 import type { QuotaResource } from './quota.ts';
+import { ROUTER_INTERFACE } from './router.ts';
+import type { Router } from './router.ts';
+import { segmentGateways, servingGateway } from './segment-gateway.ts';
+import type { SegmentGateway } from './segment-gateway.ts';
 import { parseVni } from './vni.ts';
 import type { Vni } from './vni.ts';
 
@@ -44,10 +48,11 @@ const COUNT = {
   network: 3,
   subnet: 4,
   port: 6,
+  router: 2,
   securityGroup: 3,
   securityGroupRule: 4,
   node: 3,
-  concentrator: 2,
+  concentrator: 4,
   instance: 5,
   floatingIp: 4,
   portForwarding: 4,
@@ -129,10 +134,12 @@ function record(kind: Kind, n: number, variant: number): Resource {
           v(5) % 3,
         ),
         portSecurityEnabled: v(7) % 3 > 0,
-        deviceId: '',
-        deviceOwner: '',
+        deviceId: variant % 4 === 1 ? id('router', v(4)) : '',
+        deviceOwner: variant % 4 === 1 ? ROUTER_INTERFACE : '',
         ...common,
       };
+    case 'router':
+      return { kind, id: id(kind, n), tenantId: id('tenant', n), adminStateUp: true, externalGateway: undefined, routes: [], ...common };
     case 'securityGroup':
       return { kind, id: id(kind, n), tenantId: id('tenant', variant), isDefault: true, ...common };
     case 'securityGroupRule':
@@ -160,7 +167,8 @@ function record(kind: Kind, n: number, variant: number): Resource {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
       const [prefixLength, gateway] = [24, parseIpv4('10.0.0.1')];
       const uplink = v(4) % 3 === 0 ? undefined : { address: parseIpv4(`10.0.0.${95 + 2 * n + (variant % 2)}`), prefixLength, gateway };
-      return { kind, id: id(kind, n), tenantId: id('tenant', n), nodeId, generation: 1, uplink, ...stamps };
+      const routerId = n < 2 ? undefined : id<Router['id']>('router', n);
+      return { kind, id: id(kind, n), tenantId: id('tenant', n), routerId, nodeId, generation: 1, uplink, ...stamps };
     }
     case 'instance': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
@@ -308,7 +316,12 @@ function answers(state: Questions): string[] {
       QUOTA_RESOURCES.map((resource) => state.ownedCount(tenantId, resource)),
     );
     say(`groups of ${n}`, ids(state.groupsOf(tenantId)));
-    say(`concentrator of ${n}`, state.concentratorOf(tenantId)?.id);
+    const routerId = id<Router['id']>('router', n);
+    say(`concentrator of ${n}`, [state.concentratorOf(tenantId)?.id, state.concentratorOfRouter(routerId)?.id]);
+    say(`concentrators of ${n}`, ids(state.concentratorsOf(tenantId)));
+    say(`routers of ${n}`, ids(state.routersOf(tenantId)));
+    say(`interfaces of ${n}`, [ids(state.interfacesOf(routerId)), ids(state.interfacesOn(networkId))]);
+    say(`gateway of subnet ${n}`, state.gatewayOfSubnet(subnetId)?.id);
     say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
     say(`ports of ${n}`, [state.portCount(networkId), ...ids(state.portsOf(networkId))]);
     say(`nodes of ${n}`, texts(state.nodesOf(networkId)));
@@ -339,6 +352,12 @@ function answers(state: Questions): string[] {
     say(`instance of port ${n}`, [state.instanceOfPort(portId)?.id, state.nodeOfPort(portId)]);
     const network = state.networks.get(networkId);
     say(`gateway of ${n}`, network === undefined ? undefined : state.gatewayOf(network)?.id);
+    const legs = (network === undefined ? [] : state.gatewaysOf(network)).map((gateway) => [
+      gateway.concentrator.id,
+      gateway.mac,
+      gateway.legs.map(({ subnet, address }) => `${subnet.id} ${address}`).toSorted(),
+    ]);
+    say(`gateways of ${n}`, legs);
     for (const m of [0, 1, 2]) {
       say(`carries ${n} ${m}`, state.carries(id('node', m), networkId));
       say(`uses ${n} ${m}`, state.usesGroup(id('node', m), groupId));
@@ -483,8 +502,23 @@ class Scan implements Questions {
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);
   }
+  *routersOf(tenantId: Uuid): Generator<Router> {
+    yield* this.#all('router').filter((router) => router.tenantId === tenantId);
+  }
+  *interfacesOn(networkId: Uuid): Generator<Port> {
+    yield* this.#all('port').filter((port) => port.networkId === networkId && port.deviceOwner === ROUTER_INTERFACE);
+  }
+  *interfacesOf(routerId: Uuid): Generator<Port> {
+    yield* this.#all('port').filter((port) => port.deviceId === routerId && port.deviceOwner === ROUTER_INTERFACE);
+  }
   concentratorOf(tenantId: Uuid): Concentrator | undefined {
-    return this.#all('concentrator').find((concentrator) => concentrator.tenantId === tenantId);
+    return this.#all('concentrator').find((concentrator) => concentrator.tenantId === tenantId && concentrator.routerId === undefined);
+  }
+  concentratorOfRouter(routerId: Uuid): Concentrator | undefined {
+    return this.#all('concentrator').find((concentrator) => concentrator.routerId === routerId);
+  }
+  *concentratorsOf(tenantId: Uuid): Generator<Concentrator> {
+    yield* this.#all('concentrator').filter((concentrator) => concentrator.tenantId === tenantId);
   }
   nodeByVtep(vtep: Ipv4): Node | undefined {
     return this.#all('node').find((node) => node.vtep === vtep);
@@ -492,15 +526,31 @@ class Scan implements Questions {
   nodeOfPort(portId: Uuid): NodeId | undefined {
     return this.instanceOfPort(portId)?.nodeId;
   }
+  gatewaysOf(network: Network): readonly SegmentGateway[] {
+    const tenants = new Map(this.#all('tenant').map((tenant) => [tenant.id, tenant]));
+    const subnets = new Map(this.#all('subnet').map((subnet) => [subnet.id, subnet]));
+    const known = {
+      tenants,
+      subnets,
+      subnetsOf: (networkId: Uuid) => this.subnetsOf(networkId),
+      interfacesOn: (networkId: Uuid) => this.interfacesOn(networkId),
+      concentratorOf: (tenantId: Uuid) => this.concentratorOf(tenantId),
+      concentratorOfRouter: (routerId: Uuid) => this.concentratorOfRouter(routerId),
+    };
+    return segmentGateways(known, network);
+  }
   gatewayOf(network: Network): Concentrator | undefined {
-    const served = this.#all('tenant').some((tenant) => tenant.id === network.tenantId && tenant.automaticGateway);
-    const hasGateway = [...this.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
-    return served && hasGateway && !network.external ? this.concentratorOf(network.tenantId) : undefined;
+    return this.gatewaysOf(network)[0]?.concentrator;
+  }
+  gatewayOfSubnet(subnetId: Uuid): Concentrator | undefined {
+    const subnet = this.#all('subnet').find((each) => each.id === subnetId);
+    const network = this.#all('network').find((each) => each.id === subnet?.networkId);
+    return network === undefined ? undefined : servingGateway(this.gatewaysOf(network), subnetId as Subnet['id'])?.concentrator;
   }
   nodesOf(networkId: Uuid): Set<NodeId> {
     const network = this.networks.get(networkId as Network['id']);
-    const gateway = network === undefined ? undefined : this.gatewayOf(network)?.nodeId;
-    return new Set([...this.portsOf(networkId)].flatMap((port) => this.nodeOfPort(port.id) ?? []).concat(gateway ?? []));
+    const gateways = (network === undefined ? [] : this.gatewaysOf(network)).flatMap(({ concentrator }) => concentrator.nodeId ?? []);
+    return new Set([...this.portsOf(networkId)].flatMap((port) => this.nodeOfPort(port.id) ?? []).concat(gateways));
   }
   carries(nodeId: NodeId, networkId: Uuid): boolean {
     return this.nodesOf(networkId).has(nodeId);

@@ -28,7 +28,11 @@ import type {
   Subnet,
   Tenant,
 } from './resource.ts';
+import { isRouterInterface } from './router.ts';
+import type { Router } from './router.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
+import { segmentGateways, servingGateway } from './segment-gateway.ts';
+import type { SegmentGateway } from './segment-gateway.ts';
 import { setOrDelete } from './set-or-delete.ts';
 import type {
   AddressHoldId,
@@ -42,6 +46,7 @@ import type {
   PortForwardingId,
   PortId,
   QuotaId,
+  RouterId,
   SecurityGroupId,
   SecurityGroupRuleId,
   SubnetId,
@@ -66,6 +71,7 @@ export class ClusterState {
   readonly networks = this.#layers.map<NetworkId, Network>();
   readonly subnets = this.#layers.map<SubnetId, Subnet>();
   readonly ports = this.#layers.map<PortId, Port>();
+  readonly routers = this.#layers.map<RouterId, Router>();
   readonly securityGroups = this.#layers.map<SecurityGroupId, SecurityGroup>();
   readonly securityGroupRules = this.#layers.map<SecurityGroupRuleId, SecurityGroupRule>();
   readonly nodes = this.#layers.map<NodeId, Node>();
@@ -87,6 +93,7 @@ export class ClusterState {
     securityGroup: this.securityGroups,
     securityGroupRule: this.securityGroupRules,
     port: this.ports,
+    router: this.routers,
     node: this.nodes,
     concentrator: this.concentrators,
     instance: this.instances,
@@ -117,7 +124,12 @@ export class ClusterState {
   readonly #remotes = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
   readonly #instanceByPort = this.#layers.map<PortId, InstanceId>();
   readonly #instancesByNode = this.#layers.layer(new MultiMap<NodeId, InstanceId>());
+  readonly #routersByTenant = this.#layers.layer(new MultiMap<TenantId, RouterId>());
+  readonly #interfacesByNetwork = this.#layers.layer(new MultiMap<NetworkId, PortId>());
+  readonly #interfacesByRouter = this.#layers.layer(new MultiMap<RouterId, PortId>());
   readonly #concentratorByTenant = this.#layers.map<TenantId, ConcentratorId>();
+  readonly #concentratorByRouter = this.#layers.map<RouterId, ConcentratorId>();
+  readonly #concentratorsByTenant = this.#layers.layer(new MultiMap<TenantId, ConcentratorId>());
   readonly #concentratorByUplink = this.#layers.map<Ipv4, ConcentratorId>();
   readonly #concentratorsByNode = this.#layers.layer(new MultiMap<NodeId, ConcentratorId>());
   readonly #nodesByVtep = this.#layers.map<Ipv4, NodeId>();
@@ -246,9 +258,33 @@ export class ClusterState {
     return id === undefined ? undefined : this.instances.get(id);
   }
 
+  *routersOf(tenantId: TenantId): Generator<Router> {
+    for (const id of this.#routersByTenant.of(tenantId)) yield must(this.routers.get(id));
+  }
+
+  /** Ports on the network that are interfaces of routers. */
+  *interfacesOn(networkId: NetworkId): Generator<Port> {
+    for (const id of this.#interfacesByNetwork.of(networkId)) yield must(this.ports.get(id));
+  }
+
+  *interfacesOf(routerId: RouterId): Generator<Port> {
+    for (const id of this.#interfacesByRouter.of(routerId)) yield must(this.ports.get(id));
+  }
+
+  /** The tenant's automatic gateway. */
   concentratorOf(tenantId: TenantId): Concentrator | undefined {
     const id = this.#concentratorByTenant.get(tenantId);
     return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  concentratorOfRouter(routerId: RouterId): Concentrator | undefined {
+    const id = this.#concentratorByRouter.get(routerId);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  /** The automatic gateway and those of the tenant's routers. */
+  *concentratorsOf(tenantId: TenantId): Generator<Concentrator> {
+    for (const id of this.#concentratorsByTenant.of(tenantId)) yield must(this.concentrators.get(id));
   }
 
   nodeByVtep(vtep: Ipv4): Node | undefined {
@@ -329,11 +365,20 @@ export class ClusterState {
     return this.instanceOfPort(portId)?.nodeId;
   }
 
-  /** The concentrator that serves a network's gateway addresses, if the network has any. */
+  /** All gateways of a segment, in the order of {@link segmentGateways}. */
+  gatewaysOf(network: Network): readonly SegmentGateway[] {
+    return segmentGateways(this, network);
+  }
+
+  /** The first of a segment's gateways: the hub of topology `concentrator`. */
   gatewayOf(network: Network): Concentrator | undefined {
-    if (network.external || this.tenants.get(network.tenantId)?.automaticGateway !== true) return undefined;
-    for (const subnet of this.subnetsOf(network.id)) if (subnet.gatewayIp !== undefined) return this.concentratorOf(network.tenantId);
-    return undefined;
+    return this.gatewaysOf(network)[0]?.concentrator;
+  }
+
+  /** The concentrator that answers for a subnet: with its gateway address, DHCP and names. */
+  gatewayOfSubnet(subnetId: SubnetId): Concentrator | undefined {
+    const network = this.networks.get(this.subnets.get(subnetId)?.networkId ?? ('' as NetworkId));
+    return network === undefined ? undefined : servingGateway(this.gatewaysOf(network), subnetId)?.concentrator;
   }
 
   /** How much a tenant has of what quotas bound. */
@@ -411,10 +456,11 @@ export class ClusterState {
 
   #countGateway(tenantId: TenantId, verb: 'add' | 'remove'): void {
     for (const network of this.networksOf(tenantId)) {
-      const nodeId = this.gatewayOf(network)?.nodeId;
-      if (nodeId === undefined) continue;
-      this.#endpoints[verb](network.id, nodeId);
-      this.#segments[verb](nodeId, network.id);
+      for (const { concentrator } of this.gatewaysOf(network)) {
+        if (concentrator.nodeId === undefined) continue;
+        this.#endpoints[verb](network.id, concentrator.nodeId);
+        this.#segments[verb](concentrator.nodeId, network.id);
+      }
     }
   }
 
@@ -444,6 +490,13 @@ export class ClusterState {
         break;
       case 'port':
         this.#portIndex.index(resource, verb);
+        if (isRouterInterface(resource)) {
+          this.#interfacesByNetwork[verb](resource.networkId, resource.id);
+          this.#interfacesByRouter[verb](resource.deviceId as RouterId, resource.id);
+        }
+        break;
+      case 'router':
+        this.#routersByTenant[verb](resource.tenantId, resource.id);
         break;
       case 'securityGroup':
         this.#groupsByTenant[verb](resource.tenantId, resource.id);
@@ -460,7 +513,9 @@ export class ClusterState {
         if (resource.vtep !== undefined) setOrDelete(this.#nodesByVtep, resource.vtep, resource.id, verb);
         break;
       case 'concentrator':
-        setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
+        this.#concentratorsByTenant[verb](resource.tenantId, resource.id);
+        if (resource.routerId === undefined) setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
+        else setOrDelete(this.#concentratorByRouter, resource.routerId, resource.id, verb);
         if (resource.uplink !== undefined) setOrDelete(this.#concentratorByUplink, resource.uplink.address, resource.id, verb);
         if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
         break;

@@ -1,13 +1,14 @@
+import { isRouterInterface } from './router.ts';
 import type { Resource } from './resource.ts';
 import type { PortId, TenantId } from './uuid.ts';
 
-/** Whose place follows from a record: a port's is its instance's node, that of a tenant's gateways its concentrator's. */
+/** Whose place follows from a record: a port's is its instance's node, that of a tenant's gateways their concentrators'. */
 export type PlacedBy = Readonly<{ port?: PortId; gatewaysOf?: TenantId }>;
 
 export function placedBy(resource: Resource): PlacedBy {
   switch (resource.kind) {
     case 'port':
-      return { port: resource.id };
+      return isRouterInterface(resource) ? { port: resource.id, gatewaysOf: resource.tenantId } : { port: resource.id };
     case 'instance':
       return { port: resource.portId };
     case 'tenant':
@@ -16,6 +17,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'subnet':
     case 'concentrator':
       return { gatewaysOf: resource.tenantId };
+    case 'router':
     case 'securityGroup':
     case 'securityGroupRule':
     case 'node':

@@ -6,6 +6,7 @@ import { createFirewallRule } from './command/firewall-rule.ts';
 import { createNatRule } from './command/nat-rule.ts';
 import { createFloatingIp } from './command/floating-ip.ts';
 import { createSecurityGroup } from './command/security-group.ts';
+import { createRouter } from './command/router.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
 import { TestCluster } from './command/test-support.ts';
@@ -62,6 +63,9 @@ function records(): readonly Resource[] {
     if (concentrator !== undefined) cluster.do(placeConcentrator(cluster.state, cluster.context, concentrator.id, node));
     if (concentrator !== undefined) cluster.do({ put: [hold(cluster, concentrator.id, internalAddress, gatewayIp === null)], remove: [] });
     identity(cluster, gatewayIp === null ? network.tenantId : undefined);
+    const externalGateway = gatewayIp === null ? undefined : { networkId: floatingNetworkId, enableSnat: undefined, fixedIps: undefined };
+    const router = { tenantId: port.tenantId, name: '', description: '', adminStateUp: true, externalGateway };
+    cluster.do(createRouter(cluster.state, cluster.context, router));
   }
   return cluster.records();
 }
@@ -106,7 +110,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 19, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 20, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -117,6 +121,8 @@ test('a record survives the store, and what a later release added is dropped', (
 test('a record without a field that it needs, or with nonsense in it, is refused by the field’s name', () => {
   const optional = [
     'gatewayIp',
+    'externalGateway',
+    'routerId',
     'external',
     'sshReach',
     'sshPort',
@@ -160,6 +166,6 @@ test('a record without a field that it needs, or with nonsense in it, is refused
 });
 
 test('an unknown kind is refused with those that are known', () => {
-  assert.throws(() => parseResource({ kind: 'router' }), /record\.kind "router": is not one of tenant, network, subnet, port/);
+  assert.throws(() => parseResource({ kind: 'rooter' }), /record\.kind "rooter": is not one of tenant, network, subnet, port/);
   assert.throws(() => parseResource('text'), InvalidValue);
 });

@@ -22,6 +22,8 @@ import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { parseRouter } from './router.ts';
+import type { Router } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -33,6 +35,7 @@ import type {
   NodeId,
   PortForwardingId,
   PortId,
+  RouterId,
   SecurityGroupId,
   SubnetId,
   TenantId,
@@ -150,6 +153,8 @@ export type Concentrator = Stamps &
     kind: 'concentrator';
     id: ConcentratorId;
     tenantId: TenantId;
+    /** Whose routing it does; absent: it is the tenant's automatic gateway. */
+    routerId?: RouterId | undefined;
     /** Absent until the scheduler has placed it. */
     nodeId: NodeId | undefined;
     /** Rises at every placement; peers and uplinks follow only the highest. */
@@ -211,6 +216,7 @@ export type Resource =
   | Network
   | Subnet
   | Port
+  | Router
   | SecurityGroup
   | SecurityGroupRule
   | Node
@@ -307,6 +313,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     rateLimit: f.optional('rateLimit', parseRateLimit),
     ...parseStamps(f),
   }),
+  router: parseRouter,
   securityGroup: parseSecurityGroup,
   securityGroupRule: parseSecurityGroupRule,
   node: (f) => ({
@@ -322,6 +329,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     kind: 'concentrator',
     id: f.required('id', id<ConcentratorId>),
     tenantId: f.required('tenantId', id<TenantId>),
+    routerId: f.optional('routerId', id<RouterId>),
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     uplink: f.optional('uplink', parseUplink),

@@ -1,3 +1,4 @@
+import type { Cidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { Vni } from '@weft/core/vni';
@@ -88,8 +89,8 @@ export type RedirectObject = Readonly<{ kind: 'redirect'; place: Place; link: st
 
 export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: Ipv4; prefixLength: number }>;
 
-/** The default route. */
-export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: Ipv4 }>;
+/** Without a destination: the default route. */
+export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: Ipv4; destination?: Cidr | undefined }>;
 
 /** An address of a segment, for ARP suppression; permanent, on the bridge. */
 export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: Ipv4; mac: Mac }>;
@@ -121,7 +122,7 @@ export function objectKey(object: KernelObject): string {
     case 'address':
       return `address ${object.place} ${object.link} ${object.address}/${object.prefixLength}`;
     case 'route':
-      return `route ${object.place} default`;
+      return `route ${object.place} ${object.destination ?? 'default'}`;
     case 'neigh':
       return `neigh ${object.place} ${object.link} ${object.address}`;
     case 'fdb':

@@ -114,7 +114,7 @@ export class LinuxKernel implements Kernel, Disposable {
         addrReplace(rtnl, { index, address: object.address, prefix: object.prefixLength });
         break;
       case 'route':
-        routeReplace(rtnl, { destination: undefined, gateway: object.gateway, oif: index });
+        routeReplace(rtnl, { destination: object.destination, gateway: object.gateway, oif: index });
         break;
       case 'neigh':
         neighReplace(rtnl, { index, address: object.address, mac: object.mac });
@@ -153,7 +153,7 @@ export class LinuxKernel implements Kernel, Disposable {
           addrDelete(rtnl, { index: link.index, address: object.address, prefix: object.prefixLength });
           break;
         case 'route':
-          routeDelete(rtnl, { destination: undefined, gateway: object.gateway, oif: link.index });
+          routeDelete(rtnl, { destination: object.destination, gateway: object.gateway, oif: link.index });
           break;
         case 'neigh':
           neighDelete(rtnl, { index: link.index, address: object.address });

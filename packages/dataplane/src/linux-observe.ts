@@ -238,8 +238,13 @@ function observeAddresses({ place, addrs, routes }: Found, names: ReadonlyMap<nu
   }
   for (const route of routes) {
     const link = route.oif === undefined ? undefined : names.get(route.oif);
-    if (route.destination !== undefined || route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined || route.gateway === undefined)
-      continue;
-    see({ kind: 'route', place, link, gateway: route.gateway });
+    if (route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined || route.gateway === undefined) continue;
+    see({
+      kind: 'route',
+      place,
+      link,
+      gateway: route.gateway,
+      ...(route.destination === undefined ? {} : { destination: route.destination }),
+    });
   }
 }

@@ -11,6 +11,8 @@ import type { NetworkSource } from '@weft/api/networks';
 import { PORTS, createPortRequest, portAttributes, updatePortRequest } from '@weft/api/ports';
 import type { PortSource } from '@weft/api/ports';
 import { BadRequest, Forbidden } from '@weft/api/request-error';
+import { ROUTERS, checkGatewayPolicy, createRouterRequest, routerAttributes, updateRouterRequest } from '@weft/api/routers';
+import type { RouterSource } from '@weft/api/routers';
 import {
   SECURITY_GROUPS,
   SECURITY_GROUP_RULES,
@@ -29,6 +31,7 @@ import type { CommandContext } from '@weft/core/command/context';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
+import { createRouter, deleteRouter, updateRouter } from '@weft/core/command/router';
 import {
   createSecurityGroup,
   createSecurityGroupRule,
@@ -42,9 +45,10 @@ import { createTenant } from '@weft/core/command/tenant';
 import type { IdentityRecord } from '@weft/core/identity';
 import type { Quota } from '@weft/core/quota';
 import type { Changes, Network, Resource } from '@weft/core/resource';
-import type { FloatingIpId, NetworkId, PortId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
+import type { FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
-import { floatingIpStatus, portStatus } from '../status.ts';
+import { answererOf } from '@weft/core/public-gateway';
+import { floatingIpStatus, portStatus, routerStatus } from '../status.ts';
 
 /** Something of the state that one tenant owns. */
 type Owned = Exclude<Extract<Resource, { tenantId: TenantId }>, IdentityRecord | Quota>;
@@ -103,6 +107,15 @@ export function collections(controller: Controller): readonly Collection[] {
       return port === undefined ? undefined : { record: port, status: portStatus(controller.statusSources, port) };
     },
     forwardings: [...state.forwardingsOf(record.id)],
+    get routerId() {
+      return answererOf(state, record)?.routerId;
+    },
+  });
+  const routerSource = (record: RouterSource['record']): RouterSource => ({
+    record,
+    get status() {
+      return routerStatus(controller.statusSources, record);
+    },
   });
   const plain = <R>(record: R): Readonly<{ record: R }> => ({ record });
   const kinds = { state };
@@ -167,6 +180,30 @@ export function collections(controller: Controller): readonly Collection[] {
         return (present, context, id) => ({ ...updatePort(present, context, id as PortId, request), id });
       },
       delete: (present, context, id) => deletePort(present, context, id as PortId),
+    },
+    {
+      ...readable<'router', RouterSource>({ ...kinds, kind: 'router', names: ROUTERS, table: routerAttributes, source: routerSource }),
+      create: (caller, body) => {
+        const values = parseCreate(routerAttributes, ROUTERS, body, caller);
+        checkGatewayPolicy(caller, 'create', values.external_gateway_info);
+        const request = createRouterRequest(values, ownerOf(caller, values.project_id));
+        return (present, context) => {
+          if (request.externalGateway !== undefined) visible(present, caller, 'network', request.externalGateway.networkId);
+          const { router, ...changes } = createRouter(present, context, request);
+          return { ...changes, id: router.id };
+        };
+      },
+      update: (caller, body) => {
+        const values = parseUpdate(routerAttributes, ROUTERS, body, caller);
+        checkGatewayPolicy(caller, 'update', values.external_gateway_info);
+        const request = updateRouterRequest(values);
+        return (present, context, id) => {
+          const gateway = request.externalGateway ?? undefined;
+          if (gateway !== undefined) visible(present, caller, 'network', gateway.networkId);
+          return { ...updateRouter(present, context, id as RouterId, request), id };
+        };
+      },
+      delete: (present, _context, id) => deleteRouter(present, id as RouterId),
     },
     {
       ...readable<'floatingIp', FloatingIpSource>({
@@ -283,6 +320,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
     network: state.networks,
     subnet: state.subnets,
     port: state.ports,
+    router: state.routers,
     securityGroup: state.securityGroups,
     securityGroupRule: state.securityGroupRules,
     concentrator: state.concentrators,

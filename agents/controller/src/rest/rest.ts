@@ -14,6 +14,7 @@ import type { HealthView } from '@weft/api/v1';
 import { WeftError } from '@weft/core/weft-error';
 import type { Logger } from '@weft/ssntp/logger';
 import Fastify from 'fastify';
+import { ROUTERS } from '@weft/api/routers';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
 import type { Controller } from '../controller.ts';
@@ -28,6 +29,7 @@ import type { IdentityCaller, IdentityContext } from './identity/identity-contex
 import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
+import { routerRoutes } from './router-routes.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
 import type { RestContext } from './rest-context.ts';
@@ -144,7 +146,10 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   };
   void app.register(
     authenticated((scope) => {
-      routesOfV2(scope, context, collections(controller));
+      const all = collections(controller);
+      routesOfV2(scope, context, all);
+      const routers = all.find(({ names }) => names === ROUTERS);
+      if (routers !== undefined) routerRoutes(scope, context, routers);
       portForwardingRoutes(scope, context);
       quotaRoutes(scope, context);
       operatorRoutes(scope, context);

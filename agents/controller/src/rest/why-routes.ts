@@ -47,7 +47,7 @@ type Question = Readonly<{ nodeId: NodeId }> &
 function questionsAbout(state: ClusterState, port: Port): Question[] {
   const network = state.networks.get(port.networkId);
   if (network === undefined) return [];
-  const gateway = state.gatewayOf(network);
+  const [gateway] = port.fixedIps.flatMap(({ subnetId }) => state.gatewayOfSubnet(subnetId) ?? []);
   const nodeId = state.nodeOfPort(port.id);
   const traces = { vni: network.vni, mac: port.mac };
   const questions: Question[] = [];

@@ -10,7 +10,9 @@
 import type { AddressHold } from '../address-hold.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { answererOf } from '../public-gateway.ts';
 import { renderPublicIp } from '../plan/render.ts';
+import { isRouterInterface } from '../router.ts';
 import type { Changes, Resource } from '../resource.ts';
 import type { AddressHoldId, TenantId } from '../uuid.ts';
 import { revised, stamps } from './context.ts';
@@ -50,7 +52,7 @@ function hold(state: ClusterState, context: CommandContext, was: Answering): Add
 /** Who is to answer for an address now: for a floating IP, or as its own. */
 function answering(state: ClusterState, address: Ipv4): Answering | undefined {
   const floating = state.floatingIpByAddress(address);
-  const concentrator = floating === undefined ? state.concentratorByUplink(address) : state.concentratorOf(floating.tenantId);
+  const concentrator = floating === undefined ? state.concentratorByUplink(address) : answererOf(state, floating);
   if (concentrator?.nodeId === undefined) return undefined;
   const { id: concentratorId, nodeId, tenantId: formerTenantId } = concentrator;
   if (floating === undefined) return { address, nodeId, concentratorId, formerTenantId, internal: undefined };
@@ -68,8 +70,7 @@ function touchedAddresses(state: ClusterState, changes: Changes): Set<Ipv4> {
   }
   for (const tenantId of tenants) {
     for (const floating of state.floatingIpsOf(tenantId)) addresses.add(floating.address);
-    const uplink = state.concentratorOf(tenantId)?.uplink;
-    if (uplink !== undefined) addresses.add(uplink.address);
+    for (const { uplink } of state.concentratorsOf(tenantId)) if (uplink !== undefined) addresses.add(uplink.address);
   }
   return addresses;
 }
@@ -90,6 +91,7 @@ function collect(state: ClusterState, old: Resource, addresses: Set<Ipv4>, tenan
       if (old.floatingIpId !== undefined) addFloating(old.floatingIpId);
       break;
     case 'port':
+      if (isRouterInterface(old)) tenants.add(old.tenantId);
       for (const rule of state.natRulesOfPort(old.id)) if (rule.floatingIpId !== undefined) addFloating(rule.floatingIpId);
       for (const floating of state.floatingIpsOfPort(old.id)) addresses.add(floating.address);
       for (const forwarding of state.forwardingsTo(old.id)) addFloating(forwarding.floatingIpId);
@@ -98,6 +100,7 @@ function collect(state: ClusterState, old: Resource, addresses: Set<Ipv4>, tenan
       tenants.add(old.id);
       break;
     case 'concentrator':
+    case 'router':
     case 'network':
     case 'subnet':
       tenants.add(old.tenantId);

@@ -2,8 +2,8 @@ import { cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { allocateAddress } from '../address-pool.ts';
 import type { Changes, Concentrator, NodeRole, Uplink } from '../resource.ts';
-import type { ConcentratorId, NodeId, TenantId } from '../uuid.ts';
-import { Conflict, NotFound, revised, stamps } from './context.ts';
+import type { ConcentratorId, NodeId, RouterId, TenantId } from '../uuid.ts';
+import { Conflict, NotFound, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
 /** The scheduler's answer: where a concentrator lives from now on. The same answer twice changes nothing. */
@@ -72,6 +72,7 @@ export function missingConcentrator(state: ClusterState, context: CommandContext
       kind: 'concentrator',
       id: context.uuid() as ConcentratorId,
       tenantId,
+      routerId: undefined,
       nodeId: undefined,
       generation: 0,
       uplink: freeUplink(state, context),
@@ -82,6 +83,8 @@ export function missingConcentrator(state: ClusterState, context: CommandContext
 
 /** Whether anything of the tenant's lives behind its gateway: a workload, or a public address or NAT rule that leads to a port. */
 export function isConcentratorUsed(state: ClusterState, concentrator: Concentrator): boolean {
+  // A router's goes when the router has neither an interface nor an external gateway, with the command that takes the last one.
+  if (concentrator.routerId !== undefined) return true;
   for (const network of state.networksOf(concentrator.tenantId)) {
     if (network.external) continue;
     for (const port of state.portsOf(network.id)) if (state.instanceOfPort(port.id) !== undefined) return true;
@@ -99,6 +102,28 @@ export function retireConcentrator(state: ClusterState, id: ConcentratorId): Cha
   const concentrator = state.concentrators.get(id);
   if (concentrator === undefined || isConcentratorUsed(state, concentrator)) return { put: [], remove: [] };
   return { put: [], remove: [concentrator] };
+}
+
+/** The concentrator that a router is to have: with the first interface or external gateway it is made, with the last it goes. */
+export function routerConcentrator(
+  state: ClusterState,
+  context: CommandContext,
+  router: Readonly<{ id: RouterId; tenantId: TenantId }>,
+  uplink: Uplink | undefined,
+): Concentrator {
+  const old = state.concentratorOfRouter(router.id);
+  if (old !== undefined) return updated(context, old, { uplink });
+  const id = context.uuid() as ConcentratorId;
+  return {
+    kind: 'concentrator',
+    id,
+    tenantId: router.tenantId,
+    routerId: router.id,
+    nodeId: undefined,
+    generation: 0,
+    uplink,
+    ...stamps(context),
+  };
 }
 
 /** An address on the outside that no gateway has, or may still answer for; undefined where the cluster has no uplink. */

@@ -1,12 +1,13 @@
-import { allocateAddress } from '../address-pool.ts';
-import { cidrContains, cidrLast, cidrNetwork } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import type { Changes, FloatingIp, Network, Resource, Subnet } from '../resource.ts';
+import type { Changes, FloatingIp, Resource } from '../resource.ts';
+import { isRouterInterface } from '../router.ts';
+import { reachesExternal } from '../subnet-router.ts';
 import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { publicAddress } from './public-address.ts';
 
 /** Which port, and which of its addresses; `fixedIp` absent: its only one. */
 export type FloatingIpTarget = Readonly<{ portId: PortId; fixedIp: Ipv4 | undefined }>;
@@ -32,7 +33,9 @@ export function createFloatingIp(
     throw new Refused('not_external_network', `Bad floatingip request: Network ${network.id} is not a valid external network.`);
   }
   if (!state.tenants.has(request.tenantId)) throw new NotFound('tenant', request.tenantId);
-  const { subnet, address } = publicAddress(state, context, network, request);
+  // What its gateway has not given up yet it may have back.
+  const holder = state.concentratorOf(request.tenantId)?.id;
+  const { subnet, address } = publicAddress(state, context, network, { subnetId: request.subnetId, address: request.address, holder });
   const floatingIp: FloatingIp = {
     kind: 'floatingIp',
     id: context.uuid() as FloatingIpId,
@@ -95,57 +98,6 @@ function gatewayFor(state: ClusterState, context: CommandContext, floatingIp: Fl
   return floatingIp.portId === undefined ? [] : missingConcentrator(state, context, floatingIp.tenantId);
 }
 
-function publicAddress(
-  state: ClusterState,
-  context: CommandContext,
-  network: Network,
-  request: CreateFloatingIp,
-): Readonly<{ subnet: Subnet; address: Ipv4 }> {
-  const subnets = [...state.subnetsOf(network.id)].filter((subnet) => request.subnetId === undefined || subnet.id === request.subnetId);
-  if (subnets.length === 0 && request.subnetId !== undefined) throw new NotFound('subnet', request.subnetId);
-  // What this one has not given up yet it may have back.
-  const holder = state.concentratorOf(request.tenantId)?.id;
-  const isTaken = (subnet: Subnet, address: Ipv4): boolean =>
-    address === subnet.gatewayIp ||
-    address === context.cluster.uplink?.gateway ||
-    state.concentratorByUplink(address) !== undefined ||
-    state.floatingIpByAddress(address) !== undefined ||
-    state.portByAddress(subnet.id, address) !== undefined;
-  const wanted = request.address;
-  if (wanted !== undefined) {
-    const subnet = subnets.find((candidate) => cidrContains(candidate.cidr, wanted));
-    if (subnet === undefined || wanted === cidrNetwork(subnet.cidr) || wanted === cidrLast(subnet.cidr)) {
-      throw new Refused(
-        'invalid_ip_for_network',
-        `IP address ${wanted} is not a valid IP for any of the subnets on the specified network.`,
-      );
-    }
-    if (isTaken(subnet, wanted)) {
-      throw new Conflict('ip_address_already_allocated', `IP address ${wanted} already allocated in subnet ${subnet.id}.`);
-    }
-    if (state.isHeldByAnother(wanted, holder)) {
-      throw new Conflict(
-        'ip_address_held',
-        `IP address ${wanted} was released, but the node that answered for it has not confirmed that.`,
-        {
-          details: { address: wanted, nodes: [...state.holdsAt(wanted)].map(({ nodeId }) => nodeId) },
-          remedy: 'Try again in a moment, or take any free address; if its node is gone for good, delete the node.',
-          retryable: true,
-        },
-      );
-    }
-    return { subnet, address: wanted };
-  }
-  const random = context.random(4);
-  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
-  const isUnfit = (subnet: Subnet, candidate: Ipv4): boolean => isTaken(subnet, candidate) || state.isHeldByAnother(candidate, holder);
-  for (const subnet of subnets) {
-    const address = allocateAddress(subnet.allocationPools, (candidate) => isUnfit(subnet, candidate), start);
-    if (address !== undefined) return { subnet, address };
-  }
-  throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);
-}
-
 function resolveTarget(
   state: ClusterState,
   tenantId: TenantId,
@@ -167,7 +119,7 @@ function resolveTarget(
           : `Port ${port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.`;
     throw new Refused('invalid_fixed_ip', `Bad floatingip request: ${why}`);
   }
-  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined || state.tenants.get(tenantId)?.automaticGateway !== true) {
+  if (isRouterInterface(port) || !reachesExternal(state, fixed.subnetId, floatingNetworkId)) {
     throw new Refused(
       'external_gateway_not_found',
       `External network ${floatingNetworkId} is not reachable from subnet ${fixed.subnetId}. Therefore, cannot associate Port ${port.id} with a Floating IP.`,

@@ -1,4 +1,5 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { isRouterInterface } from '../router.ts';
 import type { Changes, Instance } from '../resource.ts';
 import type { InstanceId, NodeId, PortId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
@@ -28,6 +29,7 @@ export function createInstance(
   if (request.command.length === 0) throw new Refused('invalid_command', 'an instance needs a command to run, as a list of words');
   if (request.nodeId !== undefined && state.nodes.get(request.nodeId)?.roles.includes('compute') !== true)
     throw new NotFound('node', request.nodeId);
+  if (isRouterInterface(port)) throw new Conflict('port_in_use', `Port ${port.id} is in use by router ${port.deviceId}.`);
   const instance: Instance = {
     kind: 'instance',
     id: context.uuid() as InstanceId,

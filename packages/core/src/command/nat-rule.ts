@@ -1,7 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { NatMatch, NatRule } from '../nat-rule.ts';
 import type { Changes } from '../resource.ts';
-import { routedAddresses } from '../routed-addresses.ts';
+import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { FloatingIpId, NatRuleId, PortId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
@@ -70,7 +70,8 @@ function checkNamed(state: ClusterState, { tenantId, portId, floatingIpId }: Nat
   if (portId === undefined) return;
   const port = state.ports.get(portId);
   if (port?.tenantId !== tenantId) throw new NotFound('port', portId);
-  if (routedAddresses(state, portId).length === 0 || state.tenants.get(tenantId)?.automaticGateway !== true) {
+  const subnets = port.fixedIps.flatMap(({ subnetId }) => state.subnets.get(subnetId) ?? []);
+  if (!subnets.some((subnet) => isAutomaticallyRouted(state, subnet))) {
     refuse(
       `port ${portId} has no address on a subnet with a gateway, so that nothing leads from it to the outside, or back`,
       'Give it an address on a subnet that has a gateway, or name another port.',

@@ -57,7 +57,10 @@ export function updateNetwork(
   if (old === undefined) throw new NotFound('network', id);
   const mtu = request.mtu === undefined ? old.mtu : checkMtu(context, request.mtu);
   if (request.external === true && !old.external) checkNoPorts(state, id);
-  if (request.external === false) checkNoFloatingIps(state, id, 'cannot become internal');
+  if (request.external === false) {
+    checkNoFloatingIps(state, id, 'cannot become internal');
+    checkNoRouters(state, id, 'cannot become internal');
+  }
   const network = updated(context, old, { ...request, mtu });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
   return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
@@ -69,6 +72,7 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   if (network === undefined) throw new NotFound('network', id);
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
+  checkNoRouters(state, id, 'cannot be deleted');
   const remove: Resource[] = [network, ...state.subnetsOf(id)];
   return { put: [], remove };
 }
@@ -95,6 +99,16 @@ function checkNoFloatingIps(state: ClusterState, id: NetworkId, what: string): v
         { details: { floatingIp: floating.id }, remedy: 'Delete its floating IPs first.' },
       );
     }
+  }
+}
+
+function checkNoRouters(state: ClusterState, id: NetworkId, what: string): void {
+  for (const router of state.routers.values()) {
+    if (router.externalGateway?.networkId !== id) continue;
+    throw new Conflict('external_network_in_use', `External network ${id} ${what}: it is the external gateway of router ${router.id}.`, {
+      details: { router: router.id },
+      remedy: 'Clear the external gateway of its routers first.',
+    });
   }
 }
 

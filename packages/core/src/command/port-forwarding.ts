@@ -1,5 +1,8 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
+import { isRouterInterface } from '../router.ts';
+import { reachesExternal } from '../subnet-router.ts';
 import type { Changes, FloatingIp, PortForwarding } from '../resource.ts';
 import type { FloatingIpId, PortForwardingId, PortId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
@@ -87,8 +90,13 @@ function check(state: ClusterState, floating: FloatingIp, request: PortForwardin
   if (port === undefined || port.tenantId !== floating.tenantId) throw new NotFound('port', request.internalPortId);
   const fixed = port.fixedIps.find((candidate) => candidate.address === request.internalAddress);
   if (fixed === undefined) return bad(`port ${port.id} does not have address ${request.internalAddress}.`);
-  if (state.subnets.get(fixed.subnetId)?.gatewayIp === undefined || state.tenants.get(port.tenantId)?.automaticGateway !== true) {
+  if (isRouterInterface(port) || !reachesExternal(state, fixed.subnetId, floating.floatingNetworkId)) {
     bad(`subnet ${fixed.subnetId} has no gateway, so that nothing leads from ${floating.address} to port ${port.id}.`);
+  }
+  const [answerer, gateway] = [answererOf(state, floating), gatewayOfAddress(state, port.id, fixed.address, floating.floatingNetworkId)];
+  const isOnlyOne = [...state.forwardingsOf(floating.id)].every(({ id }) => id === self?.id);
+  if (!isOnlyOne && answerer !== undefined && gateway !== undefined && answerer.id !== gateway.id) {
+    bad(`${floating.address} leads to ports behind another gateway already, and port ${port.id} is not behind that one.`);
   }
   for (const other of state.floatingIpsOfPort(port.id)) {
     if (other.fixedIp === request.internalAddress) {

@@ -9,6 +9,7 @@ import { isMulticastMac, localMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { changedRateLimit } from '../rate-limit.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
+import { isRouterInterface } from '../router.ts';
 import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
@@ -46,6 +47,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
       remedy: 'Make a floating IP of that network, and associate it with a port of your own network.',
     });
   }
+  checkNoInterface(request.deviceOwner);
   const id = context.uuid() as PortId;
   const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
   const mac = request.mac === undefined ? freeMac(state, context, network) : checkMac(state, network, request.mac, id);
@@ -91,6 +93,8 @@ export function updatePort(
   const old = state.ports.get(id);
   const network = old === undefined ? undefined : state.networks.get(old.networkId);
   if (old === undefined || network === undefined) throw new NotFound('port', id);
+  if (isRouterInterface(old)) checkInterface(request, old);
+  else checkNoInterface(request.deviceOwner);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
   const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
@@ -127,6 +131,13 @@ export function updatePort(
 export function deletePort(state: ClusterState, context: CommandContext, id: PortId): Changes {
   const port = state.ports.get(id);
   if (port === undefined) throw new NotFound('port', id);
+  if (isRouterInterface(port)) {
+    throw new Conflict(
+      'service_port_in_use',
+      `Port ${id} cannot be deleted directly via the port API: has device owner ${port.deviceOwner}.`,
+      { remedy: `Take it off its router: remove_router_interface of router ${port.deviceId}.` },
+    );
+  }
   const instance = state.instanceOfPort(id);
   if (instance !== undefined) {
     throw new Conflict('port_in_use', `Port ${id} is in use by instance ${instance.id}.`, {
@@ -136,6 +147,30 @@ export function deletePort(state: ClusterState, context: CommandContext, id: Por
   }
   const put = [...state.floatingIpsOfPort(id)].map((floating) => disassociated(context, floating));
   return { put, remove: [port, ...state.forwardingsTo(id), ...state.firewallRulesOfPort(id), ...state.natRulesOfPort(id)] };
+}
+
+/** Who says to be a router's interface is believed by the whole data path, so ports become one by `add_router_interface` alone. */
+function checkNoInterface(deviceOwner: string | undefined): void {
+  if (deviceOwner === undefined || !isRouterInterface({ deviceOwner })) return;
+  throw new Refused('not_a_router_interface', `Bad port request: device_owner ${deviceOwner} cannot be set.`, {
+    remedy: 'Use add_router_interface of the router.',
+  });
+}
+
+/** What makes a port a router's interface is not changed. */
+function checkInterface(request: UpdatePort, old: Port): void {
+  const isChanged = (key: 'deviceOwner' | 'deviceId' | 'portSecurityEnabled' | 'securityGroups' | 'fixedIps'): boolean =>
+    request[key] !== undefined && JSON.stringify(request[key]) !== JSON.stringify(old[key]);
+  if (isChanged('fixedIps')) {
+    throw new Refused('router_port_ip_change', `Bad port request: IP updates for port ${old.id} are not allowed.`, {
+      remedy: `Take it off its router ${old.deviceId}, and add an interface with the other address.`,
+    });
+  }
+  if ((['deviceOwner', 'deviceId', 'portSecurityEnabled', 'securityGroups'] as const).some(isChanged)) {
+    throw new Refused('not_a_router_interface', `Bad port request: port ${old.id} stays an interface of router ${old.deviceId}.`, {
+      remedy: 'Use remove_router_interface of the router.',
+    });
+  }
 }
 
 function disassociated(context: CommandContext, floating: FloatingIp): FloatingIp {
@@ -190,7 +225,8 @@ function pairsFor(
   return pairs;
 }
 
-function freeMac(state: ClusterState, context: CommandContext, network: Network): Mac {
+/** A MAC that nobody on the network has. */
+export function freeMac(state: ClusterState, context: CommandContext, network: Network): Mac {
   for (let tries = 0; tries < 16; tries += 1) {
     const mac = localMac(context.random(5));
     if (mac !== network.gatewayMac && state.portByMac(network.id, mac) === undefined) return mac;

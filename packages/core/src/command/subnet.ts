@@ -5,6 +5,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { AllocationPool, Changes, Network, Resource, Subnet } from '../resource.ts';
+import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -62,20 +63,27 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
   return { put, remove: [], subnet };
 }
 
-/** One gateway routes all of a tenant's subnets, so no two of those that it serves may overlap: it could not tell where an address is. */
+/** One gateway routes all of a tenant's subnets that are on no router, so no two of them may overlap: it could not tell where an address is. */
 function checkRouted(state: ClusterState, network: Network, cidr: Cidr): void {
-  if (state.tenants.get(network.tenantId)?.automaticGateway !== true) return;
+  const other = automaticOverlap(state, network, cidr);
+  if (other === undefined) return;
+  throw new Refused(
+    'subnet_overlap',
+    `Invalid input for operation: Requested subnet with cidr: ${cidr} for network: ${network.id} overlaps with subnet ${other.id} (${other.cidr}) of network ${other.networkId}, which has the same gateway.`,
+    { details: { cidr, other: other.cidr, subnet: other.id }, remedy: 'Use another CIDR, or no gateway (gateway_ip: null).' },
+  );
+}
+
+/** A subnet of another network of the tenant that its automatic gateway answers for, and that has some of these addresses. */
+export function automaticOverlap(state: ClusterState, network: Network, cidr: Cidr): Subnet | undefined {
+  if (state.tenants.get(network.tenantId)?.automaticGateway !== true) return undefined;
   for (const sibling of state.networksOf(network.tenantId)) {
     if (sibling.id === network.id || sibling.external) continue;
     for (const other of state.subnetsOf(sibling.id)) {
-      if (other.gatewayIp === undefined || !cidrsOverlap(other.cidr, cidr)) continue;
-      throw new Refused(
-        'subnet_overlap',
-        `Invalid input for operation: Requested subnet with cidr: ${cidr} for network: ${network.id} overlaps with subnet ${other.id} (${other.cidr}) of network ${sibling.id}, which has the same gateway.`,
-        { details: { cidr, other: other.cidr, subnet: other.id }, remedy: 'Use another CIDR, or no gateway (gateway_ip: null).' },
-      );
+      if (cidrsOverlap(other.cidr, cidr) && isAutomaticallyRouted(state, other)) return other;
     }
   }
+  return undefined;
 }
 
 export type UpdateSubnet = Readonly<Partial<Pick<Subnet, 'name' | 'description' | 'enableDhcp' | 'dnsNameservers' | 'allocationPools'>>>;
@@ -99,7 +107,8 @@ export function updateSubnet(
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {
   const subnet = state.subnets.get(id);
   if (subnet === undefined) throw new NotFound('subnet', id);
-  const held = [...state.floatingIpsIn(id)].length;
+  const gateways = [...state.routers.values()].flatMap(({ externalGateway }) => externalGateway?.fixedIps ?? []);
+  const held = [...state.floatingIpsIn(id)].length + gateways.filter(({ subnetId }) => subnetId === id).length;
   if (state.addressCount(id) + held > 0) {
     throw new Conflict(
       'subnet_in_use',

@@ -65,6 +65,9 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
   for (const network of state.networksOf(id)) {
     throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has network ${network.id}`, { remedy: 'Delete its networks first.' });
   }
+  for (const router of state.routersOf(id)) {
+    throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has router ${router.id}`, { remedy: 'Delete its routers first.' });
+  }
   for (const floating of state.floatingIpsOf(id)) {
     throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has public address ${floating.address}`, {
       remedy: 'Delete its floating IPs first.',

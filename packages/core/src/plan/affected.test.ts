@@ -34,6 +34,7 @@ import { parseIpv4 } from '../ipv4.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
 import { preview } from '../preview/preview.ts';
 import type { Preview } from '../preview/preview.ts';
+import { answererOf } from '../public-gateway.ts';
 import { parseResource } from '../resource.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
 import type { NodeId, Uuid } from '../uuid.ts';
@@ -44,6 +45,7 @@ import { decideFirewall } from './firewall-wish.testing.ts';
 import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests, planRefText } from './plan.ts';
 import { render } from './render.ts';
+import { decideRouter } from './router-wish.testing.ts';
 
 const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
 const NODES = [1, 2, 3, 4].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}` as NodeId);
@@ -78,7 +80,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(42), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(46), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -262,6 +264,11 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
       const port = pick(state.ports.values(), a);
       return updatePort(state, ctx, port.id, { addressPairs: pairsWish(b) });
     }
+    case 43:
+    case 44:
+    case 45:
+    case 46:
+      return decideRouter(state, ctx, { a, b, pick });
     case 37:
       return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {
@@ -345,6 +352,16 @@ const START: readonly Wish[] = [
   { verb: 36, a: 0, b: 11 },
 ];
 
+/** Two routers with interfaces and external gateways, on some node, and public addresses that lead through them. */
+const ROUTED: readonly Wish[] = [
+  { verb: 43, a: 0, b: 16 },
+  { verb: 43, a: 1, b: 16 },
+  ...[0, 1].flatMap((a) => [1, 2, 9].map((b) => ({ verb: 43, a, b }))),
+  ...[2, 3].flatMap((a) => [{ verb: 10, a, b: a }]),
+  { verb: 18, a: 2, b: 1 },
+  { verb: 18, a: 3, b: 2 },
+];
+
 const dump = (plan: Plan): string[] =>
   [...plan.refs()].map((ref) => `${ref.kind} ${ref.key} ${canonicalJson(plan.get(ref.kind, ref.key))}`).toSorted();
 
@@ -362,11 +379,11 @@ function refsThatDiffer(was: readonly string[], now: readonly string[]): string[
 
 test('after any sequence of changes the incremental plan equals the full compile, on every node', () => {
   fc.assert(
-    fc.property(fc.array(wish, { maxLength: 40 }), (wishes) => {
+    fc.property(fc.array(wish, { maxLength: 40 }), fc.boolean(), (wishes, routed) => {
       const state = new ClusterState();
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
-      for (const [step, next] of [...START, ...wishes].entries()) {
+      for (const [step, next] of [...START, ...(routed ? ROUTED : []), ...wishes].entries()) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const [asWas, records] = [new Map(NODES.map((nodeId) => [nodeId, dump(plans.get(nodeId)!)])), JSON.stringify([...state.all()])];
@@ -391,7 +408,8 @@ test('after any sequence of changes the incremental plan equals the full compile
           for (const { groupId } of plan.of('member').values()) assert.ok(named.has(groupId), `${what}: nobody names ${groupId}`);
         }
         for (const gone of changes.remove) {
-          if (gone.kind === 'concentrator' && state.tenants.has(gone.tenantId)) assert.equal(isConcentratorUsed(state, gone), false);
+          if (gone.kind === 'concentrator' && gone.routerId === undefined && state.tenants.has(gone.tenantId))
+            assert.equal(isConcentratorUsed(state, gone), false);
         }
       }
     }),
@@ -404,7 +422,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
     fc.property(fc.array(wish, { maxLength: 60 }), (wishes) => {
       const state = new ClusterState();
       const ctx = context();
-      for (const next of [...START, ...wishes]) {
+      for (const next of [...START, ...ROUTED, ...wishes]) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }
@@ -458,6 +476,21 @@ test('a segment says where its gateway is, on every node but the gateway’s own
     }
   }
   assert.ok(Math.min(...told) > 0, `the example has both: ${told.join(' without, ')} with`);
+});
+
+test('the example with routers has what it is for: both reach outside, and a public address leads through one', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of [...START, ...ROUTED]) {
+    const changes = refusedIsFine(() => decide(state, ctx, next));
+    if (changes !== undefined) state.apply(changes);
+  }
+  const gateways = NODES.flatMap((nodeId) => [...compile(state, FACTS, nodeId).of('gateway').values()]);
+  const ofRouters = gateways.filter(
+    ({ forwarding, uplink, segments }) => forwarding === true && uplink !== undefined && segments.length > 0,
+  );
+  const answering = [...state.floatingIps.values()].flatMap((floating) => answererOf(state, floating)?.routerId ?? []);
+  assert.ok(ofRouters.length >= 2 && answering.length > 0, `${ofRouters.length} gateways, ${answering.length} public addresses`);
 });
 
 test('one port of a large segment changes a handful of resources per node, not the segment', () => {

@@ -1,7 +1,8 @@
 import { pairAddress } from '../address-pair.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { NatRule } from '../nat-rule.ts';
-import type { Changes, FloatingIp, Network, Port, Resource } from '../resource.ts';
+import { isRouterInterface } from '../router.ts';
+import type { Changes, Concentrator, FloatingIp, Network, Port, Resource } from '../resource.ts';
 import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
 import { refsOfConcentrator, refsOfForwarding, refsOfMembers, refsOfSegment, refsOfSsh } from './compile.ts';
 import { dhcpHostKey } from './dhcphost.ts';
@@ -76,7 +77,7 @@ export function applyAffected(state: ClusterState, changes: Changes): Affected {
   return affected;
 }
 
-/** `gateway`: which one, and on which node. */
+/** `gateway`: which ones, and on which nodes. */
 type NetworkPresence = Readonly<{ networkId: NetworkId; nodes: ReadonlySet<NodeId>; gateway: string; floods: boolean }>;
 type GroupPresence = Readonly<{ nodeId: NodeId; groups: ReadonlySet<SecurityGroupId>; remotes: ReadonlySet<SecurityGroupId> }>;
 
@@ -129,6 +130,8 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'node':
         for (const networkId of state.segmentsOn(resource.id)) networkIds.add(networkId);
         break;
+      // It is where its interfaces and its concentrator are.
+      case 'router':
       case 'floatingIp':
       case 'portForwarding':
       case 'firewallRule':
@@ -147,15 +150,8 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
   const networks = [...networkIds].flatMap((networkId) => {
     const network = state.networks.get(networkId);
     if (network === undefined) return [];
-    const gateway = state.gatewayOf(network);
-    return [
-      {
-        networkId,
-        nodes: new Set(state.nodesOf(networkId)),
-        gateway: `${gateway?.id} ${gateway?.nodeId}`,
-        floods: state.hasPairs(networkId),
-      },
-    ];
+    const gateway = state.gatewaysOf(network).map(({ concentrator, mac }) => `${concentrator.id} ${concentrator.nodeId} ${mac}`);
+    return [{ networkId, nodes: new Set(state.nodesOf(networkId)), gateway: gateway.join(), floods: state.hasPairs(networkId) }];
   });
   const groups = [...nodeIds].map((nodeId) => {
     const used = new Set(state.groupsOn(nodeId));
@@ -192,8 +188,7 @@ function comparePresence(state: ClusterState, now: NetworkPresence, was: Network
 
 function collectTenant(state: ClusterState, tenantId: TenantId, affected: Affected): void {
   for (const network of state.networksOf(tenantId)) collectNetwork(state, network, affected);
-  const concentrator = state.concentratorOf(tenantId);
-  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'gateway', key: gatewayKey(concentrator.id) });
+  for (const { id, nodeId } of placedOf(state, tenantId)) affected.add(nodeId, { kind: 'gateway', key: gatewayKey(id) });
 }
 
 /** The direct effects of one record under the given state. */
@@ -210,7 +205,14 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
       break;
     case 'port':
       collectPort(state, resource, affected);
+      if (isRouterInterface(resource)) collectRouting(state, resource, affected);
       break;
+    case 'router': {
+      const concentrator = state.concentratorOfRouter(resource.id);
+      if (concentrator?.nodeId !== undefined)
+        for (const ref of refsOfConcentrator(state, concentrator)) affected.add(concentrator.nodeId, ref);
+      break;
+    }
     case 'securityGroup':
       for (const nodeId of state.nodesUsing(resource.id)) affected.add(nodeId, { kind: 'group', key: groupKey(resource.id) });
       break;
@@ -234,7 +236,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
       if (floating === undefined) break;
       collectFloatingIp(state, floating, affected);
       // While the forwarding itself is not in the state, its own ports are not among the address's.
-      for (const nodeId of gatewayNodes(state, floating.tenantId))
+      for (const { nodeId } of placedOf(state, floating.tenantId))
         for (const ref of refsOfForwarding(floating, resource)) affected.add(nodeId, ref);
       break;
     }
@@ -281,8 +283,8 @@ function collectPort(state: ClusterState, port: Port, affected: Affected): void 
   for (const nodeId of state.nodesOf(network.id)) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, port.mac) });
   collectPairs(state, network, port, affected);
   collectPublicSide(state, port, affected);
-  const gateway = state.gatewayOf(network)?.nodeId;
   for (const fixed of port.fixedIps) {
+    const gateway = state.gatewayOfSubnet(fixed.subnetId)?.nodeId;
     if (gateway !== undefined) {
       affected.add(gateway, { kind: 'dhcphost', key: dhcpHostKey(network.vni, fixed.address) });
       affected.add(gateway, { kind: 'dnsname', key: dnsNameKey(network.vni, fixed.address) });
@@ -329,13 +331,13 @@ function collectPublicSide(state: ClusterState, port: Port, affected: Affected):
   for (const _ of state.firewallRulesOfPort(port.id)) collectFirewall(state, port.tenantId, affected);
   for (const rule of state.natRulesOfPort(port.id)) collectNat(state, rule, affected);
   const instance = state.instanceOfPort(port.id);
-  const concentrator = state.concentratorOf(port.tenantId);
-  if (instance === undefined || concentrator?.nodeId === undefined) return;
-  for (const ref of refsOfSsh(concentrator, instance)) affected.add(concentrator.nodeId, ref);
+  if (instance === undefined) return;
+  for (const concentrator of placedOf(state, port.tenantId))
+    for (const ref of refsOfSsh(concentrator, instance)) affected.add(concentrator.nodeId, ref);
 }
 
 function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: Affected): void {
-  for (const nodeId of gatewayNodes(state, floating.tenantId)) {
+  for (const { nodeId } of placedOf(state, floating.tenantId)) {
     affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
     for (const forwarding of state.forwardingsOf(floating.id))
       for (const ref of refsOfForwarding(floating, forwarding)) affected.add(nodeId, ref);
@@ -343,33 +345,44 @@ function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: 
 }
 
 function collectFirewall(state: ClusterState, tenantId: TenantId, affected: Affected): void {
-  const concentrator = state.concentratorOf(tenantId);
-  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'firewall', key: firewallKey(concentrator.id) });
+  for (const { id, nodeId } of placedOf(state, tenantId)) affected.add(nodeId, { kind: 'firewall', key: firewallKey(id) });
 }
 
 /** The tenant's rules, and the public address that one of them uses. */
 function collectNat(state: ClusterState, { tenantId, floatingIpId }: NatRule, affected: Affected): void {
-  const concentrator = state.concentratorOf(tenantId);
-  if (concentrator?.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'nat', key: natKey(concentrator.id) });
+  for (const { id, nodeId } of placedOf(state, tenantId)) affected.add(nodeId, { kind: 'nat', key: natKey(id) });
   const floating = floatingIpId === undefined ? undefined : state.floatingIps.get(floatingIpId);
   if (floating !== undefined) collectFloatingIp(state, floating, affected);
 }
 
-function gatewayNodes(state: ClusterState, tenantId: TenantId): readonly NodeId[] {
-  const nodeId = state.concentratorOf(tenantId)?.nodeId;
-  return nodeId === undefined ? [] : [nodeId];
+type Placed = Concentrator & Readonly<{ nodeId: NodeId }>;
+
+/** The tenant's gateways that are on some node. */
+function* placedOf(state: ClusterState, tenantId: TenantId): Generator<Placed> {
+  for (const concentrator of state.concentratorsOf(tenantId)) {
+    if (concentrator.nodeId !== undefined) yield concentrator as Placed;
+  }
 }
 
-/** A subnet decides where the segment's gateway is said to be, gateway addresses, prefix lengths and leases of its network. */
+/** A router's interface comes or goes: who answers for its subnets, and what any gateway of the tenant leads to there. */
+function collectRouting(state: ClusterState, port: Port, affected: Affected): void {
+  collectSubnet(state, port.networkId, affected);
+  for (const concentrator of placedOf(state, port.tenantId))
+    for (const ref of refsOfConcentrator(state, concentrator)) affected.add(concentrator.nodeId, ref);
+}
+
+/** A subnet decides where the segment's gateways are said to be, gateway addresses, prefix lengths and leases of its network. */
 function collectSubnet(state: ClusterState, networkId: NetworkId, affected: Affected): void {
   const network = state.networks.get(networkId);
   if (network === undefined) return;
+  const gateways = state.gatewaysOf(network);
   for (const nodeId of state.nodesOf(networkId)) {
     affected.add(nodeId, { kind: 'segment', key: segmentKey(network.vni) });
     affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, network.gatewayMac) });
+    for (const { mac } of gateways) affected.add(nodeId, { kind: 'peer', key: peerKey(network.vni, mac) });
   }
-  const gateway = state.gatewayOf(network);
-  if (gateway?.nodeId !== undefined) affected.add(gateway.nodeId, { kind: 'gateway', key: gatewayKey(gateway.id) });
+  for (const { concentrator } of gateways)
+    if (concentrator.nodeId !== undefined) affected.add(concentrator.nodeId, { kind: 'gateway', key: gatewayKey(concentrator.id) });
   for (const port of state.portsOf(networkId)) collectPort(state, port, affected);
 }
 

@@ -1,6 +1,6 @@
 import { parseCidr } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
-import { Fields, integerIn, parseBoolean, parseCount } from '../fields.ts';
+import { Fields, integerIn, listOf, parseBoolean, parseCount } from '../fields.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
@@ -8,6 +8,8 @@ import type { Mac } from '../mac.ts';
 import { parseRateLimit } from '../rate-limit.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Uplink } from '../resource.ts';
+import { parseStaticRoute } from '../router.ts';
+import type { StaticRoute } from '../router.ts';
 import { parseUuid } from '../uuid.ts';
 import type { ConcentratorId, TenantId } from '../uuid.ts';
 import { parseVni } from '../vni.ts';
@@ -27,6 +29,12 @@ export type GatewayBody = Readonly<{
   segments: readonly GatewaySegment[];
   /** Of what passes the uplink. */
   rateLimit?: RateLimit | undefined;
+  /** False: it forwards nothing, but answers for itself. Absent: true. */
+  forwarding?: boolean | undefined;
+  /** False: only what has a public address gets out. Absent: true. */
+  sourceNat?: boolean | undefined;
+  /** By next hops on the subnets above. */
+  routes?: readonly StaticRoute[] | undefined;
 }>;
 
 export const gatewayKey = (concentratorId: ConcentratorId): string => concentratorId;
@@ -64,5 +72,8 @@ export function parseGatewayBody(value: unknown): GatewayBody {
       };
     }),
     rateLimit: f.optional('rateLimit', parseRateLimit),
+    forwarding: f.optional('forwarding', parseBoolean),
+    sourceNat: f.optional('sourceNat', parseBoolean),
+    routes: f.optional('routes', listOf(parseStaticRoute)),
   };
 }

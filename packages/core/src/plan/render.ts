@@ -5,9 +5,12 @@ import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
+import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
+import { isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
-import type { Concentrator, Network, Node, Port, PortForwarding } from '../resource.ts';
+import { servingGateway } from '../segment-gateway.ts';
+import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { dhcpHostName } from './dhcphost.ts';
@@ -72,7 +75,7 @@ export function render(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
   }
 }
 
-/** The node of a network's gateway, once it is placed. */
+/** The node of a network's first gateway, once it is placed: the hub of topology `concentrator`. */
 export function gatewayNodeOf(state: ClusterState, network: Network): Node | undefined {
   const nodeId = state.gatewayOf(network)?.nodeId;
   return nodeId === undefined ? undefined : state.nodes.get(nodeId);
@@ -103,10 +106,11 @@ function renderSegment(state: ClusterState, nodeId: NodeId, key: string): Segmen
 }
 
 function renderRemoteGateway(state: ClusterState, nodeId: NodeId, network: Network): RemoteGateway | undefined {
-  const concentrator = state.gatewayOf(network);
+  const [gateway] = state.gatewaysOf(network);
+  const concentrator = gateway?.concentrator;
   const home = gatewayNodeOf(state, network);
   if (concentrator === undefined || home?.vtep === undefined || home.id === nodeId) return undefined;
-  const [subnet] = [...state.subnetsOf(network.id)].flatMap(({ cidr, gatewayIp }) => (gatewayIp === undefined ? [] : cidr)).toSorted();
+  const [subnet] = gateway?.legs.map(({ subnet: { cidr } }) => cidr).toSorted() ?? [];
   if (subnet === undefined) return undefined;
   return { concentratorId: concentrator.id, tenantId: concentrator.tenantId, vtep: home.vtep, subnet };
 }
@@ -143,35 +147,31 @@ function renderPeer(state: ClusterState, nodeId: NodeId, key: string): PeerBody 
   const [vni, mac] = splitKey(key) as [string, Mac];
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
-  const gateway = gatewayNodeOf(state, network);
-  const isGateway = mac === network.gatewayMac;
-  const own = isGateway ? undefined : state.portByMac(network.id, mac);
-  const port = isGateway ? undefined : (own ?? state.portByPairMac(network.id, mac));
-  const home = isGateway ? gateway?.id : port === undefined ? undefined : state.nodeOfPort(port.id);
+  const hub = gatewayNodeOf(state, network);
+  const gateway = state.gatewaysOf(network).find((each) => each.mac === mac);
+  const own = gateway === undefined ? state.portByMac(network.id, mac) : undefined;
+  const port = gateway === undefined ? (own ?? state.portByPairMac(network.id, mac)) : undefined;
+  const home = gateway === undefined ? (port === undefined ? undefined : state.nodeOfPort(port.id)) : gateway.concentrator.nodeId;
   if (home === undefined || home === nodeId) return undefined;
   // In a concentrator segment everything between nodes passes the hub; the hub itself knows where each one lives.
-  const via = network.topology === 'mesh' || gateway?.id === nodeId ? home : gateway?.id;
+  const via = network.topology === 'mesh' || hub?.id === nodeId ? home : hub?.id;
   const vtep = via === undefined ? undefined : state.nodes.get(via)?.vtep;
   if (vtep === undefined) return undefined;
-  const ips = isGateway ? gatewayAddresses(state, network) : (own?.fixedIps.map((fixed) => fixed.address) ?? []);
+  const ips =
+    gateway === undefined ? (own?.fixedIps ?? []).map((fixed) => fixed.address) : gateway.legs.map((leg) => leg.address).toSorted();
   return { vni: network.vni, mac, ips, vtep };
 }
 
-function gatewayAddresses(state: ClusterState, network: Network): Ipv4[] {
-  return [...state.subnetsOf(network.id)].flatMap((subnet) => subnet.gatewayIp ?? []).toSorted();
-}
-
+/** Broadcasts go to the gateways only; in a concentrator segment the hub passes them on. */
 function renderVtep(state: ClusterState, nodeId: NodeId, key: string): VtepBody | undefined {
   const [vni, address] = splitKey(key) as [string, Ipv4];
   const network = segmentOn(state, nodeId, Number(vni));
-  if (network === undefined) return undefined;
-  const gateway = gatewayNodeOf(state, network);
   const target = state.nodeByVtep(address);
-  if (target === undefined || target.id === nodeId || !state.carries(target.id, network.id)) return undefined;
-  const floods = network.topology === 'mesh' && state.hasPairs(network.id);
-  return floods || (gateway !== undefined && (gateway.id === nodeId || gateway.id === target.id))
-    ? { vni: network.vni, address }
-    : undefined;
+  if (network === undefined || target === undefined || target.id === nodeId || !state.carries(target.id, network.id)) return undefined;
+  if (network.topology === 'mesh' && state.hasPairs(network.id)) return { vni: network.vni, address };
+  const gateways = network.topology === 'mesh' ? state.gatewaysOf(network) : state.gatewaysOf(network).slice(0, 1);
+  const atGateway = gateways.some(({ concentrator }) => concentrator.nodeId === nodeId || concentrator.nodeId === target.id);
+  return atGateway ? { vni: network.vni, address } : undefined;
 }
 
 function renderVtepFilter(state: ClusterState, nodeId: NodeId, key: string): VtepFilterBody | undefined {
@@ -215,16 +215,20 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
   if (concentrator?.nodeId !== nodeId) return undefined;
   const segments: GatewaySegment[] = [];
   for (const network of state.networksOf(concentrator.tenantId)) {
-    if (state.gatewayOf(network)?.id !== concentrator.id || segmentOn(state, nodeId, network.vni) === undefined) continue;
-    const subnets = [...state.subnetsOf(network.id)]
-      .flatMap((subnet) =>
-        subnet.gatewayIp === undefined
-          ? []
-          : [{ cidr: subnet.cidr, gatewayIp: subnet.gatewayIp, dhcp: subnet.enableDhcp, dnsNameservers: subnet.dnsNameservers }],
-      )
+    const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
+    const own = all.find((gateway) => gateway.concentrator.id === concentrator.id);
+    if (own === undefined) continue;
+    const subnets = own.legs
+      .map(({ subnet, address }) => ({
+        cidr: subnet.cidr,
+        gatewayIp: address,
+        dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
+        dnsNameservers: subnet.dnsNameservers,
+      }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: network.gatewayMac, mtu: network.mtu, subnets });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets });
   }
+  const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   return {
     concentratorId: concentrator.id,
     tenantId: concentrator.tenantId,
@@ -233,18 +237,22 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     infrastructure: facts.infrastructure,
     segments: segments.toSorted((a, b) => a.vni - b.vni),
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
+    forwarding: router?.adminStateUp,
+    sourceNat: router?.externalGateway?.enableSnat,
+    routes: router?.routes.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
   };
 }
 
 function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpHostBody | undefined {
   const [vni, text] = splitKey(key);
   const network = segmentOn(state, nodeId, Number(vni));
-  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
-  if (network === undefined || concentrator?.nodeId !== nodeId) return undefined;
+  if (network === undefined) return undefined;
   const address = parseIpv4(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !subnet.enableDhcp || subnet.gatewayIp === undefined) continue;
+    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port)) continue;
+    const concentrator = state.gatewayOfSubnet(subnet.id);
+    if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
   }
   return undefined;
@@ -253,12 +261,13 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
 function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNameBody | undefined {
   const [vni, text] = splitKey(key);
   const network = segmentOn(state, nodeId, Number(vni));
-  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
-  if (network === undefined || concentrator?.nodeId !== nodeId) return undefined;
+  if (network === undefined) return undefined;
   const address = parseIpv4(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || subnet.gatewayIp === undefined) continue;
+    if (port === undefined || isRouterInterface(port)) continue;
+    const concentrator = state.gatewayOfSubnet(subnet.id);
+    if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
   }
   return undefined;
@@ -270,41 +279,15 @@ function hostName(name: string | undefined, address: Ipv4): string {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
-/** The concentrator of this node that answers for one of a tenant's ports; undefined where the port is behind none. */
-function gatewayOfPort(state: ClusterState, nodeId: NodeId, portId: PortId): Concentrator | undefined {
-  const network = state.networks.get(state.ports.get(portId)?.networkId ?? ('' as never));
-  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
-  return concentrator?.nodeId === nodeId && concentrator.uplink !== undefined ? concentrator : undefined;
-}
-
-/** As {@link gatewayOfPort}; a forwarding to an address that its port has no more leads nowhere until it is changed. */
-function gatewayOfForwarding(state: ClusterState, nodeId: NodeId, forwarding: PortForwarding): Concentrator | undefined {
-  const port = state.ports.get(forwarding.internalPortId);
-  if (port?.fixedIps.some((fixed) => fixed.address === forwarding.internalAddress) !== true) return undefined;
-  return gatewayOfPort(state, nodeId, port.id);
-}
-
 /** Nothing as long as another gateway may still answer for the address: it waits until that one's node has confirmed. */
 export function renderPublicIp(state: ClusterState, nodeId: NodeId, key: string): PublicIpBody | undefined {
   const floating = state.floatingIpByAddress(key as Ipv4);
-  if (floating === undefined || state.isHeldByAnother(floating.address, state.concentratorOf(floating.tenantId)?.id)) return undefined;
-  const direct = floating.portId === undefined ? undefined : gatewayOfPort(state, nodeId, floating.portId);
-  if (direct !== undefined) {
-    const instanceId = floating.portId === undefined ? undefined : state.instanceOfPort(floating.portId)?.id;
-    return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp, instanceId };
-  }
-  for (const forwarding of state.forwardingsOf(floating.id)) {
-    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
-    if (concentrator !== undefined) {
-      return { concentratorId: concentrator.id, address: floating.address, internal: undefined, instanceId: undefined };
-    }
-  }
-  const concentrator = state.concentratorOf(floating.tenantId);
-  if (concentrator?.nodeId !== nodeId || concentrator.uplink === undefined) return undefined;
-  for (const _ of state.natRulesUsing(floating.id)) {
-    return { concentratorId: concentrator.id, address: floating.address, internal: undefined, instanceId: undefined };
-  }
-  return undefined;
+  const answerer = floating === undefined ? undefined : answererOf(state, floating);
+  if (floating === undefined || answerer?.nodeId !== nodeId || state.isHeldByAnother(floating.address, answerer.id)) return undefined;
+  const direct = gatewayOfAddress(state, floating.portId, floating.fixedIp, floating.floatingNetworkId);
+  if (direct === undefined) return { concentratorId: answerer.id, address: floating.address, internal: undefined, instanceId: undefined };
+  const instanceId = floating.portId === undefined ? undefined : state.instanceOfPort(floating.portId)?.id;
+  return { concentratorId: direct.id, address: floating.address, internal: floating.fixedIp, instanceId };
 }
 
 function renderForward(state: ClusterState, nodeId: NodeId, key: string): ForwardBody | undefined {
@@ -312,19 +295,15 @@ function renderForward(state: ClusterState, nodeId: NodeId, key: string): Forwar
   const [address, port] = [text as Ipv4, Number(number)];
   const floating = state.floatingIpByAddress(address);
   if (floating === undefined) return protocol === 'tcp' ? renderSshForward(state, nodeId, address, port) : undefined;
+  const concentrator = answererOf(state, floating);
+  if (concentrator?.nodeId !== nodeId) return undefined;
   for (const forwarding of state.forwardingsOf(floating.id)) {
+    const { internalPortId, internalAddress } = forwarding;
     if (forwarding.protocol !== protocol || port < forwarding.externalFirst || port > forwarding.externalLast) continue;
-    const concentrator = gatewayOfForwarding(state, nodeId, forwarding);
-    if (concentrator === undefined) continue;
+    // To an address that its port has no more it leads nowhere until it is changed; nor behind another gateway than the address is at.
+    if (gatewayOfAddress(state, internalPortId, internalAddress, floating.floatingNetworkId)?.id !== concentrator.id) continue;
     const internalPort = forwarding.internalFirst + port - forwarding.externalFirst;
-    return {
-      concentratorId: concentrator.id,
-      address,
-      protocol: forwarding.protocol,
-      port,
-      internal: forwarding.internalAddress,
-      internalPort,
-    };
+    return { concentratorId: concentrator.id, address, protocol: forwarding.protocol, port, internal: internalAddress, internalPort };
   }
   return undefined;
 }
@@ -337,8 +316,8 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
   for (const concentrator of state.concentratorsOn(nodeId)) {
     if (concentrator.uplink?.address !== address || state.tenants.get(concentrator.tenantId)?.sshReach !== true) continue;
     const instance = state.instanceBySshPort(concentrator.tenantId, port);
-    const internal = instance === undefined ? undefined : routedAddresses(state, instance.portId)[0];
-    if (instance === undefined || internal === undefined || gatewayOfPort(state, nodeId, instance.portId) === undefined) return undefined;
+    const internal = instance === undefined ? undefined : routedAddresses(state, instance.portId, concentrator.id)[0];
+    if (internal === undefined) return undefined;
     return { concentratorId: concentrator.id, address, protocol: 'tcp', port, internal, internalPort: SSH_PORT };
   }
   return undefined;
@@ -351,7 +330,7 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
-      const local = portId === undefined ? undefined : routedAddresses(state, portId).toSorted();
+      const local = portId === undefined ? undefined : routedAddresses(state, portId, concentrator.id).toSorted();
       if (local?.length === 0) return [];
       return [{ direction, action, protocol, remoteCidr, portMin, portMax, local }];
     });
@@ -361,17 +340,20 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
 /** Absent where the tenant has no rule. */
 function renderNat(state: ClusterState, nodeId: NodeId, key: string): NatBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
-  if (concentrator?.nodeId !== nodeId) return undefined;
-  const rules = [...state.natRulesOf(concentrator.tenantId)].toSorted(compareRules).flatMap((rule) => compileNatRule(state, rule));
+  // NAT rules are the automatic gateway's.
+  if (concentrator?.nodeId !== nodeId || concentrator.routerId !== undefined) return undefined;
+  const rules = [...state.natRulesOf(concentrator.tenantId)]
+    .toSorted(compareRules)
+    .flatMap((rule) => compileNatRule(state, rule, concentrator.id));
   return rules.length === 0 ? undefined : { concentratorId: concentrator.id, rules };
 }
 
 /** None for a rule about a port that has no address behind the gateway any more. */
-function compileNatRule(state: ClusterState, rule: NatRule): CompiledNatRule[] {
+function compileNatRule(state: ClusterState, rule: NatRule, concentratorId: ConcentratorId): CompiledNatRule[] {
   const { direction, protocol, remoteCidr, portMin, portMax, portId, floatingIpId, toPort } = rule;
   const address = floatingIpId === undefined ? undefined : state.floatingIps.get(floatingIpId)?.address;
   const match = { direction, protocol, remoteCidr, portMin, portMax, address };
-  const local = portId === undefined ? undefined : routedAddresses(state, portId);
+  const local = portId === undefined ? undefined : routedAddresses(state, portId, concentratorId);
   if (direction === 'outbound') return local?.length === 0 ? [] : [{ ...match, local: local?.toSorted(), to: undefined }];
   const [target] = local ?? [];
   const port = toPort ?? portMin;

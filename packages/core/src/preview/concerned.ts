@@ -1,3 +1,4 @@
+import { isRouterInterface } from '../router.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
 import type { FloatingIpId, PortId, TenantId } from '../uuid.ts';
@@ -43,6 +44,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'port':
       yield record.id;
       yield* namesakesOf(state, record);
+      if (isRouterInterface(record)) yield* portsOfTenant(state, record.tenantId);
       break;
     case 'instance':
       yield record.portId;
@@ -80,6 +82,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
       yield* portsOfTenant(state, record.id);
       break;
     case 'concentrator':
+    case 'router':
       yield* portsOfTenant(state, record.tenantId);
       break;
     case 'addressHold': {

@@ -115,8 +115,9 @@ function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, conce
         if (floating !== undefined) addresses.add(floating.address);
       }
     }
+    for (const { uplink } of state.tenants.get(tenantId)?.sshReach === true ? state.concentratorsOf(tenantId) : [])
+      if (uplink !== undefined) addresses.add(uplink.address);
     const uplink = state.concentratorOf(tenantId)?.uplink;
-    if (uplink !== undefined && state.tenants.get(tenantId)?.sshReach === true) addresses.add(uplink.address);
     for (const { direction, portId, floatingIpId } of state.natRulesOf(tenantId)) {
       if (portId !== undefined && !concerned.ports.includes(portId)) continue;
       const used = floatingIpId === undefined ? uplink : state.floatingIps.get(floatingIpId);

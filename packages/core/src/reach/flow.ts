@@ -85,6 +85,8 @@ export type DropReason =
   | 'no_hub'
   /** The gateway has no address outside. */
   | 'no_uplink'
+  | 'no_source_nat'
+  | 'router_down'
   /** Sent to the underlay, the management network or a VTEP. */
   | 'infrastructure'
   /** A source that the gateway does not expect from there. */

@@ -1,10 +1,11 @@
-import { cidrContains } from '../cidr.ts';
+import { cidrContains, cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { FirewallRule } from '../firewall-rule.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { NatRule } from '../nat-rule.ts';
 import { routedAddresses } from '../routed-addresses.ts';
+import type { StaticRoute } from '../router.ts';
 import type { Concentrator, Network } from '../resource.ts';
 import { compareRules } from '../rule-order.ts';
 import type { FirewallRuleId, NodeId, SubnetId } from '../uuid.ts';
@@ -24,6 +25,11 @@ export type GatewayView = Readonly<{
   firewall: readonly Located<FirewallRule>[];
   /** `address`: outside; where an inbound one arrives, the source that an outbound one gives. None without an uplink. */
   nat: readonly (Located<NatRule> & Readonly<{ address: Ipv4 }>)[];
+  /** A router that is down forwards nothing. */
+  isForwarding: boolean;
+  /** Otherwise only what has a public address gets out. */
+  hasSourceNat: boolean;
+  routes: readonly StaticRoute[];
 }>;
 
 /** Undefined until the concentrator is placed. A node that cannot end tunnels gives it no legs. */
@@ -32,27 +38,37 @@ export function viewGateway(state: ClusterState, concentrator: Concentrator): Ga
   if (node === undefined) return undefined;
   const legs: Leg[] = [];
   for (const network of node.vtep === undefined ? [] : state.networksOf(concentrator.tenantId)) {
-    if (state.gatewayOf(network)?.id !== concentrator.id) continue;
-    for (const { id: subnetId, cidr, gatewayIp } of state.subnetsOf(network.id)) {
-      if (gatewayIp !== undefined) legs.push({ network, subnetId, cidr, gatewayIp });
-    }
+    const own = state.gatewaysOf(network).find((gateway) => gateway.concentrator.id === concentrator.id);
+    for (const { subnet, address } of own?.legs ?? []) legs.push({ network, subnetId: subnet.id, cidr: subnet.cidr, gatewayIp: address });
   }
-  const firewall = inOrder(state, state.firewallRulesOf(concentrator.tenantId));
-  const nat = inOrder(state, state.natRulesOf(concentrator.tenantId)).flatMap((rule) => {
+  const firewall = inOrder(state, concentrator, state.firewallRulesOf(concentrator.tenantId));
+  // They are the automatic gateway's.
+  const natRules = concentrator.routerId === undefined ? state.natRulesOf(concentrator.tenantId) : [];
+  const nat = inOrder(state, concentrator, natRules).flatMap((rule) => {
     const given = rule.floatingIpId === undefined ? concentrator.uplink : state.floatingIps.get(rule.floatingIpId);
     return concentrator.uplink === undefined || given === undefined ? [] : [{ ...rule, address: given.address }];
   });
-  return { concentrator, nodeId: node.id, legs, firewall, nat };
+  const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
+  const { adminStateUp: isForwarding = true, externalGateway, routes = [] } = router ?? {};
+  return { concentrator, nodeId: node.id, legs, firewall, nat, isForwarding, hasSourceNat: externalGateway?.enableSnat ?? true, routes };
 }
 
-function inOrder<T extends FirewallRule | NatRule>(state: ClusterState, rules: Iterable<T>): Located<T>[] {
+function inOrder<T extends FirewallRule | NatRule>(state: ClusterState, { id }: Concentrator, rules: Iterable<T>): Located<T>[] {
   return [...rules]
     .toSorted(compareRules)
-    .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId) }));
+    .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId, id) }));
 }
 
 export function legTo(view: GatewayView, address: Ipv4): Leg | undefined {
   return view.legs.find((leg) => cidrContains(leg.cidr, address));
+}
+
+/** Where the most exact static route leads to. */
+export function legByRoute(view: GatewayView, address: Ipv4): Leg | undefined {
+  const [route] = view.routes
+    .filter(({ destination }) => cidrContains(destination, address))
+    .toSorted((a, b) => cidrPrefixLength(b.destination) - cidrPrefixLength(a.destination));
+  return route === undefined ? undefined : legTo(view, route.nexthop);
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { SSH_PORT } from '../plan/render.ts';
+import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { routedAddresses } from '../routed-addresses.ts';
-import type { Concentrator, PortForwarding } from '../resource.ts';
-import type { PortId } from '../uuid.ts';
+import type { Concentrator, FloatingIp, PortForwarding } from '../resource.ts';
 import type { Packet, Translation } from './flow.ts';
 import { askNatIn, askNatOut, legTo } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
@@ -18,15 +18,8 @@ export type Translated = Readonly<{ translation: Translation; packet: Packet }>;
 export function gatewayAnswering(state: ClusterState, address: Ipv4): Concentrator | undefined {
   const floating = state.floatingIpByAddress(address);
   if (floating === undefined) return state.concentratorByUplink(address);
-  const direct = floating.portId === undefined ? undefined : gatewayOfPort(state, floating.portId);
-  if (direct !== undefined) return direct;
-  for (const forwarding of state.forwardingsOf(floating.id)) {
-    const concentrator = gatewayOfForwarding(state, forwarding);
-    if (concentrator !== undefined) return concentrator;
-  }
-  const [used] = state.natRulesUsing(floating.id);
-  const own = used === undefined ? undefined : state.concentratorOf(floating.tenantId);
-  return own?.nodeId !== undefined && own.uplink !== undefined ? own : undefined;
+  const concentrator = answererOf(state, floating);
+  return concentrator?.nodeId === undefined ? undefined : concentrator;
 }
 
 /** What becomes of a packet that comes in at a gateway, from outside or from its tenant; undefined: it stays as it is. */
@@ -57,7 +50,11 @@ function forwarded(state: ClusterState, view: GatewayView, packet: Packet): Tran
   for (const forwarding of floating === undefined ? [] : state.forwardingsOf(floating.id)) {
     const { protocol, externalFirst, externalLast, internalAddress, internalFirst } = forwarding;
     if (protocol !== packet.protocol || packet.port < externalFirst || packet.port > externalLast) continue;
-    if (gatewayOfForwarding(state, forwarding)?.id !== view.concentrator.id) continue;
+    if (
+      gatewayOfForwarding(state, forwarding)?.id !== view.concentrator.id ||
+      gatewayAnswering(state, packet.destination)?.id !== view.concentrator.id
+    )
+      continue;
     const port = internalFirst + packet.port - externalFirst;
     return { translation: { kind: 'port_forwarding', by: forwarding.id }, packet: { ...packet, destination: internalAddress, port } };
   }
@@ -69,14 +66,14 @@ function sshReached(state: ClusterState, view: GatewayView, packet: Packet): Tra
   if (packet.protocol !== 'tcp' || uplink?.address !== packet.destination || state.tenants.get(tenantId)?.sshReach !== true)
     return undefined;
   const instance = state.instanceBySshPort(tenantId, packet.port);
-  const destination = instance === undefined ? undefined : routedAddresses(state, instance.portId)[0];
-  if (instance === undefined || destination === undefined || gatewayOfPort(state, instance.portId) === undefined) return undefined;
+  const destination = instance === undefined ? undefined : routedAddresses(state, instance.portId, view.concentrator.id)[0];
+  if (instance === undefined || destination === undefined) return undefined;
   return { translation: { kind: 'ssh_reach', by: instance.id }, packet: { ...packet, destination, port: SSH_PORT } };
 }
 
 function publicIn(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
   const floating = state.floatingIpByAddress(packet.destination);
-  if (floating?.fixedIp === undefined || gatewayOfPort(state, floating.portId)?.id !== view.concentrator.id) return undefined;
+  if (floating?.fixedIp === undefined || gatewayOfPublicIp(state, floating)?.id !== view.concentrator.id) return undefined;
   return { translation: { kind: 'public_ip', by: floating.id }, packet: { ...packet, destination: floating.fixedIp } };
 }
 
@@ -84,7 +81,7 @@ function publicOut(state: ClusterState, view: GatewayView, packet: Packet): Tran
   const leg = legTo(view, packet.source);
   const port = leg === undefined ? undefined : state.portByAddress(leg.subnetId, packet.source);
   for (const floating of port === undefined ? [] : state.floatingIpsOfPort(port.id)) {
-    if (floating.fixedIp !== packet.source || gatewayOfPort(state, port?.id)?.id !== view.concentrator.id) continue;
+    if (floating.fixedIp !== packet.source || gatewayOfPublicIp(state, floating)?.id !== view.concentrator.id) continue;
     return { translation: { kind: 'public_ip', by: floating.id }, packet: { ...packet, source: floating.address } };
   }
   return undefined;
@@ -92,20 +89,23 @@ function publicOut(state: ClusterState, view: GatewayView, packet: Packet): Tran
 
 function ownAddress(view: GatewayView, packet: Packet): Translated | undefined {
   const { id, uplink } = view.concentrator;
-  if (uplink === undefined || legTo(view, packet.source) === undefined) return undefined;
+  if (uplink === undefined || !view.hasSourceNat || legTo(view, packet.source) === undefined) return undefined;
   return { translation: { kind: 'source_nat', by: id }, packet: { ...packet, source: uplink.address } };
 }
 
-/** The placed concentrator with an address outside that a port is behind. */
-function gatewayOfPort(state: ClusterState, portId: PortId | undefined): Concentrator | undefined {
-  const port = portId === undefined ? undefined : state.ports.get(portId);
-  const network = port === undefined ? undefined : state.networks.get(port.networkId);
-  const concentrator = network === undefined ? undefined : state.gatewayOf(network);
-  return concentrator?.nodeId !== undefined && concentrator.uplink !== undefined ? concentrator : undefined;
+/** The placed gateway that an address is 1:1 at. */
+function gatewayOfPublicIp(state: ClusterState, { portId, fixedIp, floatingNetworkId }: FloatingIp): Concentrator | undefined {
+  const concentrator = gatewayOfAddress(state, portId, fixedIp, floatingNetworkId);
+  return concentrator?.nodeId === undefined ? undefined : concentrator;
 }
 
 /** A forwarding to an address that its port has no more leads nowhere until it is changed. */
-function gatewayOfForwarding(state: ClusterState, { internalPortId, internalAddress }: PortForwarding): Concentrator | undefined {
-  const port = state.ports.get(internalPortId);
-  return port?.fixedIps.some(({ address }) => address === internalAddress) === true ? gatewayOfPort(state, port.id) : undefined;
+function gatewayOfForwarding(
+  state: ClusterState,
+  { internalPortId, internalAddress, floatingIpId }: PortForwarding,
+): Concentrator | undefined {
+  const floating = state.floatingIps.get(floatingIpId);
+  const concentrator =
+    floating === undefined ? undefined : gatewayOfAddress(state, internalPortId, internalAddress, floating.floatingNetworkId);
+  return concentrator?.nodeId === undefined ? undefined : concentrator;
 }

@@ -7,7 +7,7 @@ import type { Concentrator, Network, Port } from '../resource.ts';
 import type { ConcentratorId } from '../uuid.ts';
 import { dropped } from './flow.ts';
 import type { Flow, Packet, ReachAnswer, ReachPlace, ReachStep, Verdict } from './flow.ts';
-import { askFirewall, legTo, viewGateway } from './gateway.ts';
+import { askFirewall, legByRoute, legTo, viewGateway } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
 import { askGroups } from './groups.ts';
 import { gatewayAnswering, translateIn, translateOut } from './public-side.ts';
@@ -83,10 +83,11 @@ class Walk {
     }
     const hop = near?.gatewayIp ?? subnets.find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp;
     if (hop === undefined) return dropped(at, 'no_route');
-    const concentrator = this.#state.gatewayOf(network);
-    const gateway = concentrator === undefined ? undefined : this.#viewOf(concentrator);
-    if (gateway?.legs.some((leg) => leg.gatewayIp === hop) !== true)
-      return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
+    const gateway = this.#state
+      .gatewaysOf(network)
+      .map(({ concentrator }) => this.#viewOf(concentrator))
+      .find((view) => view?.legs.some((leg) => leg.network.id === network.id && leg.gatewayIp === hop) === true);
+    if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
     const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
     if (refused !== undefined) return refused;
     carry(this.#state, network, seat, gateway.nodeId, this.#steps);
@@ -101,7 +102,8 @@ class Walk {
     if (legTo(gateway, packet.source)?.network.id !== network.id) return dropped(at, 'foreign_source');
     const [arrived, translated] = this.#translatedIn(gateway, packet);
     if (this.#isOwn(gateway, arrived.destination)) return this.#atGateway(gateway, arrived, 'inside');
-    const leg = legTo(gateway, arrived.destination);
+    if (!gateway.isForwarding) return dropped(at, 'router_down');
+    const leg = legTo(gateway, arrived.destination) ?? legByRoute(gateway, arrived.destination);
     if (leg === undefined) return this.#toUplink(gateway, arrived);
     this.#steps.push({ kind: 'routed', concentratorId: gateway.concentrator.id, to: leg.network.id });
     return this.#toLeg(gateway, leg.network, translated ? this.#turned(gateway, arrived, leg.gatewayIp) : arrived);
@@ -116,6 +118,7 @@ class Walk {
     if (refused !== undefined) return refused;
     const out = translateOut(this.#state, gateway, packet);
     if (out !== undefined) this.#steps.push({ kind: 'translated', ...out });
+    else if (!gateway.hasSourceNat) return dropped(at, 'no_source_nat');
     return this.#onWire(out?.packet ?? packet, 'gateway');
   }
 
@@ -134,6 +137,7 @@ class Walk {
     if (legTo(gateway, packet.source) !== undefined || this.#isOwn(gateway, packet.source)) return dropped(at, 'foreign_source');
     const [arrived, translated] = this.#translatedIn(gateway, packet);
     if (!translated) return this.#atGateway(gateway, arrived, 'outside');
+    if (!gateway.isForwarding) return dropped(at, 'router_down');
     const leg = legTo(gateway, arrived.destination);
     if (leg === undefined) return dropped(at, 'closed_public_address');
     this.#steps.push({ kind: 'routed', concentratorId: gateway.concentrator.id, to: leg.network.id });

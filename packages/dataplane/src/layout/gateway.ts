@@ -1,5 +1,5 @@
 import type { GatewayBody } from '@weft/core/plan/gateway';
-import { cidrPrefixLength } from '@weft/core/cidr';
+import { cidrContains, cidrPrefixLength } from '@weft/core/cidr';
 import { WeftError } from '@weft/core/weft-error';
 import type { KernelObject } from '../kernel-object.ts';
 import { alias, bridgeName, gatewayLegName, gatewayPlace, gatewayPortName, limitName, uplinkMac, uplinkName } from '../names.ts';
@@ -64,6 +64,10 @@ export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBo
         { kind: 'neigh', place: 'fabric', link: bridge, address: subnet.gatewayIp, mac: segment.mac },
       );
     }
+  }
+  for (const { destination, nexthop } of body.routes ?? []) {
+    const near = body.segments.find(({ subnets }) => subnets.some(({ cidr }) => cidrContains(cidr, nexthop)));
+    if (near !== undefined) objects.push({ kind: 'route', place, link: gatewayLegName(near.vni), gateway: nexthop, destination });
   }
   if (body.uplink !== undefined) {
     if (facts.uplinkInterface === undefined) {

@@ -1,4 +1,5 @@
 import type { GatewayBody } from '@weft/core/plan/gateway';
+import { cidrContains } from '@weft/core/cidr';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
 import { dropChain, GATEWAY_CHAINS, GATEWAY_DECLARATIONS } from './drops.ts';
@@ -26,6 +27,10 @@ export function gatewayTable(body: GatewayBody): TableObject {
   const subnets = body.segments.flatMap((segment) =>
     segment.subnets.map((subnet) => ({ leg: gatewayLegName(segment.vni), cidr: subnet.cidr })),
   );
+  // What lies behind a next hop comes from where it is sent to.
+  const behind = (body.routes ?? []).flatMap(({ destination, nexthop }) =>
+    subnets.filter(({ cidr }) => cidrContains(cidr, nexthop)).map(({ leg }) => ({ leg, cidr: destination })),
+  );
   const smallestMtu = Math.min(65_535, ...body.segments.map((segment) => segment.mtu));
   return {
     kind: 'table',
@@ -47,7 +52,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
       'set revoking { type ipv4_addr; }',
       'set revoking_services { type ipv4_addr . inet_proto . inet_service; }',
       'set revoking_marks { type mark; }',
-      `set sources { typeof iifname . ip saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
+      `set sources { typeof iifname . ip saddr; flags interval; ${elements([...subnets, ...behind].map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
       ...GATEWAY_CHAINS,
@@ -80,7 +85,11 @@ export function gatewayTable(body: GatewayBody): TableObject {
             : [
                 'oifname vmap @translated_out',
                 `oifname "${uplink.link}" snat to ip saddr map @public_out`,
-                `oifname "${uplink.link}" ip saddr @subnets snat to ${uplink.address}`,
+                ...(body.sourceNat === false
+                  ? [`iifname @legs oifname "${uplink.link}" goto ${dropChain('gateway no_mapping received')}`]
+                  : [...new Set(['@subnets', ...behind.map(({ cidr }) => cidr)])].map(
+                      (inside) => `oifname "${uplink.link}" ip saddr ${inside} snat to ${uplink.address}`,
+                    )),
               ]),
         ],
       },
@@ -88,11 +97,16 @@ export function gatewayTable(body: GatewayBody): TableObject {
         name: 'forward',
         hook: 'type filter hook forward priority 0; policy drop;',
         rules: [
+          ...(body.forwarding === false ? ['drop'] : []),
           `tcp flags syn tcp option maxseg size set ${smallestMtu - 40}`,
           ...(uplink === undefined
             ? []
             : [`oifname "${uplink.link}" ip daddr @infrastructure goto ${dropChain('gateway to_infrastructure sent')}`]),
           'ct state invalid goto drop_invalid',
+          // What went out as the gateway itself before that was switched off.
+          ...(uplink === undefined || body.sourceNat !== false
+            ? []
+            : [`ct reply ip daddr ${uplink.address} goto ${dropChain('gateway no_mapping received')}`]),
           `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
           'iifname vmap @from_uplink',

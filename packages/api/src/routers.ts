@@ -1,0 +1,158 @@
+import type { CreateRouter, ExternalGatewayRequest, UpdateRouter } from '@weft/core/command/router';
+import type { RouterInterfaceRequest } from '@weft/core/command/router-interface';
+import type { Parse } from '@weft/core/fields';
+import type { Port, Subnet } from '@weft/core/resource';
+import type { Router, StaticRoute } from '@weft/core/router';
+import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import type { Caller } from './caller.ts';
+import { BadRequest, Forbidden } from './request-error.ts';
+import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { boolean, cidr, invalid, ipAddress, listOf, objectOf, uuid } from './values.ts';
+
+/** `ALLOCATING`: its gateway is not placed yet. `ERROR`: it cannot be, or its node says that it cannot host it. */
+export type RouterStatus = 'ACTIVE' | 'ALLOCATING' | 'ERROR';
+
+export type RouterSource = Readonly<{ record: Router; status: RouterStatus }>;
+
+export const ROUTERS = { path: 'routers', plural: 'routers', singular: 'router' } as const;
+
+const externalFixedIps = listOf(objectOf({ subnet_id: uuid<SubnetId>(), ip_address: ipAddress }, 'external fixed IP'));
+
+/** Null or `{}` clears it (neutron-api.md §6.1). */
+const externalGateway: Parse<ExternalGatewayRequest | null> = (value, what) => {
+  if (value === null) return null;
+  const keys = { network_id: uuid<NetworkId>(), enable_snat: boolean, external_fixed_ips: externalFixedIps };
+  const given = objectOf(keys, 'external gateway')(value, what);
+  if (Object.keys(given).length === 0) return null;
+  if (given.network_id === undefined) throw invalid(what, `Invalid data format for external gateway: 'network_id' is not there.`);
+  return {
+    networkId: given.network_id,
+    enableSnat: given.enable_snat,
+    fixedIps: given.external_fixed_ips?.map(({ subnet_id: subnetId, ip_address: address }) => ({ subnetId, address })),
+  };
+};
+
+const route: Parse<StaticRoute> = (value, what) => {
+  const { destination, nexthop } = objectOf({ destination: cidr, nexthop: ipAddress }, 'route')(value, what);
+  if (destination === undefined || nexthop === undefined) throw invalid(what, 'a route has a destination and a nexthop.');
+  return { destination, nexthop };
+};
+
+/** Routers: neutron-api.md §6.1. */
+export const routerAttributes = {
+  ...identityAttributes,
+  name: {
+    show: (source) => source.record.name,
+    parse: nameText,
+    create: 'optional',
+    default: '',
+    update: true,
+    filter: 'equal',
+  },
+  description: descriptionAttribute,
+  admin_state_up: {
+    show: (source) => source.record.adminStateUp,
+    parse: boolean,
+    create: 'optional',
+    default: true,
+    update: true,
+    filter: 'equal',
+  },
+  status: { show: (source) => source.status },
+  external_gateway_info: {
+    show: (source) => gatewayInfo(source.record),
+    parse: externalGateway,
+    create: 'optional',
+    default: null,
+    update: true,
+  },
+  routes: { show: (source) => source.record.routes.map(shownRoute), parse: listOf(route), update: true },
+  availability_zone_hints: { show: () => [] },
+  availability_zones: { show: () => [] },
+  flavor_id: { show: () => null },
+  ...stampAttributes,
+} as const satisfies AttributeTable<RouterSource>;
+
+export type RouterView = View<typeof routerAttributes>;
+
+export function createRouterRequest(values: CreateValues<typeof routerAttributes>, tenantId: TenantId): CreateRouter {
+  return {
+    tenantId,
+    name: values.name,
+    description: values.description,
+    adminStateUp: values.admin_state_up,
+    externalGateway: values.external_gateway_info ?? undefined,
+  };
+}
+
+export function updateRouterRequest(values: UpdateValues<typeof routerAttributes>): UpdateRouter {
+  const { name, description, admin_state_up: adminStateUp, external_gateway_info: gateway, routes } = values;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(adminStateUp === undefined ? {} : { adminStateUp }),
+    ...(gateway === undefined ? {} : { externalGateway: gateway }),
+    ...(routes === undefined ? {} : { routes }),
+  };
+}
+
+/** How a gateway looks outside is the operator's. Throws Forbidden. */
+export function checkGatewayPolicy(caller: Caller, verb: 'create' | 'update', gateway: ExternalGatewayRequest | null | undefined): void {
+  if (caller.kind === 'admin' || gateway === null || gateway === undefined) return;
+  const set = gateway.enableSnat !== undefined ? 'enable_snat' : gateway.fixedIps !== undefined ? 'external_fixed_ips' : undefined;
+  if (set === undefined) return;
+  const rule = `${verb}_router:external_gateway_info`;
+  throw new Forbidden(`(rule:${verb}_router and (rule:${rule} and rule:${rule}:${set})) is disallowed by policy`);
+}
+
+/** The body of add_router_interface and remove_router_interface, which has no wrapper. Throws BadRequest. */
+export function parseRouterInterface(body: unknown): RouterInterfaceRequest {
+  const keys = { subnet_id: uuid<SubnetId>(), port_id: uuid<PortId>() };
+  if (typeof body !== 'object' || body === null) throw new BadRequest('Invalid format: None');
+  const given = objectOf(keys, 'router interface')(body, 'router interface');
+  return { subnetId: given.subnet_id, portId: given.port_id };
+}
+
+/** The body of add_extraroutes and remove_extraroutes, below its wrapper. Throws BadRequest. */
+export function parseExtraRoutes(inner: object): readonly StaticRoute[] {
+  const { routes } = objectOf({ routes: listOf(route) }, 'router')(inner, 'routes');
+  if (routes === undefined) throw new BadRequest("Failed to parse request. Required attribute 'routes' not specified");
+  return routes;
+}
+
+export type RouterInterfaceView = Readonly<{
+  id: string;
+  tenant_id: string;
+  project_id: string;
+  port_id: string;
+  network_id: string;
+  subnet_id: string;
+  subnet_ids: readonly string[];
+}>;
+
+export function routerInterfaceView(the: Readonly<{ router: Router; port: Port; subnet: Subnet }>): RouterInterfaceView {
+  const { router, port, subnet } = the;
+  const owner = { tenant_id: router.tenantId, project_id: router.tenantId };
+  return { id: router.id, ...owner, port_id: port.id, network_id: port.networkId, subnet_id: subnet.id, subnet_ids: [subnet.id] };
+}
+
+type GatewayInfo = Readonly<{
+  network_id: NetworkId;
+  enable_snat: boolean;
+  external_fixed_ips: readonly Readonly<{ subnet_id: SubnetId; ip_address: string }>[];
+}>;
+
+function gatewayInfo({ externalGateway: gateway }: Router): GatewayInfo | null {
+  if (gateway === undefined) return null;
+  const { networkId, enableSnat, fixedIps } = gateway;
+  return {
+    network_id: networkId,
+    enable_snat: enableSnat,
+    external_fixed_ips: fixedIps.map(({ subnetId, address }) => ({ subnet_id: subnetId, ip_address: address })),
+  };
+}
+
+function shownRoute({ destination, nexthop }: StaticRoute): Readonly<{ destination: string; nexthop: string }> {
+  return { destination, nexthop };
+}

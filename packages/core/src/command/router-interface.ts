@@ -1,0 +1,194 @@
+import { cidrContains, cidrsOverlap } from '../cidr.ts';
+import type { ClusterState } from '../cluster-state.ts';
+import { answererOf } from '../public-gateway.ts';
+import type { Changes, Port, Resource, Subnet } from '../resource.ts';
+import { ROUTER_INTERFACE } from '../router.ts';
+import type { Router } from '../router.ts';
+import type { PortId, RouterId, SubnetId } from '../uuid.ts';
+import { missingConcentrator, routerConcentrator } from './concentrator.ts';
+import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
+import type { CommandContext } from './context.ts';
+import { freeMac } from './port.ts';
+import { automaticOverlap } from './subnet.ts';
+
+/** One of them to add; at least one to remove. */
+export type RouterInterfaceRequest = Readonly<{ subnetId: SubnetId | undefined; portId: PortId | undefined }>;
+type Interface = Changes & Readonly<{ router: Router; port: Port; subnet: Subnet }>;
+
+/** A subnet, or a port, becomes an interface. In the same commit the tenant's automatic gateway gives the subnet up (design §8). */
+export function addRouterInterface(
+  state: ClusterState,
+  context: CommandContext,
+  routerId: RouterId,
+  { subnetId, portId }: RouterInterfaceRequest,
+): Interface {
+  const old = state.routers.get(routerId);
+  if (old === undefined) throw new NotFound('router', routerId);
+  if ((subnetId === undefined) === (portId === undefined)) {
+    throw bad(subnetId === undefined ? 'Either subnet_id or port_id must be specified' : 'Cannot specify both subnet-id and port-id');
+  }
+  const { port, subnet } = subnetId === undefined ? ofPort(state, context, old, portId as PortId) : ofSubnet(state, context, old, subnetId);
+  for (const other of subnetsOf(state, old)) {
+    if (other.id === subnet.id) throw bad(`Router already has a port on subnet ${subnet.id}`);
+    if (cidrsOverlap(other.cidr, subnet.cidr)) {
+      throw bad(`Cidr ${subnet.cidr} of subnet ${subnet.id} overlaps with cidr ${other.cidr} of subnet ${other.id}`);
+    }
+  }
+  const { uplink } = state.concentratorOfRouter(old.id) ?? {};
+  const concentrator = routerConcentrator(state, context, old, uplink);
+  const router = revised(context, old, {});
+  const made = concentrator === state.concentratorOfRouter(old.id) ? [] : [concentrator];
+  return { put: [router, port, ...made], remove: [], router, port, subnet };
+}
+
+/** Its port is deleted, also where it was made before. The automatic gateway takes the subnet back in the same commit. */
+export function removeRouterInterface(
+  state: ClusterState,
+  context: CommandContext,
+  routerId: RouterId,
+  { subnetId, portId }: RouterInterfaceRequest,
+): Interface {
+  const old = state.routers.get(routerId);
+  if (old === undefined) throw new NotFound('router', routerId);
+  if (subnetId === undefined && portId === undefined) throw bad('Either subnet_id or port_id must be specified');
+  const port = interfaceNamed(state, old, subnetId, portId);
+  const subnet = state.subnets.get(port.fixedIps[0]?.subnetId ?? ('' as SubnetId));
+  const network = state.networks.get(port.networkId);
+  if (subnet === undefined || network === undefined) throw new NotFound('subnet', subnetId ?? '');
+  checkUnused(state, old, subnet);
+  const others = subnetsOf(state, old).filter(({ id }) => id !== subnet.id);
+  const back = [...state.interfacesOn(network.id)].filter(
+    (other) => other.id !== port.id && other.fixedIps.some((fixed) => fixed.subnetId === subnet.id),
+  );
+  const isAutomatic = subnet.gatewayIp !== undefined && back.length === 0;
+  const overlap = isAutomatic ? automaticOverlap(state, network, subnet.cidr) : undefined;
+  if (overlap !== undefined) {
+    throw new Conflict(
+      'router_interface_overlap',
+      `Router ${old.id} interface for subnet ${subnet.id} cannot be deleted: off the router the subnet (${subnet.cidr}) would overlap with subnet ${overlap.id} (${overlap.cidr}), for the project's own gateway routes both.`,
+      { details: { subnet: subnet.id, other: overlap.id }, remedy: 'Put the other subnet on a router, or delete one of them.' },
+    );
+  }
+  const router = revised(context, old, {});
+  const put: Resource[] = [router, ...(isAutomatic ? missingConcentrator(state, context, subnet.tenantId) : [])];
+  const concentrator = state.concentratorOfRouter(old.id);
+  const isLast = others.length === 0 && old.externalGateway === undefined;
+  const remove: Resource[] = [port, ...state.firewallRulesOfPort(port.id), ...state.natRulesOfPort(port.id)];
+  if (isLast && concentrator !== undefined) remove.push(concentrator);
+  return { put, remove, router, port, subnet };
+}
+
+function subnetsOf(state: ClusterState, router: Router): Subnet[] {
+  return [...state.interfacesOf(router.id)].flatMap(({ fixedIps }) =>
+    fixedIps.flatMap(({ subnetId }) => state.subnets.get(subnetId) ?? []),
+  );
+}
+
+function ofSubnet(
+  state: ClusterState,
+  context: CommandContext,
+  router: Router,
+  subnetId: SubnetId,
+): Readonly<{ port: Port; subnet: Subnet }> {
+  const subnet = state.subnets.get(subnetId);
+  const network = subnet === undefined ? undefined : state.networks.get(subnet.networkId);
+  // A gateway in another project's segment would be that project's neighbour.
+  if (subnet?.tenantId !== router.tenantId || network === undefined || network.external) throw new NotFound('subnet', subnetId);
+  if (subnet.gatewayIp === undefined) throw bad(`Subnet for router interface must have a gateway IP`);
+  const taken = state.portByAddress(subnet.id, subnet.gatewayIp);
+  for (const own of state.interfacesOf(router.id))
+    if (own.fixedIps.some((fixed) => fixed.subnetId === subnet.id)) throw bad(`Router already has a port on subnet ${subnet.id}`);
+  if (taken !== undefined) {
+    throw new Conflict('ip_address_already_allocated', `IP address ${subnet.gatewayIp} already allocated in subnet ${subnet.id}.`, {
+      details: { port: taken.id },
+      remedy: 'Make a port on the subnet, and add that one (port_id).',
+    });
+  }
+  const port: Port = {
+    kind: 'port',
+    id: context.uuid() as PortId,
+    tenantId: router.tenantId,
+    networkId: network.id,
+    name: '',
+    description: '',
+    adminStateUp: true,
+    mac: freeMac(state, context, network),
+    fixedIps: [{ subnetId: subnet.id, address: subnet.gatewayIp }],
+    securityGroups: [],
+    portSecurityEnabled: false,
+    deviceId: router.id,
+    deviceOwner: ROUTER_INTERFACE,
+    rateLimit: undefined,
+    ...stamps(context),
+  };
+  return { port, subnet };
+}
+
+function ofPort(state: ClusterState, context: CommandContext, router: Router, portId: PortId): Readonly<{ port: Port; subnet: Subnet }> {
+  const old = state.ports.get(portId);
+  if (old?.tenantId !== router.tenantId) throw new NotFound('port', portId);
+  const uses = [old.deviceId, ...[...state.floatingIpsOfPort(portId), ...state.forwardingsTo(portId)].map(({ id }) => id)].filter(
+    (id) => id !== '',
+  );
+  if (uses.length > 0) {
+    throw new Conflict('port_in_use', `Unable to complete operation on port ${portId}. Port already has an attached device ${uses[0]}.`, {
+      remedy: 'Name a port that nothing uses.',
+    });
+  }
+  const [fixed, ...more] = old.fixedIps;
+  const subnet = fixed === undefined ? undefined : state.subnets.get(fixed.subnetId);
+  if (subnet === undefined) throw bad(`Router port must have at least one fixed IP`);
+  if (more.length > 0) throw bad(`Cannot have multiple IPv4 subnets on router port`);
+  const port = revised<Port>(context, old, {
+    deviceId: router.id,
+    deviceOwner: ROUTER_INTERFACE,
+    portSecurityEnabled: false,
+    securityGroups: [],
+  });
+  return { port, subnet };
+}
+
+function interfaceNamed(state: ClusterState, router: Router, subnetId: SubnetId | undefined, portId: PortId | undefined): Port {
+  const own = [...state.interfacesOf(router.id)];
+  if (portId !== undefined) {
+    const port = own.find(({ id }) => id === portId);
+    if (port === undefined) {
+      throw new Refused('router_interface_not_found', `Router ${router.id} does not have an interface with id ${portId}`);
+    }
+    if (subnetId !== undefined && !port.fixedIps.some((fixed) => fixed.subnetId === subnetId)) {
+      throw new Refused('subnet_mismatch_for_port', `Subnet on port ${portId} does not match the requested subnet ${subnetId}.`);
+    }
+    return port;
+  }
+  if (subnetId !== undefined && !state.subnets.has(subnetId)) throw new NotFound('subnet', subnetId);
+  const port = own.find(({ fixedIps }) => fixedIps.some((fixed) => fixed.subnetId === subnetId));
+  if (port === undefined) {
+    throw new Refused('router_interface_not_found_for_subnet', `Router ${router.id} has no interface on subnet ${subnetId}`);
+  }
+  return port;
+}
+
+function checkUnused(state: ClusterState, router: Router, subnet: Subnet): void {
+  for (const { destination, nexthop } of router.routes) {
+    if (!cidrContains(subnet.cidr, nexthop)) continue;
+    throw new Conflict(
+      'router_interface_in_use_by_route',
+      `Router interface for subnet ${subnet.id} on router ${router.id} cannot be deleted, as it is required by one or more routes.`,
+      { details: { destination, nexthop }, remedy: 'Remove those routes first.' },
+    );
+  }
+  for (const floating of state.floatingIpsOf(router.tenantId)) {
+    if (answererOf(state, floating)?.routerId !== router.id) continue;
+    const internal = [floating.fixedIp, ...[...state.forwardingsOf(floating.id)].map(({ internalAddress }) => internalAddress)];
+    if (!internal.some((address) => address !== undefined && cidrContains(subnet.cidr, address))) continue;
+    throw new Conflict(
+      'router_interface_in_use_by_floating_ip',
+      `Router interface for subnet ${subnet.id} on router ${router.id} cannot be deleted, as it is required by one or more floating IPs.`,
+      { details: { floatingIp: floating.id }, remedy: 'Take those floating IPs off their ports first.' },
+    );
+  }
+}
+
+function bad(why: string): Refused {
+  return new Refused('bad_router_request', `Bad router request: ${why}.`);
+}
