@@ -7,10 +7,14 @@ export type ExtensionView = Readonly<{ alias: string; name: string; description:
  */
 const OBEYED: Readonly<Record<string, string>> = {
   agent: 'Nodes are shown as agents',
+  'allowed-address-pairs': 'Ports may send as further addresses',
   availability_zone: 'Zones are shown; there is one',
   'empty-string-filtering': 'A filter with an empty value finds what is empty',
   'expose-port-forwarding-in-fip': 'Floating IPs show their port forwardings',
+  'ext-gw-mode': 'Source NAT of a router can be switched off',
   'external-net': 'Networks can be external (`router:external`)',
+  extraroute: 'Routers have static routes',
+  'extraroute-atomic': 'Static routes are added and removed one by one',
   'filter-validation': 'A filter by what cannot be filtered by is refused',
   'fip-port-details': 'Floating IPs show the port that they lead to',
   'floating-ip-port-forwarding': 'Ports of a floating IP can lead to ports of several workloads',
@@ -28,6 +32,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   quota_details: 'Quotas show what is in use',
   quotas: 'How many of each a project may have',
   'revision-if-match': 'A write can be bound to a revision with If-Match',
+  router: 'Routers, and floating IPs through them',
   'security-group': 'Security groups and their rules',
   'security-groups-normalized-cidr': 'Security group rules show the prefix that they mean',
   sorting: 'Lists are sorted as asked for',
@@ -35,6 +40,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   'standard-attr-revisions': 'Objects show a revision number',
   'standard-attr-tag': 'Objects have tags',
   'standard-attr-timestamp': 'Objects show when they were made and changed',
+  'stateful-security-group': 'Security groups can be stateless',
   'tag-ports-during-bulk-creation': 'Ports are made with their tags',
 };
 

@@ -67,14 +67,47 @@ const updates =
     assert.equal(reply.status, expected, reply.raw);
   };
 
+/** With a router on a subnet of its own. */
+const routed =
+  (prove: (scene: Scene, id: string, routes: readonly object[]) => Promise<void>): Proof =>
+  async (scene) => {
+    const id = String((await make(scene.call, 'routers', 'router', {}))['id']);
+    const net = await make(scene.call, 'networks', 'network', {});
+    const subnet = await make(scene.call, 'subnets', 'subnet', { network_id: net['id'], ip_version: 4, cidr: '10.7.0.0/24' });
+    const added = await scene.call('PUT', `/v2.0/routers/${id}/add_router_interface`, { subnet_id: subnet['id'] });
+    assert.equal(added.status, 200, added.raw);
+    await prove(scene, id, [{ destination: '192.0.2.0/24', nexthop: '10.7.0.9' }]);
+  };
+
 /** What each alias obliges, tried. */
 const PROOFS: Readonly<Record<string, Proof>> = {
   agent: async ({ rest }) => assert.equal(((await rest.admin('GET', '/v2.0/agents')).body['agents'] as unknown[]).length, 2),
+  'allowed-address-pairs': updates(port, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.99' }] } }),
   availability_zone: async ({ call }) =>
     assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
   'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
   'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
+  'ext-gw-mode': async ({ rest, call }) => {
+    const { id } = await make(call, 'routers', 'router', {});
+    const [outside] = (await call('GET', '/v2.0/networks?router:external=true')).body['networks'] as { id: string }[];
+    const gateway = { network_id: outside?.id, enable_snat: false };
+    const reply = await rest.admin('PUT', `/v2.0/routers/${String(id)}`, { router: { external_gateway_info: gateway } });
+    assert.equal(
+      (reply.body['router'] as { external_gateway_info: { enable_snat: boolean } }).external_gateway_info.enable_snat,
+      false,
+      reply.raw,
+    );
+  },
   'external-net': shows(network, 'router:external'),
+  extraroute: routed(async ({ call }, id, routes) => {
+    const reply = await call('PUT', `/v2.0/routers/${id}`, { router: { routes } });
+    assert.deepEqual((reply.body['router'] as { routes: unknown }).routes, routes, reply.raw);
+  }),
+  'extraroute-atomic': routed(async ({ call }, id, routes) => {
+    const reply = await call('PUT', `/v2.0/routers/${id}/add_extraroutes`, { router: { routes } });
+    assert.deepEqual((reply.body['router'] as { routes: unknown }).routes, routes, reply.raw);
+    assert.equal((await call('PUT', `/v2.0/routers/${id}/remove_extraroutes`, { router: { routes } })).status, 200);
+  }),
   'filter-validation': async ({ call }) =>
     assertNeutron(await call('GET', '/v2.0/ports?bogus=1'), 400, 'HTTPBadRequest', "['bogus'] is invalid attribute for filtering"),
   'fip-port-details': shows(floating, 'port_details'),
@@ -115,6 +148,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     const reply = await rest.send({ method: 'DELETE', url: `/v2.0/networks/${id}`, token: 'admin-token', headers });
     assert.equal(reply.status, 412, reply.raw);
   },
+  router: routed(async ({ call }, id) => assert.equal((await call('GET', `/v2.0/routers/${id}`)).status, 200)),
   'security-group': shows(port, 'security_groups'),
   'security-groups-normalized-cidr': async ({ call }) => {
     const { id } = await make(call, 'security-groups', 'security_group', { name: 'g' });
@@ -126,6 +160,8 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'standard-attr-revisions': shows(network, 'revision_number'),
   'standard-attr-tag': shows(network, 'tags'),
   'standard-attr-timestamp': shows(network, 'created_at', 'updated_at'),
+  'stateful-security-group': async ({ call }) =>
+    assert.equal((await make(call, 'security-groups', 'security_group', { name: 's', stateful: false }))['stateful'], false),
   'tag-ports-during-bulk-creation': async ({ call, network: id }) => {
     const { body } = await call('POST', '/v2.0/ports', { ports: [{ network_id: id, tags: ['a'] }] });
     assert.deepEqual((body['ports'] as { tags: unknown }[])[0]?.tags, ['a']);

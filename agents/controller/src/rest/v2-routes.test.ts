@@ -505,8 +505,8 @@ test('filters by fixed addresses: of one key any, and every key of one and the s
     const reply = await call('GET', `/v2.0/ports?${query}`);
     assert.equal(reply.status, 200, reply.raw);
     return listOf(reply.body['ports'])
-      .map(({ name }) => name)
-      .toSorted();
+      .map(({ name }) => String(name))
+      .toSorted((a, b) => (a < b ? -1 : 1));
   };
   assert.deepEqual(await found(`subnet_id=${first!['id']}`), ['both', 'low']);
   assert.deepEqual(await found(`subnet_id=${first!['id']}`, `subnet_id=${second!['id']}`), ['both', 'high', 'low']);
