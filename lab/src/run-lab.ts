@@ -11,7 +11,7 @@ import { HumanReporter, JsonReporter, summarise } from './report.ts';
 import type { Output, Reporter } from './report.ts';
 import { saveLogs } from './save-logs.ts';
 import { weave } from './scenario.ts';
-import { snapshotDifference, snapshotLab, snapshotMachine } from './snapshot.ts';
+import { settledSnapshot, snapshotDifference, snapshotMachine } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 import { labTopology } from './topology.ts';
 
@@ -60,7 +60,7 @@ export async function runLab(options: RunLabOptions, deps: RunLabDeps): Promise<
     const nodes = await nodesInSync(lab);
     progress(`${nodes.length} nodes have joined`);
     const scenario = await weave(lab, { progress });
-    using context = new CheckContext({ lab, scenario, before: snapshotLab(lab.paths, lab.id) });
+    using context = new CheckContext({ lab, scenario, before: await settledSnapshot(lab.paths, lab.id, lab.signal) });
     const hold = (result: CheckResult): void => {
       // What is left can be told only when everything has been taken away.
       if (options.once && !options.keep && result.check === LEFTOVERS.id) looksBack = result;

@@ -16,7 +16,7 @@ import type { Verdict } from './sabotage.ts';
 import { SABOTAGES } from './sabotages.ts';
 import { Saboteur } from './saboteur.ts';
 import { weave } from './scenario.ts';
-import { snapshotLab } from './snapshot.ts';
+import { settledSnapshot } from './snapshot.ts';
 import { labTopology } from './topology.ts';
 
 /** Returns the exit code: 2 for a check that has no sabotage, 3 without root. */
@@ -51,7 +51,7 @@ export async function sabotage(
 
 /** With nothing broken, nothing may be red: otherwise no sabotage proves anything. */
 async function untouched(lab: Lab, scenario: Awaited<ReturnType<typeof weave>>): Promise<Verdict> {
-  using context = new CheckContext({ lab, scenario, before: snapshotLab(lab.paths, lab.id) });
+  using context = new CheckContext({ lab, scenario, before: await settledSnapshot(lab.paths, lab.id, lab.signal) });
   const checks = ALL_CHECKS.filter((check) => !check.disturbs);
   const results = await runChecks(checks, context, { signal: lab.signal, report: () => undefined });
   const red = results.filter((result) => !result.ok);

@@ -17,6 +17,7 @@ import type { LabPaths } from './lab-paths.ts';
 import { isOrphanedLab, markedProcesses } from './marked-processes.ts';
 import type { MarkedProcess } from './marked-processes.ts';
 import { pinnedBelow } from './remains.ts';
+import { waitFor } from './wait.ts';
 
 export type Snapshot = ReadonlyMap<string, string>;
 
@@ -47,6 +48,17 @@ export function snapshotLab(paths: LabPaths, labId: string): Snapshot {
     if (!/\/(log|logs)\/|\.log$|\.db-(wal|shm)$|\.partial$|\.tmp$/.test(file)) things.set(`file ${file}`, '');
   }
   return things;
+}
+
+/** The same, taken once nothing comes and goes any more: two in a row are equal. A DHCP server that takes over a new plan is away for a moment. */
+export async function settledSnapshot(paths: LabPaths, labId: string, signal?: AbortSignal): Promise<Snapshot> {
+  let last = snapshotLab(paths, labId);
+  return waitFor({ expected: 'the lab to settle', withinMs: 15_000, everyMs: 200, where: `${paths.root}/*/log`, signal }, () => {
+    const before = last;
+    last = snapshotLab(paths, labId);
+    const difference = snapshotDifference(before, last);
+    return difference.length === 0 ? { done: last } : { seen: difference.slice(0, 5).join('\n') };
+  });
 }
 
 const OUR_LINK = /^(w[bxpgui][0-9a-f]|mgmt0|data0|uplink0|outside0)/;
