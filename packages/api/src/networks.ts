@@ -2,7 +2,7 @@ import type { CreateNetwork, UpdateNetwork } from '@weft/core/command/network';
 import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
-import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, oneOf } from './values.ts';
 
@@ -13,23 +13,9 @@ export const NETWORKS = { path: 'networks', plural: 'networks', singular: 'netwo
 /** Networks: neutron-api.md §4.1, and Weft's own `weft:topology`. */
 export const networkAttributes = {
   ...identityAttributes,
-  name: {
-    show: (source) => source.record.name,
-    parse: nameText,
-    create: 'optional',
-    default: '',
-    update: true,
-    filter: 'equal',
-  },
+  name: nameAttribute,
   description: descriptionAttribute,
-  admin_state_up: {
-    show: (source) => source.record.adminStateUp,
-    parse: boolean,
-    create: 'optional',
-    default: true,
-    update: true,
-    filter: 'equal',
-  },
+  admin_state_up: adminStateUpAttribute,
   // Neutron keeps it ACTIVE also for a network that is switched off.
   status: { show: () => 'ACTIVE', filter: 'equal' },
   subnets: { show: (source) => source.subnets },

@@ -7,7 +7,14 @@ import type { RateLimitChange } from '@weft/core/rate-limit';
 import type { Port } from '@weft/core/resource';
 import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
-import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import {
+  adminStateUpAttribute,
+  descriptionAttribute,
+  identityAttributes,
+  nameAttribute,
+  nameText,
+  stampAttributes,
+} from './standard-attributes.ts';
 import { parseTags, tagAttributes } from './tags.ts';
 import { boolean, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
@@ -81,24 +88,10 @@ const kbps = nullOr(integerIn(MIN_KBPS, MAX_KBPS));
 /** Ports: neutron-api.md §5.1, and Weft's own `weft:ingress_kbps` (to the workload) and `weft:egress_kbps`: the operator's limits. */
 export const portAttributes = {
   ...identityAttributes,
-  name: {
-    show: (source) => source.record.name,
-    parse: nameText,
-    create: 'optional',
-    default: '',
-    update: true,
-    filter: 'equal',
-  },
+  name: nameAttribute,
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
-  admin_state_up: {
-    show: (source) => source.record.adminStateUp,
-    parse: boolean,
-    create: 'optional',
-    default: true,
-    update: true,
-    filter: 'equal',
-  },
+  admin_state_up: adminStateUpAttribute,
   status: { show: (source) => source.status, filter: 'equal' },
   mac_address: {
     show: (source) => source.record.mac,

@@ -7,7 +7,7 @@ import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import type { Caller } from './caller.ts';
 import { BadRequest, Forbidden } from './request-error.ts';
-import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, objectOf, uuid } from './values.ts';
 
 /** `ALLOCATING`: its gateway is not placed yet. `ERROR`: it cannot be, or its node says that it cannot host it. */
@@ -42,23 +42,9 @@ const route: Parse<StaticRoute> = (value, what) => {
 /** Routers: neutron-api.md §6.1. */
 export const routerAttributes = {
   ...identityAttributes,
-  name: {
-    show: (source) => source.record.name,
-    parse: nameText,
-    create: 'optional',
-    default: '',
-    update: true,
-    filter: 'equal',
-  },
+  name: nameAttribute,
   description: descriptionAttribute,
-  admin_state_up: {
-    show: (source) => source.record.adminStateUp,
-    parse: boolean,
-    create: 'optional',
-    default: true,
-    update: true,
-    filter: 'equal',
-  },
+  admin_state_up: adminStateUpAttribute,
   status: { show: (source) => source.status },
   external_gateway_info: {
     show: (source) => gatewayInfo(source.record),

@@ -9,7 +9,7 @@ import type { SecurityGroup, SecurityGroupRule } from '@weft/core/security-group
 import type { SecurityGroupId, TenantId } from '@weft/core/uuid';
 import { show } from './attribute.ts';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
-import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { descriptionAttribute, identityAttributes, nameAttribute, nameText, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, nullOr, oneOf, printed, uuid } from './values.ts';
 
@@ -131,14 +131,7 @@ export type SecurityGroupRuleView = View<typeof securityGroupRuleAttributes>;
 /** Groups: neutron-api.md §7.1. */
 export const securityGroupAttributes = {
   ...identityAttributes,
-  name: {
-    show: (source) => source.record.name,
-    parse: nameText,
-    create: 'optional',
-    default: '',
-    update: true,
-    filter: 'equal',
-  },
+  name: nameAttribute,
   description: descriptionAttribute,
   stateful: {
     show: (source) => source.record.stateless === undefined,

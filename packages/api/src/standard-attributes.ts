@@ -1,6 +1,6 @@
 import type { TenantId, Uuid } from '@weft/core/uuid';
 import type { Attribute } from './attribute.ts';
-import { text } from './values.ts';
+import { boolean, text } from './values.ts';
 
 /** What every record of /v2.0 has. */
 type StandardSource = Readonly<{
@@ -23,6 +23,24 @@ export const stampAttributes = {
   created_at: { show: (source) => source.record.createdAt },
   updated_at: { show: (source) => source.record.updatedAt },
 } as const satisfies Readonly<Record<string, Attribute<StandardSource>>>;
+
+export const nameAttribute = {
+  show: (source: Readonly<{ record: Readonly<{ name: string }> }>) => source.record.name,
+  parse: nameText,
+  create: 'optional',
+  default: '',
+  update: true,
+  filter: 'equal',
+} as const satisfies Attribute<Readonly<{ record: Readonly<{ name: string }> }>>;
+
+export const adminStateUpAttribute = {
+  show: (source: Readonly<{ record: Readonly<{ adminStateUp: boolean }> }>) => source.record.adminStateUp,
+  parse: boolean,
+  create: 'optional',
+  default: true,
+  update: true,
+  filter: 'equal',
+} as const satisfies Attribute<Readonly<{ record: Readonly<{ adminStateUp: boolean }> }>>;
 
 export const descriptionAttribute = {
   show: (source: StandardSource) => source.record.description,

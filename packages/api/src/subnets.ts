@@ -5,7 +5,7 @@ import type { NetworkId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { InvalidInput } from './request-error.ts';
-import { descriptionAttribute, identityAttributes, nameText, stampAttributes } from './standard-attributes.ts';
+import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
@@ -34,14 +34,7 @@ const nameServers: Parse<Subnet['dnsNameservers']> = (value, what) => {
 /** Subnets: neutron-api.md §4.2; IPv4 only for now. */
 export const subnetAttributes = {
   ...identityAttributes,
-  name: {
-    show: (source) => source.record.name,
-    parse: nameText,
-    create: 'optional',
-    default: '',
-    update: true,
-    filter: 'equal',
-  },
+  name: nameAttribute,
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
   ip_version: { show: () => 4, parse: oneOf(4, 6), create: 'required', filter: 'equal' },
