@@ -8,6 +8,7 @@ import type { AttributeTable, CreateValues, UpdateValues, View } from './attribu
 import type { Caller } from './caller.ts';
 import { BadRequest, Forbidden } from './request-error.ts';
 import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, objectOf, uuid } from './values.ts';
 
 /** `ALLOCATING`: its gateway is not placed yet. `ERROR`: it cannot be, or its node says that it cannot host it. */
@@ -57,6 +58,7 @@ export const routerAttributes = {
   availability_zone_hints: { show: () => [] },
   availability_zones: { show: () => [] },
   flavor_id: { show: () => null },
+  ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<RouterSource>;
 

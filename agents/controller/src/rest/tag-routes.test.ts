@@ -30,8 +30,15 @@ test('every tagged collection has them; a port is made with its own', async () =
   const { network, subnet } = await makeNetwork(call);
   const port = await make(call, 'ports', 'port', { network_id: network, tags: ['x'] });
   const group = await make(call, 'security-groups', 'security_group', { name: 'g' });
+  const router = await make(call, 'routers', 'router', { name: 'r' });
   assert.deepEqual(port['tags'], ['x']);
-  for (const object of [`networks/${network}`, `subnets/${subnet}`, `ports/${port['id']}`, `security-groups/${group['id']}`]) {
+  for (const object of [
+    `networks/${network}`,
+    `subnets/${subnet}`,
+    `ports/${port['id']}`,
+    `security-groups/${group['id']}`,
+    `routers/${router['id']}`,
+  ]) {
     const tag = 'é'.repeat(255);
     assert.equal((await call('PUT', `/v2.0/${object}/tags/${encodeURIComponent(tag)}`)).status, 201, object);
     assert.ok(((await call('GET', `/v2.0/${object}/tags`)).body['tags'] as string[]).includes(tag), object);
