@@ -159,6 +159,7 @@ const WRITES: readonly Write[] = [
     body: ({ subnet }) => ({ subnet_id: subnet }),
   },
   { route: 'PUT /v2.0/routers/:id', url: at('/v2.0/routers', 'router'), body: () => ({ router: { admin_state_up: false } }) },
+  ...tagWrites('routers', 'router'),
   { route: 'DELETE /v2.0/routers/:id', url: at('/v2.0/routers', 'router') },
   { route: 'DELETE /v2.0/subnets/:id', url: at('/v2.0/subnets', 'subnet') },
   { route: 'DELETE /v2.0/networks/:id', url: at('/v2.0/networks', 'network') },
