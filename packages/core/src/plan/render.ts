@@ -207,6 +207,7 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
       return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
     }),
     gateway: subnets.find((subnet) => subnet.gatewayIp !== undefined)?.gatewayIp,
+    gateway6: undefined,
   };
 }
 
@@ -226,7 +227,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         dnsNameservers: subnet.dnsNameservers,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   return {
