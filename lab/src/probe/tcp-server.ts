@@ -14,6 +14,8 @@ const READS_PER_STEP = 16;
 export type TcpServerOptions = Readonly<{
   /** Default: every address of the namespace. */
   address?: Ipv4;
+  /** Only what arrives by this interface. Default: by any. */
+  device?: string;
   /** Only take what comes (default), send it back, or send bytes of its own at a rate. */
   afterGreeting?: 'sink' | 'echo' | Readonly<{ bytesPerSecond: number }>;
   /** From which standstill on {@link TcpServer.progress} counts a stall. */
@@ -40,6 +42,7 @@ export class TcpServer implements Disposable {
     using stack = new DisposableStack();
     this.#options = options;
     this.#listener = stack.use(InetSocket.open({ netns: options.place.netns, kind: 'tcp' }));
+    if (options.device !== undefined) this.#listener.bindToDevice(options.device);
     this.#listener.bind(options.address ?? ('0.0.0.0' as Ipv4), options.port);
     this.#listener.listen(512);
     this.port = this.#listener.localPort();

@@ -89,8 +89,14 @@ export type RedirectObject = Readonly<{ kind: 'redirect'; place: Place; link: st
 
 export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: Ipv4; prefixLength: number }>;
 
-/** Without a destination: the default route. */
-export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: Ipv4; destination?: Cidr | undefined }>;
+/** Without a destination: the default route. Without a gateway: what is on the link. */
+export type RouteObject = Readonly<{
+  kind: 'route';
+  place: Place;
+  link: string;
+  gateway?: Ipv4 | undefined;
+  destination?: Cidr | undefined;
+}>;
 
 /** An address of a segment, for ARP suppression; permanent, on the bridge. */
 export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: Ipv4; mac: Mac }>;
@@ -160,7 +166,7 @@ export function objectContent(object: KernelObject, sha256: (text: string) => st
     case 'address':
       return '';
     case 'route':
-      return `${object.link} ${object.gateway}`;
+      return `${object.link} ${object.gateway ?? 'link'}`;
     case 'neigh':
       return object.mac;
     case 'fdb':

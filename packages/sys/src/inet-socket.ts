@@ -15,6 +15,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_BROADCAST = 6;
+const SO_BINDTODEVICE = 25;
 const MSG_NOSIGNAL = 0x4000;
 const POLLOUT = 4;
 const RECEIVE_BYTES = 1 << 16;
@@ -64,6 +65,22 @@ export class InetSocket implements Disposable {
   /** Port 0 lets the kernel choose. Throws SysError: EADDRINUSE, EADDRNOTAVAIL. */
   bind(address: Ipv4, port: number): void {
     sysCheck('bind', libc().bind(this.#descriptor(), encodeInetAddress(address, port), INET_ADDRESS_BYTES), `${address}:${port}`);
+  }
+
+  /**
+   * From now on it takes only what arrives by this interface of its namespace, and what it and its connections send leaves by it. That holds for
+   * the interface as it is, not for a later one of that name. Throws SysError: ENODEV.
+   */
+  bindToDevice(ifname: string): void {
+    const name = new TextEncoder().encode(ifname);
+    sysCheck('setsockopt', libc().setsockopt(this.#descriptor(), SOL_SOCKET, SO_BINDTODEVICE, name, name.length), ifname);
+  }
+
+  /** Gives the descriptor away, to whoever closes it from now on; this is closed. */
+  detach(): number {
+    const fd = this.#descriptor();
+    this.#fd = undefined;
+    return fd;
   }
 
   localPort(): number {

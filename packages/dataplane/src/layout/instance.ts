@@ -1,4 +1,6 @@
 import { isIpv4 } from '@weft/core/ip';
+import { cidrOf } from '@weft/core/cidr';
+import { METADATA_ADDRESS } from '@weft/core/metadata-address';
 import type { InstanceBody } from '@weft/core/plan/instance';
 import type { KernelObject } from '../kernel-object.ts';
 import { WORKLOAD_LINK, workloadPlace } from '../names.ts';
@@ -11,7 +13,7 @@ const SYSCTLS = {
   'net.ipv4.conf.all.promote_secondaries': '1',
 };
 
-/** A workload's namespace and, unless it asks by DHCP, its addresses. Its link comes with its port. */
+/** A workload's namespace and, unless it asks by DHCP, its addresses and its way out, or else only that to the metadata service. Its link comes with its port. */
 export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   const place = workloadPlace(body.instanceId);
   const objects: KernelObject[] = [{ kind: 'netns', place, loopback: true, sysctls: SYSCTLS }];
@@ -19,5 +21,8 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   for (const { address, prefixLength } of body.addresses)
     if (isIpv4(address)) objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   if (body.gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: body.gateway });
+  // Its node answers for the address, whatever way it is sent; but without any way nothing is sent.
+  else if (body.addresses.some(({ address }) => isIpv4(address)))
+    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, destination: cidrOf(METADATA_ADDRESS, 32) });
   return objects;
 }

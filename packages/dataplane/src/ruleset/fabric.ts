@@ -1,5 +1,7 @@
+import { METADATA_ADDRESS, METADATA_PORT } from '@weft/core/metadata-address';
 import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
+import { METADATA_MAC } from '../names.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
 
 /**
@@ -27,6 +29,10 @@ const MARK_ANSWERS = '0x4fffc000';
 export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
+
+/** Connections to the metadata service a second that a port, and a segment's ports together, may begin; and how many more at once. */
+const METADATA_PORT_RATE = 'limit rate over 20/second burst 200 packets';
+const METADATA_SEGMENT_RATE = 'limit rate over 100/second burst 1000 packets';
 
 export const FABRIC_SYSCTLS = {
   'net.ipv6.conf.default.disable_ipv6': '1',
@@ -63,6 +69,10 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set tracked { type ifname; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
+      // Where segments lead to the node's metadata service, and who began connections to it a while ago.
+      'set metadata { type ifname; }',
+      'set metadata_ports { type ifname; size 65535; flags dynamic,timeout; timeout 10m; }',
+      'set metadata_segments { type ifname; size 65535; flags dynamic,timeout; timeout 10m; }',
       // Tunnels of segments in which ARP goes everywhere.
       'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
@@ -106,6 +116,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           `ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED} accept`,
           `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port spoof_ip sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -117,6 +128,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -128,12 +140,14 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           'ether type arp accept',
           `ether type != ip goto ${dropChain('port ethertype sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
           `udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED}`,
           'accept',
         ],
       },
+      ...METADATA_CHAINS,
       { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local goto drop_loop', 'goto trusted'] },
       {
         name: 'trusted',
@@ -159,6 +173,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           'ether type arp goto forward_arp',
           'ether daddr ff:ff:ff:ff:ff:ff goto forward_broadcast',
+          'iifname @metadata goto answer_metadata',
           // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
@@ -177,6 +192,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'oifname @flooding accept',
           `oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`,
           'oifname @ports accept',
+          'oifname @metadata accept',
         ],
       },
       {
@@ -200,6 +216,62 @@ function bridgeTable(facts: NodeFacts): TableObject {
     ],
   };
 }
+
+/** In place of a rule's verdict: what a workload sends to the metadata address takes no other way. */
+const TO_METADATA = `ip daddr ${METADATA_ADDRESS} goto asks_metadata`;
+
+/**
+ * The metadata service's part. Who asks is known by (segment, address), so here the address is the port's own, whatever its pairs allow and
+ * also where port security is off. Its packets are not tracked: each is judged by the sender's groups, and answers are known by where they
+ * come from. They carry the sender's number beside the mark of the untracked; nothing else does.
+ */
+const METADATA_CHAINS: TableObject['chains'] = [
+  {
+    name: 'asks_metadata',
+    hook: undefined,
+    rules: [
+      `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port metadata_source sent')}`,
+      `ether daddr set ${METADATA_MAC}`,
+      'meta mark set iifname map @number',
+      `meta mark set meta mark | ${MARK_UNTRACKED}`,
+      'accept',
+    ],
+  },
+  {
+    // Its groups have let it out by now.
+    name: 'to_metadata',
+    hook: undefined,
+    rules: [
+      `meta mark & ${MARK_UNTRACKED} != 0 meta mark & 0x1fff != 0 ip daddr ${METADATA_ADDRESS} tcp dport ${METADATA_PORT} goto metadata_rate`,
+      `goto ${dropChain('port metadata sent')}`,
+    ],
+  },
+  {
+    name: 'metadata_rate',
+    hook: undefined,
+    rules: [
+      'tcp flags & (syn | ack) != syn accept',
+      `update @metadata_ports { iifname ${METADATA_PORT_RATE} } goto ${dropChain('port metadata_rate sent')}`,
+      `update @metadata_segments { oifname ${METADATA_SEGMENT_RATE} } goto ${dropChain('port metadata_rate sent')}`,
+      'accept',
+    ],
+  },
+  {
+    // It answers, and begins nothing.
+    name: 'from_metadata',
+    hook: undefined,
+    rules: [
+      `ether saddr ${METADATA_MAC} arp saddr ether ${METADATA_MAC} arp saddr ip ${METADATA_ADDRESS} arp operation reply accept`,
+      `ether saddr ${METADATA_MAC} ip saddr ${METADATA_ADDRESS} tcp sport ${METADATA_PORT} tcp flags & (syn | ack) != syn meta mark set ${MARK_UNTRACKED} accept`,
+      'drop',
+    ],
+  },
+  {
+    name: 'answer_metadata',
+    hook: undefined,
+    rules: ['oifname @tunnels drop', 'oifname @gateways drop', 'oifname @ports accept', 'drop'],
+  },
+];
 
 function inetTable(facts: NodeFacts): TableObject {
   const cap = facts.connectionsPerPort;
