@@ -15,7 +15,14 @@ import type { ConcentratorId, TenantId } from '../uuid.ts';
 import { parseVni } from '../vni.ts';
 import type { Vni } from '../vni.ts';
 
-export type GatewaySubnet = Readonly<{ cidr: Cidr; gatewayIp: Ipv4; dhcp: boolean; dnsNameservers: readonly Ipv4[] }>;
+export type GatewaySubnet = Readonly<{
+  cidr: Cidr;
+  gatewayIp: Ipv4;
+  dhcp: boolean;
+  dnsNameservers: readonly Ipv4[];
+  /** What its DHCP server tells of other ways. */
+  hostRoutes?: readonly StaticRoute[] | undefined;
+}>;
 export type GatewaySegment = Readonly<{ vni: Vni; mac: Mac; mtu: number; subnets: readonly GatewaySubnet[] }>;
 
 /** A tenant's gateway hosted on this node: its addresses, routing, source NAT, and what it refuses. Key: the concentrator's id. */
@@ -67,6 +74,7 @@ export function parseGatewayBody(value: unknown): GatewayBody {
             gatewayIp: n.required('gatewayIp', parseIpv4),
             dhcp: n.required('dhcp', parseBoolean),
             dnsNameservers: n.list('dnsNameservers', parseIpv4),
+            hostRoutes: n.optional('hostRoutes', listOf(parseStaticRoute)),
           };
         }),
       };

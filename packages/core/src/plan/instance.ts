@@ -3,6 +3,8 @@ import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
+import { parseStaticRoute } from '../router.ts';
+import type { StaticRoute } from '../router.ts';
 import { parseUuid } from '../uuid.ts';
 import type { InstanceId, PortId } from '../uuid.ts';
 
@@ -21,6 +23,8 @@ export type InstanceBody = Readonly<{
   addressing: 'static' | 'dhcp';
   addresses: readonly Readonly<{ address: Ipv4; prefixLength: number }>[];
   gateway: Ipv4 | undefined;
+  /** Beside the default route. Absent: none. */
+  routes?: readonly StaticRoute[] | undefined;
 }>;
 
 export const instanceKey = (instanceId: InstanceId): string => instanceId;
@@ -42,5 +46,6 @@ export function parseInstanceBody(value: unknown): InstanceBody {
       return { address: a.required('address', parseIpv4), prefixLength: a.required('prefixLength', integerIn(0, 32)) };
     }),
     gateway: f.optional('gateway', parseIpv4),
+    routes: f.optional('routes', listOf(parseStaticRoute)),
   };
 }

@@ -18,5 +18,7 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   for (const { address, prefixLength } of body.addresses)
     objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   if (body.gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: body.gateway });
+  for (const { destination, nexthop } of body.routes ?? [])
+    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
   return objects;
 }
