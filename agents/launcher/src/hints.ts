@@ -15,6 +15,7 @@
  */
 import { cidrContains } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { dhcpHostKey, dhcpHostName } from '@weft/core/plan/dhcphost';
@@ -163,7 +164,7 @@ export function overlay(plan: Plan, hints: readonly TenantEvent[]): Plan {
 function takenIn(plan: Plan, vnis: ReadonlySet<Vni>): Readonly<{ macs: Set<string>; owners: Map<string, Mac> }> {
   const macs = new Set<string>();
   const owners = new Map<string, Mac>();
-  const take = (vni: Vni, mac: Mac, ips: readonly Ipv4[]): void => {
+  const take = (vni: Vni, mac: Mac, ips: readonly IpAddress[]): void => {
     if (!vnis.has(vni)) return;
     macs.add(`${vni}/${mac}`);
     for (const ip of ips) owners.set(`${vni}/${ip}`, mac);

@@ -1,3 +1,4 @@
+import type { IpAddress } from '@weft/core/ip';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
@@ -22,7 +23,7 @@ export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4;
 export type Forgotten = Readonly<{
   place: Place;
   zone: number;
-  address: Ipv4 | undefined;
+  address: IpAddress | undefined;
   over?: Over;
   mark?: number;
   denied?: true;
@@ -170,7 +171,7 @@ export class FakeKernel implements Kernel {
 
   forgetDenied(
     place: Place,
-    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>,
     isAllowed: (zone: number, packet: FirstPacket) => boolean,
   ): void {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {

@@ -1,12 +1,13 @@
 import type { CreateSubnet, UpdateSubnet } from '@weft/core/command/subnet';
-import type { Parse } from '@weft/core/fields';
 import type { AllocationPool, Subnet } from '@weft/core/resource';
-import type { StaticRoute } from '@weft/core/router';
 import type { NetworkId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { described } from './described.ts';
 import { InvalidInput } from './request-error.ts';
-import { descriptionAttribute, identityAttributes, nameAttribute, nameText, stampAttributes } from './standard-attributes.ts';
+import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
@@ -16,13 +17,17 @@ export const SUBNETS = { path: 'subnets', plural: 'subnets', singular: 'subnet' 
 
 const MAX_NAME_SERVERS = 5;
 
-const allocationPool: Parse<AllocationPool> = (value, what) => {
+const Pool = Type.Object({ start: ipAddress.schema, end: ipAddress.schema }, { additionalProperties: false });
+
+const allocationPool = described(Pool, (value, what): AllocationPool => {
   const { start, end } = objectOf({ start: ipAddress, end: ipAddress }, 'IP pool')(value, what);
   if (start === undefined || end === undefined) throw invalid(what, `Invalid data format for IP pool: '${JSON.stringify(value)}'.`);
   return { start, end };
-};
+});
 
-const nameServers: Parse<Subnet['dnsNameservers']> = (value, what) => {
+const NameServers = Type.Array(ipAddress.schema, { maxItems: MAX_NAME_SERVERS, uniqueItems: true });
+
+const nameServers = described(NameServers, (value, what): Subnet['dnsNameservers'] => {
   const servers = listOf(ipAddress)(value, what);
   if (servers.length > MAX_NAME_SERVERS) {
     throw new WeftError('dns_name_servers_exhausted', `Unable to complete operation. More than ${MAX_NAME_SERVERS} DNS nameservers.`);
@@ -30,36 +35,7 @@ const nameServers: Parse<Subnet['dnsNameservers']> = (value, what) => {
   const twice = servers.find((server, index) => servers.indexOf(server) !== index);
   if (twice !== undefined) throw invalid(what, `Duplicate nameserver '${twice}'.`);
   return servers;
-};
-
-const MAX_HOST_ROUTES = 20;
-
-const hostRoutes: Parse<readonly StaticRoute[]> = (value, what) => {
-  const routes = listOf((item: unknown, name): StaticRoute => {
-    const { destination, nexthop } = objectOf({ destination: cidr, nexthop: ipAddress }, 'hostroute')(item, name);
-    if (destination === undefined || nexthop === undefined)
-      throw invalid(name, `Invalid data format for hostroute: '${JSON.stringify(item)}'.`);
-    return { destination, nexthop };
-  })(value ?? [], what);
-  if (routes.length > MAX_HOST_ROUTES) {
-    throw new WeftError('host_routes_exhausted', `Unable to complete operation. More than ${MAX_HOST_ROUTES} host routes.`);
-  }
-  const twice = routes.find((route, index) => routes.findIndex(({ destination }) => destination === route.destination) !== index);
-  if (twice !== undefined) throw invalid(what, `Duplicate hostroute '${twice.destination}'.`);
-  return routes;
-};
-
-/** Owners of ports, as Neutron has them: of the network's own services, or of computers. */
-const serviceTypes: Parse<readonly string[]> = (value, what) => {
-  const types = listOf(nameText)(value ?? [], what);
-  const unknown = types.find((type) => !/^(network|compute):/.test(type));
-  if (unknown !== undefined) {
-    throw new WeftError('invalid_service_type', `Subnet service type ${unknown} does not correspond to a valid device owner.`, {
-      remedy: "Begin it with 'network:' or 'compute:'.",
-    });
-  }
-  return [...new Set(types)];
-};
+});
 
 /** Subnets: neutron-api.md §4.2; IPv4 only for now. */
 export const subnetAttributes = {
@@ -67,7 +43,7 @@ export const subnetAttributes = {
   name: nameAttribute,
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
-  ip_version: { show: () => 4, parse: oneOf(4, 6), create: 'required', filter: 'equal' },
+  ip_version: { show: () => 4, shows: Type.Literal(4), parse: oneOf(4, 6), create: 'required', filter: 'equal' },
   cidr: { show: (source) => source.record.cidr, parse: cidr, create: 'optional', filter: 'equal' },
   gateway_ip: {
     show: (source) => source.record.gatewayIp ?? null,
@@ -108,8 +84,8 @@ export const subnetAttributes = {
     update: true,
     updateBy: 'admin',
   },
-  ipv6_ra_mode: { show: () => null, filter: 'equal' },
-  ipv6_address_mode: { show: () => null, filter: 'equal' },
+  ipv6_ra_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
+  ipv6_address_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SubnetSource>;

@@ -1,9 +1,10 @@
+import { pairAddress } from './address-pair.ts';
+import type { IpAddress, IpCidr } from './ip.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { AddressPair } from './address-pair.ts';
-import { cidrNetwork, parseCidr } from './cidr.ts';
-import type { Cidr } from './cidr.ts';
+import { parseCidr } from './cidr.ts';
 import { ClusterState } from './cluster-state.ts';
 import type { AddressHold } from './address-hold.ts';
 import type { FirewallRule } from './firewall-rule.ts';
@@ -576,12 +577,12 @@ class Scan implements Questions {
     const naming = this.#all('securityGroupRule').filter((rule) => rule.ethertype === 'IPv4' && rule.remoteGroupId === groupId);
     return new Set(naming.map((rule) => rule.groupId));
   }
-  membersOf(groupId: SecurityGroup['id']): Set<Ipv4> {
+  membersOf(groupId: SecurityGroup['id']): Set<IpAddress> {
     const own = [...this.portsIn(groupId)].flatMap((port) => port.fixedIps.map((fixed) => fixed.address));
-    return new Set([...own, ...this.#pairsOf(groupId).flatMap((pair) => (pair.cidr.endsWith('/32') ? cidrNetwork(pair.cidr) : []))]);
+    return new Set([...own, ...this.#pairsOf(groupId).flatMap((pair) => pairAddress(pair) ?? [])]);
   }
-  memberPrefixesOf(groupId: SecurityGroup['id']): Set<Cidr> {
-    return new Set(this.#pairsOf(groupId).flatMap(({ cidr }) => (cidr.endsWith('/32') ? [] : cidr)));
+  memberPrefixesOf(groupId: SecurityGroup['id']): Set<IpCidr> {
+    return new Set(this.#pairsOf(groupId).flatMap((pair) => (pairAddress(pair) === undefined ? pair.cidr : [])));
   }
   #pairsOf(groupId: SecurityGroup['id']): AddressPair[] {
     return [...this.portsIn(groupId)].flatMap((port) => port.addressPairs ?? []);

@@ -1,8 +1,8 @@
+import type { IpAddress, IpCidr } from './ip.ts';
 import type { AddressHold } from './address-hold.ts';
 import { CountMap } from './count-map.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { IdentityIndex } from './identity-index.ts';
-import type { Cidr } from './cidr.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { Layers } from './layers.ts';
 import type { Mac } from './mac.ts';
@@ -198,7 +198,7 @@ export class ClusterState {
     return this.#portIndex.portsOf(networkId);
   }
 
-  memberPrefixesOf(groupId: SecurityGroupId): Iterable<Cidr> {
+  memberPrefixesOf(groupId: SecurityGroupId): Iterable<IpCidr> {
     return this.#portIndex.memberPrefixesOf(groupId);
   }
 
@@ -427,11 +427,11 @@ export class ClusterState {
     return this.#namedBy.of(groupId);
   }
 
-  membersOf(groupId: SecurityGroupId): Iterable<Ipv4> {
+  membersOf(groupId: SecurityGroupId): Iterable<IpAddress> {
     return this.#portIndex.membersOf(groupId);
   }
 
-  isMember(groupId: SecurityGroupId, address: Ipv4): boolean {
+  isMember(groupId: SecurityGroupId, address: IpAddress): boolean {
     return this.#portIndex.isMember(groupId, address);
   }
 

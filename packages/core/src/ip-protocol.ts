@@ -43,18 +43,18 @@ export const parseIpProtocol: Parse<IpProtocol> = (value, what) => {
   throw new InvalidValue(what, value, `is neither a number from 0 to 255 nor one of ${IP_PROTOCOL_NAMES.join(', ')}`);
 };
 
-/** Its number in an IPv4 header; undefined: any. */
+/** Its number in an IP header; undefined: any. */
 export function ipProtocolNumber(protocol: IpProtocol): number | undefined {
   return protocol === ANY ? undefined : (NUMBERS[protocol] ?? Number(protocol));
 }
 
-/** One word for each protocol, as nftables reads it: tcp, udp, icmp, sctp, dccp and udplite by name, all others by number; undefined: any. */
+/** One word for each protocol, as nftables reads it: tcp, udp, icmp, ipv6-icmp, sctp, dccp and udplite by name, all others by number; undefined: any. */
 export function ipProtocolWord(protocol: IpProtocol): string | undefined {
   const number = ipProtocolNumber(protocol);
   return number === undefined ? undefined : (WORDS.find((word) => NUMBERS[word] === number) ?? String(number));
 }
 
-const WORDS = ['tcp', 'udp', 'icmp', 'sctp', 'dccp', 'udplite'] as const;
+const WORDS = ['tcp', 'udp', 'icmp', 'ipv6-icmp', 'sctp', 'dccp', 'udplite'] as const;
 
 export const ICMP = 1;
 export const ICMPV6 = 58;

@@ -1,6 +1,6 @@
 import { pairAddress } from './address-pair.ts';
-import type { Cidr } from './cidr.ts';
 import { CountMap } from './count-map.ts';
+import type { IpAddress, IpCidr } from './ip.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { LayeredMap } from './layered-map.ts';
@@ -18,10 +18,10 @@ export class PortIndex {
   readonly #byAddress = this.#layers.layer(new LayeredMap<SubnetId, Map<Ipv4, Port>>());
   readonly #byGroup = this.#layers.layer(new MultiMap<SecurityGroupId, Port>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
-  readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, Ipv4>());
+  readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, IpAddress>());
 
   /** Prefixes of address pairs, likewise. */
-  readonly #memberPrefixes = this.#layers.layer(new CountMap<SecurityGroupId, Cidr>());
+  readonly #memberPrefixes = this.#layers.layer(new CountMap<SecurityGroupId, IpCidr>());
   readonly #withPairs = this.#layers.layer(new MultiMap<NetworkId, PortId>());
   readonly #byPairMac = this.#layers.layer(new MultiMap<string, Port>());
 
@@ -55,15 +55,15 @@ export class PortIndex {
     return this.#byAddress.get(subnetId)?.size ?? 0;
   }
 
-  membersOf(groupId: SecurityGroupId): Iterable<Ipv4> {
+  membersOf(groupId: SecurityGroupId): Iterable<IpAddress> {
     return this.#members.of(groupId);
   }
 
-  isMember(groupId: SecurityGroupId, address: Ipv4): boolean {
+  isMember(groupId: SecurityGroupId, address: IpAddress): boolean {
     return this.#members.has(groupId, address);
   }
 
-  memberPrefixesOf(groupId: SecurityGroupId): Iterable<Cidr> {
+  memberPrefixesOf(groupId: SecurityGroupId): Iterable<IpCidr> {
     return this.#memberPrefixes.of(groupId);
   }
 

@@ -1,3 +1,4 @@
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { KernelObject, NftFamily, NftObject, ObjectContent } from './kernel-object.ts';
@@ -55,7 +56,7 @@ export interface Kernel {
    */
   forgetDenied(
     place: Place,
-    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>,
     isAllowed: (zone: number, packet: FirstPacket) => boolean,
   ): void;
   /** Ends the connections that a NAT rule marked in a zone, and no others, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */

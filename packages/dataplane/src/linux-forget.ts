@@ -1,3 +1,4 @@
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack, ConntrackEntry } from '@weft/netlink/conntrack';
 import { isOver } from './over.ts';
@@ -37,7 +38,7 @@ export function forgetConnections(conntrack: Conntrack, zone: number, address: I
 /** Ends those connections of the addresses, by zone, that are not allowed. A dump, and a request for each that ends. Throws NetlinkError. */
 export function forgetDenied(
   conntrack: Conntrack,
-  addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+  addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>,
   isAllowed: (zone: number, packet: FirstPacket) => boolean,
 ): void {
   conntrack.deleteMatching((entry) => {

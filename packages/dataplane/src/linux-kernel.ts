@@ -1,3 +1,4 @@
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { ipv4ToBytes } from '@weft/core/ipv4';
 import { macToBytes } from '@weft/core/mac';
@@ -181,7 +182,7 @@ export class LinuxKernel implements Kernel, Disposable {
 
   forgetDenied(
     place: Place,
-    addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>,
+    addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>,
     isAllowed: (zone: number, packet: FirstPacket) => boolean,
   ): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;

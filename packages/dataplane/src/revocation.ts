@@ -1,3 +1,5 @@
+import type { IpAddress } from '@weft/core/ip';
+import { isIpv4 } from '@weft/core/ip';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { planRefText } from '@weft/core/plan/plan';
@@ -119,7 +121,7 @@ export class Revocations {
   judge(
     plan: Plan,
     revoked: Iterable<Revoked>,
-  ): Readonly<{ addresses: ReadonlyMap<number, ReadonlySet<Ipv4>>; isAllowed: (zone: number, packet: FirstPacket) => boolean }> {
+  ): Readonly<{ addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>; isAllowed: (zone: number, packet: FirstPacket) => boolean }> {
     const addresses = new Map<number, Set<Ipv4>>();
     for (const { zone, address, denied } of revoked) {
       if (denied === true && address !== undefined) addresses.set(zone, (addresses.get(zone) ?? new Set()).add(address));
@@ -184,7 +186,7 @@ export class Revocations {
     const kept = now === undefined || !now.adminStateUp || now.vni !== was.vni ? [] : addressesOf(now);
     // An address of its pairs may be another's here, whose connections are not this port's.
     const [left, shared] = [new Set<Ipv4>(), new Set<Ipv4>()];
-    for (const address of addressesOf(was)) {
+    for (const address of addressesOf(was).filter(isIpv4)) {
       if (!kept.includes(address)) (here.isHere(was.vni, address) ? shared : left).add(address);
     }
     const less = now?.portSecurity === true && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group)));
@@ -198,6 +200,7 @@ export class Revocations {
   }
 
   #byMember(plan: Plan, { groupId, address }: MemberBody): Revoked[] {
+    if (!isIpv4(address)) return [];
     return this.#ofMember(plan, address, (remote) => remote === groupId);
   }
 
@@ -222,7 +225,7 @@ export class Revocations {
 
   /** What a port's groups deny it. */
   #denied(port: PortBody): Revoked[] {
-    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port), true);
+    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port).filter(isIpv4), true);
   }
 
   #in(vni: PortBody['vni'], addresses: readonly Ipv4[], denied?: true): Revoked[] {

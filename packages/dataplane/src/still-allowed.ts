@@ -1,8 +1,7 @@
 import { pairAddress } from '@weft/core/address-pair';
-import { cidrContains, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
+import { ipCidrContains, isIpv4, isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { ipProtocolWord, parseIpProtocol } from '@weft/core/ip-protocol';
-import { ipv4ToNumber } from '@weft/core/ipv4';
-import type { Ipv4 } from '@weft/core/ipv4';
 import type { GroupRule } from '@weft/core/plan/group';
 import { memberKey } from '@weft/core/plan/member';
 import type { Plan } from '@weft/core/plan/plan';
@@ -13,14 +12,14 @@ import type { Vni } from '@weft/core/vni';
 /** A tracked connection as its first packet was: `type` and `code` are ICMP's, the ports those of protocols that have them. */
 export type FirstPacket = Readonly<{
   protocol: number;
-  source: Ipv4;
-  destination: Ipv4;
+  source: IpAddress;
+  destination: IpAddress;
   destinationPort: number | undefined;
   icmpType: number | undefined;
   icmpCode: number | undefined;
 }>;
 
-type Match = (packet: FirstPacket, remote: Ipv4) => boolean;
+type Match = (packet: FirstPacket, remote: IpAddress) => boolean;
 type Matches = Readonly<Record<GroupRule['direction'], readonly Match[]>>;
 
 /**
@@ -42,7 +41,7 @@ export class StillAllowed {
   }
 
   /** Whether an open port of this node has that address in that segment: what it has not is nobody's to judge. */
-  isHere(vni: Vni, address: Ipv4): boolean {
+  isHere(vni: Vni, address: IpAddress): boolean {
     return this.#portsOf(vni, address).length > 0;
   }
 
@@ -55,16 +54,16 @@ export class StillAllowed {
   }
 
   /** Several may have an address among their pairs, and which one has it now is not known. */
-  #allow(ports: readonly PortBody[], direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+  #allow(ports: readonly PortBody[], direction: GroupRule['direction'], packet: FirstPacket, remote: IpAddress): boolean {
     return ports.length === 0 || ports.some((port) => this.#allows(port, direction, packet, remote));
   }
 
-  #allows(port: PortBody, direction: GroupRule['direction'], packet: FirstPacket, remote: Ipv4): boolean {
+  #allows(port: PortBody, direction: GroupRule['direction'], packet: FirstPacket, remote: IpAddress): boolean {
     if (!port.portSecurity) return true;
     return port.groups.some((group) => this.#matchesOf(group)[direction].some((matches) => matches(packet, remote)));
   }
 
-  #portsOf(vni: Vni, address: Ipv4): readonly PortBody[] {
+  #portsOf(vni: Vni, address: IpAddress): readonly PortBody[] {
     if (this.#ports === undefined) {
       const open = [...this.#plan.of('port').values()].filter((port) => port.adminStateUp);
       const ports = new Map<string, PortBody[]>();
@@ -76,7 +75,7 @@ export class StillAllowed {
     }
     const exact = this.#ports.get(`${vni}/${address}`) ?? [];
     if (this.#wide.length === 0) return exact;
-    const wide = this.#wide.filter((port) => port.vni === vni && port.pairs?.some(({ cidr }) => cidrContains(cidr, address)));
+    const wide = this.#wide.filter((port) => port.vni === vni && port.pairs?.some(({ cidr }) => ipCidrContains(cidr, address)));
     return [...new Set([...exact, ...wide])];
   }
 
@@ -93,7 +92,7 @@ export class StillAllowed {
 }
 
 /** A port's own addresses, and those of its pairs that are single. */
-export function addressesOf({ ips, pairs = [] }: PortBody): readonly Ipv4[] {
+export function addressesOf({ ips, pairs = [] }: PortBody): readonly IpAddress[] {
   return [...new Set([...ips, ...pairs.flatMap((pair) => pairAddress(pair) ?? [])])];
 }
 
@@ -105,9 +104,9 @@ export function isWide({ pairs = [] }: PortBody): boolean {
 function matchOf(plan: Plan, rule: GroupRule): Match {
   const { protocol: word, portMin, portMax, remoteGroup } = rule;
   const fitsRemote =
-    remoteGroup === undefined ? inPrefix(rule) : (remote: Ipv4) => plan.get('member', memberKey(remoteGroup, remote)) !== undefined;
+    remoteGroup === undefined ? inPrefix(rule) : (remote: IpAddress) => plan.get('member', memberKey(remoteGroup, remote)) !== undefined;
   if (word === undefined) return (_packet, remote) => fitsRemote(remote);
-  if (word === 'icmp') {
+  if (word === 'icmp' || word === 'ipv6-icmp') {
     return ({ protocol, icmpType, icmpCode }, remote) =>
       wordOf(protocol) === word &&
       (portMin === undefined || (icmpType === portMin && (portMax === undefined || icmpCode === portMax))) &&
@@ -123,10 +122,8 @@ function matchOf(plan: Plan, rule: GroupRule): Match {
 
 const wordOf = (protocol: number): string | undefined => ipProtocolWord(parseIpProtocol(protocol, 'protocol'));
 
-function inPrefix({ remoteCidr }: GroupRule): (remote: Ipv4) => boolean {
-  if (remoteCidr === undefined) return () => true;
-  const shift = 32 - cidrPrefixLength(remoteCidr);
-  if (shift === 32) return () => true;
-  const network = ipv4ToNumber(cidrNetwork(remoteCidr)) >>> shift;
-  return (remote) => ipv4ToNumber(remote) >>> shift === network;
+function inPrefix({ remoteCidr, family }: GroupRule): (remote: IpAddress) => boolean {
+  // A rule is about one family.
+  if (remoteCidr === undefined) return family === 'ipv6' ? isIpv6 : isIpv4;
+  return (remote) => ipCidrContains(remoteCidr, remote);
 }

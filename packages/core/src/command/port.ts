@@ -1,7 +1,7 @@
+import type { IpCidr } from '../ip.ts';
 import { MAX_ADDRESS_PAIRS } from '../address-pair.ts';
 import type { AddressPair } from '../address-pair.ts';
 import { allocateAddress } from '../address-pool.ts';
-import type { Cidr } from '../cidr.ts';
 import { cidrContains, cidrLast, cidrNetwork, cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
@@ -20,7 +20,7 @@ import { defaultGroupOf } from './tenant.ts';
 export type FixedIpRequest = Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>;
 
 /** `mac` absent: the port's own. */
-export type AddressPairRequest = Readonly<{ cidr: Cidr; text: string; mac: Mac | undefined }>;
+export type AddressPairRequest = Readonly<{ cidr: IpCidr; text: string; mac: Mac | undefined }>;
 
 export type CreatePort = Readonly<{
   networkId: NetworkId;

@@ -1,6 +1,6 @@
 import { Fields, parseString } from '../fields.ts';
-import { parseIpv4 } from '../ipv4.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import { parseIp } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseUuid } from '../uuid.ts';
@@ -9,19 +9,19 @@ import { parseVni } from '../vni.ts';
 import type { Vni } from '../vni.ts';
 
 /** Which address a gateway of this node leases to whom. Key: `<vni>/<address>`. A kind of its own, see ADR 0002. */
-export type DhcpHostBody = Readonly<{ concentratorId: ConcentratorId; vni: Vni; address: Ipv4; mac: Mac; hostname: string }>;
+export type DhcpHostBody = Readonly<{ concentratorId: ConcentratorId; vni: Vni; address: IpAddress; mac: Mac; hostname: string }>;
 
-export const dhcpHostKey = (vni: Vni, address: Ipv4): string => `${vni}/${address}`;
+export const dhcpHostKey = (vni: Vni, address: IpAddress): string => `${vni}/${address}`;
 
 /** What a leaseholder is called by DHCP; names of workloads are the DNS server's affair. */
-export const dhcpHostName = (address: Ipv4): string => `host-${address.replaceAll('.', '-')}`;
+export const dhcpHostName = (address: IpAddress): string => `host-${address.replaceAll(/[.:]/g, '-')}`;
 
 export function parseDhcpHostBody(value: unknown): DhcpHostBody {
   const f = new Fields(value, 'dhcphost');
   return {
     concentratorId: f.required('concentratorId', parseUuid<ConcentratorId>),
     vni: f.required('vni', parseVni),
-    address: f.required('address', parseIpv4),
+    address: f.required('address', parseIp),
     mac: f.required('mac', parseMac),
     hostname: f.required('hostname', parseString),
   };

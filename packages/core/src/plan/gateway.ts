@@ -1,8 +1,13 @@
 import { parseCidr } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
-import { Fields, integerIn, listOf, parseBoolean, parseCount } from '../fields.ts';
+import { parseCidr6 } from '../cidr6.ts';
+import type { Cidr6 } from '../cidr6.ts';
+import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount } from '../fields.ts';
+import type { Parse } from '../fields.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { parseIpv6 } from '../ipv6.ts';
+import type { Ipv6 } from '../ipv6.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseRateLimit } from '../rate-limit.ts';
@@ -23,7 +28,29 @@ export type GatewaySubnet = Readonly<{
   /** What its DHCP server tells of other ways. */
   hostRoutes?: readonly StaticRoute[] | undefined;
 }>;
-export type GatewaySegment = Readonly<{ vni: Vni; mac: Mac; mtu: number; subnets: readonly GatewaySubnet[] }>;
+
+/** How hosts of an IPv6 subnet get their addresses (neutron-api.md §4.2): by advertised prefix, by DHCPv6, or the former with DHCPv6 for all else. */
+export const IPV6_MODES = ['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'] as const;
+export type Ipv6Mode = (typeof IPV6_MODES)[number];
+
+export type GatewaySubnet6 = Readonly<{
+  cidr: Cidr6;
+  gatewayIp: Ipv6;
+  /** What it says in router advertisements. Absent: it sends none for this subnet. */
+  advertise?: Ipv6Mode | undefined;
+  /** Whether it answers DHCPv6 here. */
+  dhcp: boolean;
+  dnsNameservers: readonly Ipv6[];
+}>;
+
+/** `subnets6` absent: none. The two families of a segment share the leg and its MAC. */
+export type GatewaySegment = Readonly<{
+  vni: Vni;
+  mac: Mac;
+  mtu: number;
+  subnets: readonly GatewaySubnet[];
+  subnets6?: readonly GatewaySubnet6[] | undefined;
+}>;
 
 /** A tenant's gateway hosted on this node: its addresses, routing, source NAT, and what it refuses. Key: the concentrator's id. */
 export type GatewayBody = Readonly<{
@@ -45,6 +72,17 @@ export type GatewayBody = Readonly<{
 }>;
 
 export const gatewayKey = (concentratorId: ConcentratorId): string => concentratorId;
+
+const parseSubnet6: Parse<GatewaySubnet6> = (value, what) => {
+  const f = new Fields(value, what);
+  return {
+    cidr: f.required('cidr', parseCidr6),
+    gatewayIp: f.required('gatewayIp', parseIpv6),
+    advertise: f.optional('advertise', oneOf(...IPV6_MODES)),
+    dhcp: f.required('dhcp', parseBoolean),
+    dnsNameservers: f.list('dnsNameservers', parseIpv6),
+  };
+};
 
 export function parseGatewayBody(value: unknown): GatewayBody {
   const f = new Fields(value, 'gateway');
@@ -77,6 +115,7 @@ export function parseGatewayBody(value: unknown): GatewayBody {
             hostRoutes: n.optional('hostRoutes', listOf(parseStaticRoute)),
           };
         }),
+        subnets6: s.optional('subnets6', listOf(parseSubnet6)),
       };
     }),
     rateLimit: f.optional('rateLimit', parseRateLimit),

@@ -1,21 +1,23 @@
-import { parseCidr } from '../cidr.ts';
-import type { Cidr } from '../cidr.ts';
 import { Fields, integerIn, oneOf, parseBoolean } from '../fields.ts';
 import type { Parse } from '../fields.ts';
+import { parseIpCidr } from '../ip.ts';
+import type { IpCidr } from '../ip.ts';
 import { ipProtocolWord, parseIpProtocol } from '../ip-protocol.ts';
 import { parseUuid } from '../uuid.ts';
 import type { SecurityGroupId } from '../uuid.ts';
 import { InvalidValue } from '../weft-error.ts';
 
-/** One allowance of a group, compiled: IPv4 only, remote resolved to what the kernel matches. */
+/** One allowance of a group, compiled: remote resolved to what the kernel matches. */
 export type GroupRule = Readonly<{
   direction: 'ingress' | 'egress';
+  /** Absent: IPv4. A rule says nothing about packets of the other family. */
+  family?: 'ipv6';
   /** A word of `ipProtocolWord`. */
   protocol: string | undefined;
-  /** Protocols with ports: first and last destination port. icmp: type and code. */
+  /** Protocols with ports: first and last destination port. icmp and ipv6-icmp: type and code. */
   portMin: number | undefined;
   portMax: number | undefined;
-  remoteCidr: Cidr | undefined;
+  remoteCidr: IpCidr | undefined;
   /** Only addresses that `member` resources list under this group. */
   remoteGroup: SecurityGroupId | undefined;
 }>;
@@ -46,10 +48,11 @@ export function parseGroupBody(value: unknown): GroupBody {
       const r = new Fields(rule, what);
       return {
         direction: r.required('direction', oneOf('ingress', 'egress')),
+        ...(r.optional('family', oneOf('ipv6')) === undefined ? {} : { family: 'ipv6' as const }),
         protocol: r.optional('protocol', parseWord),
         portMin: r.optional('portMin', integerIn(0, 65_535)),
         portMax: r.optional('portMax', integerIn(0, 65_535)),
-        remoteCidr: r.optional('remoteCidr', parseCidr),
+        remoteCidr: r.optional('remoteCidr', parseIpCidr),
         remoteGroup: r.optional('remoteGroup', parseUuid<SecurityGroupId>),
       };
     }),

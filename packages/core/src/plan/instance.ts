@@ -1,6 +1,10 @@
 import { Fields, integerIn, listOf, oneOf, parseCount, parseString } from '../fields.ts';
+import { parseIp } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { parseIpv6 } from '../ipv6.ts';
+import type { Ipv6 } from '../ipv6.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseStaticRoute } from '../router.ts';
@@ -21,10 +25,11 @@ export type InstanceBody = Readonly<{
   mtu: number;
   /** `static`: the runner configures `addresses` and the default route. `dhcp`: it only brings the link up. */
   addressing: 'static' | 'dhcp';
-  addresses: readonly Readonly<{ address: Ipv4; prefixLength: number }>[];
+  addresses: readonly Readonly<{ address: IpAddress; prefixLength: number }>[];
   gateway: Ipv4 | undefined;
   /** Beside the default route. Absent: none. */
   routes?: readonly StaticRoute[] | undefined;
+  gateway6?: Ipv6 | undefined;
 }>;
 
 export const instanceKey = (instanceId: InstanceId): string => instanceId;
@@ -43,9 +48,10 @@ export function parseInstanceBody(value: unknown): InstanceBody {
     addressing: f.required('addressing', oneOf('static', 'dhcp')),
     addresses: f.list('addresses', (value, what) => {
       const a = new Fields(value, what);
-      return { address: a.required('address', parseIpv4), prefixLength: a.required('prefixLength', integerIn(0, 32)) };
+      return { address: a.required('address', parseIp), prefixLength: a.required('prefixLength', integerIn(0, 128)) };
     }),
     gateway: f.optional('gateway', parseIpv4),
     routes: f.optional('routes', listOf(parseStaticRoute)),
+    gateway6: f.optional('gateway6', parseIpv6),
   };
 }

@@ -1,4 +1,6 @@
 import { Fields } from '../fields.ts';
+import { parseIp } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
@@ -10,7 +12,7 @@ import type { Vni } from '../vni.ts';
 export type PeerBody = Readonly<{
   vni: Vni;
   mac: Mac;
-  ips: readonly Ipv4[];
+  ips: readonly IpAddress[];
   /** Where to send what is for it: its node's VTEP, or the hub's. */ vtep: Ipv4;
 }>;
 
@@ -21,7 +23,7 @@ export function parsePeerBody(value: unknown): PeerBody {
   return {
     vni: f.required('vni', parseVni),
     mac: f.required('mac', parseMac),
-    ips: f.list('ips', parseIpv4),
+    ips: f.list('ips', parseIp),
     vtep: f.required('vtep', parseIpv4),
   };
 }

@@ -1,9 +1,7 @@
-import { parseCidr } from '../cidr.ts';
-import type { Cidr } from '../cidr.ts';
 import { Fields, listOf, parseBoolean } from '../fields.ts';
 import type { Parse } from '../fields.ts';
-import { parseIpv4 } from '../ipv4.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import { parseIp, parseIpCidr } from '../ip.ts';
+import type { IpAddress, IpCidr } from '../ip.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseRateLimit } from '../rate-limit.ts';
@@ -18,7 +16,7 @@ export type PortBody = Readonly<{
   portId: PortId;
   vni: Vni;
   mac: Mac;
-  ips: readonly Ipv4[];
+  ips: readonly IpAddress[];
   /** The workload whose network namespace holds the port's other end. */
   instanceId: InstanceId;
   /** False: a port that forwards nothing. */
@@ -33,13 +31,13 @@ export type PortBody = Readonly<{
   rateLimit?: RateLimit | undefined;
 }>;
 
-export type PortPair = Readonly<{ mac: Mac; cidr: Cidr }>;
+export type PortPair = Readonly<{ mac: Mac; cidr: IpCidr }>;
 
 export const portKey = (portId: PortId): string => portId;
 
 const parsePair: Parse<PortPair> = (value, what) => {
   const f = new Fields(value, what);
-  return { mac: f.required('mac', parseMac), cidr: f.required('cidr', parseCidr) };
+  return { mac: f.required('mac', parseMac), cidr: f.required('cidr', parseIpCidr) };
 };
 
 export function parsePortBody(value: unknown): PortBody {
@@ -48,7 +46,7 @@ export function parsePortBody(value: unknown): PortBody {
     portId: f.required('portId', parseUuid<PortId>),
     vni: f.required('vni', parseVni),
     mac: f.required('mac', parseMac),
-    ips: f.list('ips', parseIpv4),
+    ips: f.list('ips', parseIp),
     instanceId: f.required('instanceId', parseUuid<InstanceId>),
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurity: f.required('portSecurity', parseBoolean),

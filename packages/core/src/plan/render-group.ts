@@ -1,7 +1,7 @@
-import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import { ipProtocolWord } from '../ip-protocol.ts';
+import { isCidr6 } from '../ip.ts';
+import { ICMP, ICMPV6, ipProtocolNumber, ipProtocolWord, parseIpProtocol } from '../ip-protocol.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
 import type { NodeId, SecurityGroupId } from '../uuid.ts';
 import type { GroupBody, GroupRule } from './group.ts';
@@ -20,15 +20,23 @@ export function renderGroup(state: ClusterState, nodeId: NodeId, key: string): G
 function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] {
   const compiled: GroupRule = {
     direction: rule.direction,
-    protocol: rule.protocol === undefined ? undefined : ipProtocolWord(rule.protocol),
+    ...(rule.ethertype === 'IPv6' ? { family: 'ipv6' as const } : {}),
+    protocol: wordOf(rule),
     portMin: rule.portMin,
     portMax: rule.portMax,
-    remoteCidr: rule.remoteCidr as Cidr | undefined,
+    remoteCidr: rule.remoteCidr,
     remoteGroup: rule.remoteGroupId,
   };
   if (rule.remoteGroupId === undefined) return [compiled];
-  const prefixes = [...state.memberPrefixesOf(rule.remoteGroupId)];
+  const prefixes = [...state.memberPrefixesOf(rule.remoteGroupId)].filter((cidr) => isCidr6(cidr) === (rule.ethertype === 'IPv6'));
   return [compiled, ...prefixes.map((remoteCidr) => ({ ...compiled, remoteCidr, remoteGroup: undefined }))];
+}
+
+/** "icmp" means the rule's family's. */
+function wordOf({ protocol, ethertype }: SecurityGroupRule): string | undefined {
+  if (protocol === undefined) return undefined;
+  const isIcmpv6 = ethertype === 'IPv6' && ipProtocolNumber(protocol) === ICMP;
+  return ipProtocolWord(isIcmpv6 ? parseIpProtocol(ICMPV6, 'protocol') : protocol);
 }
 
 /** Whether a rule of a group that this node enforces names `groupId` as remote. */

@@ -213,6 +213,7 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     }),
     gateway,
     routes: routes.length === 0 ? undefined : routes,
+    gateway6: undefined,
   };
 }
 
@@ -233,7 +234,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         hostRoutes: subnet.hostRoutes,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   return {

@@ -1,6 +1,8 @@
 import { cidrContains } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { ipCidrContains } from '../ip.ts';
+import type { IpCidr } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Port } from '../resource.ts';
@@ -62,7 +64,7 @@ function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): 
   return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
 }
 
-function inAny(prefixes: Iterable<Cidr>, address: Ipv4): boolean {
-  for (const prefix of prefixes) if (cidrContains(prefix, address)) return true;
+function inAny(prefixes: Iterable<IpCidr>, address: Ipv4): boolean {
+  for (const prefix of prefixes) if (ipCidrContains(prefix, address)) return true;
   return false;
 }

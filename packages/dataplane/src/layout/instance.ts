@@ -1,3 +1,4 @@
+import { isIpv4 } from '@weft/core/ip';
 import type { InstanceBody } from '@weft/core/plan/instance';
 import type { KernelObject } from '../kernel-object.ts';
 import { WORKLOAD_LINK, workloadPlace } from '../names.ts';
@@ -16,7 +17,7 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   const objects: KernelObject[] = [{ kind: 'netns', place, loopback: true, sysctls: SYSCTLS }];
   if (body.addressing === 'dhcp') return objects;
   for (const { address, prefixLength } of body.addresses)
-    objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
+    if (isIpv4(address)) objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   if (body.gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: body.gateway });
   for (const { destination, nexthop } of body.routes ?? [])
     objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });

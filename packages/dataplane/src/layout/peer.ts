@@ -1,3 +1,4 @@
+import { isIpv4 } from '@weft/core/ip';
 import { BROADCAST_MAC } from '@weft/core/mac';
 import type { PeerBody } from '@weft/core/plan/peer';
 import type { VtepBody } from '@weft/core/plan/vtep';
@@ -10,7 +11,7 @@ export function layoutPeer(body: PeerBody): readonly KernelObject[] {
   const bridge = bridgeName(body.vni);
   return [
     { kind: 'fdb', place: 'fabric', link: tunnelName(body.vni), mac: body.mac, role: 'remote', vtep: body.vtep },
-    ...body.ips.map((address) => ({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac }) as const),
+    ...body.ips.filter(isIpv4).map((address) => ({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac }) as const),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Cidr } from '@weft/core/cidr';
+import { isCidr4, isIpv4 } from '@weft/core/ip';
 import type { GroupBody } from '@weft/core/plan/group';
 import type { Plan } from '@weft/core/plan/plan';
 import type { PortBody, PortPair } from '@weft/core/plan/port';
@@ -66,7 +67,7 @@ export function layoutPort(context: LayoutContext, body: PortBody): readonly Ker
   );
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
   for (const mac of [body.mac, ...(body.macs ?? [])]) objects.push({ kind: 'fdb', place: 'fabric', link, mac, role: 'local' });
-  for (const address of body.ips) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
+  for (const address of body.ips.filter(isIpv4)) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
   return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
 }
 
@@ -110,7 +111,7 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
     ...(open ? [] : [egress]),
     ...(guarded ? [pairsChain(link, pairs)] : []),
     ...[...new Set([body.mac, ...pairs.map(({ mac }) => mac)])].map((mac) => fabricElement('macs', [link, mac])),
-    ...body.ips.map((address) => fabricElement('addrs', [link, body.mac, address])),
+    ...body.ips.filter(isIpv4).map((address) => fabricElement('addrs', [link, body.mac, address])),
     ...[tunnelName(body.vni), ...gatewayPorts(body.vni)].flatMap((trusted) =>
       [body.mac, ...(body.macs ?? [])].map((mac) => fabricElement('local', [trusted, mac])),
     ),
@@ -126,10 +127,14 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
 
 /** Only a port with pairs asks about them; whatever they do not admit goes the way of any other port's. */
 function pairsChain(link: string, pairs: readonly PortPair[]): ChainObject {
-  const admitted = pairs.flatMap(({ mac, cidr }) => [
-    `ether saddr ${mac} arp saddr ether ${mac} ${prefixed('arp saddr ip', cidr)}accept`,
-    `ether saddr ${mac} ether type ip ${prefixed('ip saddr', cidr)}goto from_pair_ip`,
-  ]);
+  const admitted = pairs.flatMap(({ mac, cidr }) =>
+    isCidr4(cidr)
+      ? [
+          `ether saddr ${mac} arp saddr ether ${mac} ${prefixed('arp saddr ip', cidr)}accept`,
+          `ether saddr ${mac} ether type ip ${prefixed('ip saddr', cidr)}goto from_pair_ip`,
+        ]
+      : [],
+  );
   return { kind: 'chain', place: 'fabric', family: 'bridge', name: portPairsName(link), rules: [...admitted, 'goto from_workload'] };
 }
 
