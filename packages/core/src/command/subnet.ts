@@ -62,7 +62,8 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
     enableDhcp: request.enableDhcp,
     dnsNameservers: request.dnsNameservers,
     allocationPools,
-    ...extras(request),
+    hostRoutes: kept(request.hostRoutes),
+    serviceTypes: kept(request.serviceTypes),
     ...stamps(context),
   };
   const put: Resource[] = [subnet, revised(context, network, {})];
@@ -94,11 +95,8 @@ export function automaticOverlap(state: ClusterState, network: Network, cidr: Ci
 }
 
 /** An empty list is no list. */
-function extras({ hostRoutes, serviceTypes }: SubnetExtras): Partial<Pick<Subnet, 'hostRoutes' | 'serviceTypes'>> {
-  return {
-    ...(hostRoutes === undefined ? {} : { hostRoutes: hostRoutes.length === 0 ? undefined : hostRoutes }),
-    ...(serviceTypes === undefined ? {} : { serviceTypes: serviceTypes.length === 0 ? undefined : serviceTypes }),
-  };
+function kept<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list?.length === 0 ? undefined : list;
 }
 
 export type UpdateSubnet = Readonly<
@@ -127,7 +125,12 @@ export function updateSubnet(
   const moved = movedGateway(state, context, old, gatewayIp);
   const isFirst = old.gatewayIp === undefined && gatewayIp !== undefined && network?.external === false;
   if (isFirst) checkRouted(state, network, old.cidr);
-  const subnet = updated(context, old, { ...request, gatewayIp, ...extras(request) });
+  const subnet = updated(context, old, {
+    ...request,
+    gatewayIp,
+    hostRoutes: kept(request.hostRoutes ?? old.hostRoutes),
+    serviceTypes: kept(request.serviceTypes ?? old.serviceTypes),
+  });
   const more = [...moved, ...(isFirst ? missingConcentrator(state, context, old.tenantId) : [])];
   const isNews = subnet !== old && network !== undefined;
   return { put: isNews ? [subnet, revised(context, network, {}), ...more] : putChanged(old, subnet), remove: [], subnet };
