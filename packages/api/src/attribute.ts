@@ -1,4 +1,5 @@
 import type { Parse } from '@weft/core/fields';
+import type { Static, TSchema } from 'typebox';
 import type { Caller } from './caller.ts';
 import { BadRequest, Forbidden } from './request-error.ts';
 
@@ -11,7 +12,9 @@ import { BadRequest, Forbidden } from './request-error.ts';
 export type Attribute<S> = Readonly<{
   /** Its value in answers; absent: write-only. */
   show?: (source: S) => unknown;
-  /** Parses, and converts, a value of a request body; absent: read-only. */
+  /** What {@link Attribute.show} answers, for the API's document. Absent: what `parse` takes. */
+  shows?: TSchema;
+  /** Parses, and converts, a value of a request body; absent: read-only. For the API's document it is a `Described` one. */
   parse?: Parse<unknown>;
   create?: 'required' | 'optional';
   /** What an absent value means at create. */
@@ -38,6 +41,18 @@ export type CreateValues<T> = {
   readonly [K in keyof T as T[K] extends { create: string } ? K : never]:
     Parsed<T[K]> | (T[K] extends { create: 'required' } | { default: unknown } ? never : undefined);
 };
+
+type Written<A> = A extends { parse: { schema: infer S extends TSchema } } ? Static<S> : unknown;
+
+/** The body of a create request, below its wrapper, as JSON. */
+export type CreateBody<T> = {
+  readonly [K in keyof T as T[K] extends { create: 'required' } ? K : never]: Written<T[K]>;
+} & { readonly [K in keyof T as T[K] extends { create: 'optional' } ? K : never]?: Written<T[K]> | undefined } & Readonly<{
+    tenant_id?: string;
+  }>;
+
+/** The body of an update request, below its wrapper, as JSON. */
+export type UpdateBody<T> = { readonly [K in keyof T as T[K] extends { update: true } ? K : never]?: Written<T[K]> | undefined };
 
 /** What {@link parseUpdate} returns for a table: only what the body has. */
 export type UpdateValues<T> = { readonly [K in keyof T as T[K] extends { update: true } ? K : never]?: Parsed<T[K]> };

@@ -1,8 +1,16 @@
 import type { CreateNetwork, UpdateNetwork } from '@weft/core/command/network';
 import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
-import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import {
+  Id,
+  adminStateUpAttribute,
+  descriptionAttribute,
+  identityAttributes,
+  nameAttribute,
+  stampAttributes,
+} from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, oneOf } from './values.ts';
 
@@ -17,9 +25,9 @@ export const networkAttributes = {
   description: descriptionAttribute,
   admin_state_up: adminStateUpAttribute,
   // Neutron keeps it ACTIVE also for a network that is switched off.
-  status: { show: () => 'ACTIVE', filter: 'equal' },
-  subnets: { show: (source) => source.subnets },
-  shared: { show: () => false, filter: 'equal' },
+  status: { show: () => 'ACTIVE', shows: Type.Literal('ACTIVE'), filter: 'equal' },
+  subnets: { show: (source) => source.subnets, shows: Type.Array(Id) },
+  shared: { show: () => false, shows: Type.Boolean(), filter: 'equal' },
   'router:external': {
     show: (source) => source.record.external,
     parse: boolean,
@@ -38,9 +46,9 @@ export const networkAttributes = {
     default: true,
     update: true,
   },
-  'provider:network_type': { show: () => 'vxlan', seenBy: 'admin', filter: 'equal' },
-  'provider:physical_network': { show: () => null, seenBy: 'admin', filter: 'equal' },
-  'provider:segmentation_id': { show: (source) => source.record.vni, seenBy: 'admin', filter: 'equal' },
+  'provider:network_type': { show: () => 'vxlan', shows: Type.Literal('vxlan'), seenBy: 'admin', filter: 'equal' },
+  'provider:physical_network': { show: () => null, shows: Type.Null(), seenBy: 'admin', filter: 'equal' },
+  'provider:segmentation_id': { show: (source) => source.record.vni, shows: Type.Integer(), seenBy: 'admin', filter: 'equal' },
   'weft:topology': {
     show: (source) => source.record.topology,
     parse: oneOf('mesh', 'concentrator'),
