@@ -308,11 +308,22 @@ function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ i
     list: (caller, query) => {
       const parsed = parseListQuery(the.table, query, caller);
       const sources = function* (): Generator<S> {
-        for (const record of recordsOf(the.state, the.kind)) if (isVisible(the.state, caller, record)) yield the.source(record);
+        const all = recordsByIds(the.state, the.kind, parsed.filters.get('id')) ?? recordsOf(the.state, the.kind);
+        for (const record of all) if (isVisible(the.state, caller, record)) yield the.source(record);
       };
       return list(the.table, sources(), parsed, caller, (marker) => new NotFound(the.kind, marker));
     },
   };
+}
+
+/** Those with an id that was asked for, without a look at all others; undefined if none was. */
+function recordsByIds<K extends OwnedKind>(
+  state: ClusterState,
+  kind: K,
+  ids: readonly string[] | undefined,
+): readonly Extract<Owned, { kind: K }>[] | undefined {
+  if (ids === undefined) return undefined;
+  return [...new Set(ids)].flatMap((id) => state.get<K>(kind, id) ?? []);
 }
 
 function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<Extract<Owned, { kind: K }>> {
