@@ -85,17 +85,21 @@ export function collections(controller: Controller): readonly Collection[] {
     record,
     subnets: [...state.subnetsOf(record.id)].map(({ id }) => id),
   });
-  // Computed when it is shown or filtered by: a list looks at many ports and shows few.
-  const portSource = (record: PortSource['record']): PortSource => ({
-    record,
-    get status() {
-      return portStatus(controller.statusSources, record);
-    },
-    get host() {
-      const nodeId = state.nodeOfPort(record.id);
+  // Computed when it is shown or filtered by: a list looks at many ports and shows few. A class, because it costs a tenth of an object's getters.
+  class Computed implements PortSource {
+    readonly record: PortSource['record'];
+    constructor(record: PortSource['record']) {
+      this.record = record;
+    }
+    get status(): PortSource['status'] {
+      return portStatus(controller.statusSources, this.record);
+    }
+    get host(): string | undefined {
+      const nodeId = state.nodeOfPort(this.record.id);
       return nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
-    },
-  });
+    }
+  }
+  const portSource = (record: PortSource['record']): PortSource => new Computed(record);
   const groupSource = (record: SecurityGroupSource['record']): SecurityGroupSource => ({ record, rules: [...state.rulesOf(record.id)] });
   const floatingIpSource = (record: FloatingIpSource['record']): FloatingIpSource => ({
     record,
