@@ -21,7 +21,7 @@ import { waitFor } from '@weft/lab/wait';
 import { addrReplace } from '@weft/netlink/addr';
 import { linkGet } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
-import { gatewayLegName, gatewayPlace, METADATA_MAC, METADATA_PLACE, metadataLegName, portName, WORKLOAD_LINK } from './names.ts';
+import { gatewayLegName, gatewayPlace, METADATA_MAC, METADATA_PLACE, metadataLegName, WORKLOAD_LINK } from './names.ts';
 import { ALL_OUT, concentratorId, fromGroup, GATEWAY_MAC, groupId, ipv4, mac, portId, tcpOut, vni } from './plan-builder.testing.ts';
 import { reachable, TestUnderlay, vtepOf } from './test-node.testing.ts';
 import type { Station, TestNode } from './test-node.testing.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
+import type { Cidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { InstanceBody } from '@weft/core/plan/instance';
 import type { NetworkId, TenantId } from '@weft/core/uuid';
@@ -20,6 +21,7 @@ const web: InstanceBody = {
     { address: '10.0.1.7' as Ipv4, prefixLength: 25 },
   ],
   gateway: '10.0.0.1' as Ipv4,
+  routes: [{ destination: '10.5.0.0/16' as Cidr, nexthop: '10.0.0.9' as Ipv4 }],
   tenantId: TENANT,
   networkId: NETWORK,
   publicIps: ['203.0.113.9' as Ipv4],
@@ -68,7 +70,10 @@ test('the same as OpenStack tells it', () => {
           id: 'network0',
           ip_address: '10.0.0.7',
           netmask: '255.255.255.0',
-          routes: [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.0.1' }],
+          routes: [
+            { network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.0.1' },
+            { network: '10.5.0.0', netmask: '255.255.0.0', gateway: '10.0.0.9' },
+          ],
         },
         { ...common, id: 'network1', ip_address: '10.0.1.7', netmask: '255.255.255.128', routes: [] },
       ],

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { cidrNetmask, cidrOf } from '@weft/core/cidr';
+import { cidrNetmask, cidrNetwork, cidrOf } from '@weft/core/cidr';
 import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { hostName } from '@weft/core/plan/host-name';
@@ -92,7 +92,7 @@ function metaDataOf({ instance, domain }: MetadataSubject): unknown {
 
 /** Of IPv4 only, as the service itself. */
 function networkDataOf({ instance }: MetadataSubject): unknown {
-  const { portId, networkId, mac, mtu, addressing, gateway } = instance;
+  const { portId, networkId, mac, mtu, addressing } = instance;
   const addresses = instance.addresses.flatMap(({ address, prefixLength }) => (isIpv4(address) ? [{ address, prefixLength }] : []));
   const common = { link: portId, network_id: networkId };
   return {
@@ -106,10 +106,19 @@ function networkDataOf({ instance }: MetadataSubject): unknown {
             ...common,
             ip_address: address,
             netmask: cidrNetmask(cidrOf(address, prefixLength)),
-            routes: at === 0 && gateway !== undefined ? [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }] : [],
+            routes: at === 0 ? routesOf(instance) : [],
           })),
     services: [],
   };
+}
+
+function routesOf({ gateway, routes = [] }: InstanceBody): unknown[] {
+  const others = routes.map(({ destination, nexthop }) => ({
+    network: cidrNetwork(destination),
+    netmask: cidrNetmask(destination),
+    gateway: nexthop,
+  }));
+  return gateway === undefined ? others : [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway }, ...others];
 }
 
 const addressesOf = (instance: InstanceBody): readonly Ipv4[] => instance.addresses.map(({ address }) => address).filter(isIpv4);

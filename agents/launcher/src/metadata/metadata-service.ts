@@ -71,7 +71,7 @@ export class MetadataService implements Follower {
   close(): void {
     this.#closed = true;
     this.#deps.clock.clearTimeout(this.#retry);
-    for (const vni of [...this.#listeners.keys()]) this.#close(vni);
+    for (const vni of this.#listeners.keys()) this.#close(vni);
   }
 
   /** Takes the plan over; returns the segments of which the listener may have to change. */
@@ -161,7 +161,7 @@ export class MetadataService implements Follower {
     clock.clearTimeout(this.#retry);
     if (this.#failures.size === 0 || this.#closed) return;
     this.#retry = clock.setTimeout(() => {
-      for (const vni of [...this.#failures.keys()]) this.#ensure(vni);
+      for (const vni of this.#failures.keys()) this.#ensure(vni);
       this.#scheduleRetry();
     }, RETRY_MS);
   }

@@ -20,6 +20,7 @@ import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
 import { hostName } from './host-name.ts';
+import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
 import type { PeerBody } from './peer.ts';
@@ -193,6 +194,10 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
   const network = port === undefined ? undefined : state.networks.get(port.networkId);
   if (instance?.nodeId !== nodeId || port === undefined || network === undefined) return undefined;
   const subnets = port.fixedIps.flatMap((fixed) => state.subnets.get(fixed.subnetId) ?? []);
+  const { gateway, routes } = workloadRoutes(
+    subnets,
+    port.fixedIps.map(({ address }) => address),
+  );
   return {
     instanceId: instance.id,
     name: instance.name,
@@ -207,7 +212,8 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
       const subnet = state.subnets.get(fixed.subnetId);
       return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
     }),
-    gateway: subnets.find((subnet) => subnet.gatewayIp !== undefined)?.gatewayIp,
+    gateway,
+    routes: routes.length === 0 ? undefined : routes,
     gateway6: undefined,
     tenantId: instance.tenantId,
     networkId: network.id,
@@ -235,6 +241,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         gatewayIp: address,
         dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
         dnsNameservers: subnet.dnsNameservers,
+        hostRoutes: subnet.hostRoutes,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
     segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });

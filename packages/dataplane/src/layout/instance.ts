@@ -1,5 +1,5 @@
 import { isIpv4 } from '@weft/core/ip';
-import { cidrOf } from '@weft/core/cidr';
+import { cidrContains, cidrOf } from '@weft/core/cidr';
 import { METADATA_ADDRESS } from '@weft/core/metadata-address';
 import type { InstanceBody } from '@weft/core/plan/instance';
 import type { KernelObject } from '../kernel-object.ts';
@@ -21,8 +21,11 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   for (const { address, prefixLength } of body.addresses)
     if (isIpv4(address)) objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   if (body.gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: body.gateway });
+  const routes = body.routes ?? [];
+  for (const { destination, nexthop } of routes) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
   // Its node answers for the address, whatever way it is sent; but without any way nothing is sent.
-  else if (body.addresses.some(({ address }) => isIpv4(address)))
+  const lost = body.gateway === undefined && body.addresses.some(({ address }) => isIpv4(address));
+  if (lost && !routes.some(({ destination }) => cidrContains(destination, METADATA_ADDRESS)))
     objects.push({ kind: 'route', place, link: WORKLOAD_LINK, destination: cidrOf(METADATA_ADDRESS, 32) });
   return objects;
 }
