@@ -144,6 +144,8 @@ test('fills defaults, converts, and clears host bits', () => {
     enableDhcp: true,
     dnsNameservers: [],
     allocationPools: undefined,
+    hostRoutes: [],
+    serviceTypes: [],
   });
 });
 

@@ -1,3 +1,4 @@
+import { canonicalJson } from '@weft/core/canonical-json';
 import type { Parse } from '@weft/core/fields';
 import type { Static, TSchema } from 'typebox';
 import type { Caller } from './caller.ts';
@@ -171,7 +172,7 @@ function refuseUnknown(table: AttributeTable<never>, given: Readonly<Record<stri
 }
 
 function isDefault<S>(attribute: Attribute<S>, value: unknown): boolean {
-  return attribute.default !== undefined && attribute.default === value;
+  return attribute.default !== undefined && canonicalJson(attribute.default) === canonicalJson(value);
 }
 
 function disallowed(action: string, attribute: string): Forbidden {

@@ -41,6 +41,9 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
     neutron: [409, 'GatewayConflictWithAllocationPools'],
     v1: [409, 'Gateway inside an allocation pool'],
   },
+  gateway_ip_in_use: { neutron: [409, 'GatewayIpInUse'], v1: [409, 'Gateway address in use'] },
+  host_routes_exhausted: { neutron: [400, 'HostRoutesExhausted'], v1: [422, 'Too many host routes'] },
+  invalid_service_type: { neutron: [400, 'InvalidSubnetServiceType'], v1: [422, 'Unusable service type'] },
   dns_name_servers_exhausted: { neutron: [400, 'DNSNameServersExhausted'], v1: [422, 'Too many name servers'] },
   uplink_exhausted: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'No address left on the uplink'] },
   // Ports.
@@ -52,8 +55,10 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   invalid_ip_for_network: { neutron: [400, 'InvalidIpForNetwork'], v1: [422, 'Address outside the network'] },
   invalid_ip_for_subnet: { neutron: [400, 'InvalidIpForSubnet'], v1: [422, 'Address outside the subnet'] },
   ip_address_already_allocated: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address taken'] },
+  ip_address_in_use: { neutron: [409, 'IpAddressInUse'], v1: [409, 'Address in use'] },
   ip_address_held: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address not given up yet'] },
   ip_address_generation_failure: { neutron: [409, 'IpAddressGenerationFailure'], v1: [409, 'No address left'] },
+  no_matching_subnet: { neutron: [409, 'IpAddressGenerationFailureNoMatchingSubnet'], v1: [409, 'No subnet for such ports'] },
   port_security_required: {
     neutron: [400, 'PortSecurityAndIPRequiredForSecurityGroups'],
     v1: [422, 'Port security required'],

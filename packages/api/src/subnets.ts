@@ -7,6 +7,7 @@ import type { AttributeTable, CreateValues, UpdateValues, View } from './attribu
 import { described } from './described.ts';
 import { InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
@@ -44,7 +45,13 @@ export const subnetAttributes = {
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
   ip_version: { show: () => 4, shows: Type.Literal(4), parse: oneOf(4, 6), create: 'required', filter: 'equal' },
   cidr: { show: (source) => source.record.cidr, parse: cidr, create: 'optional', filter: 'equal' },
-  gateway_ip: { show: (source) => source.record.gatewayIp ?? null, parse: nullOr(ipAddress), create: 'optional', filter: 'equal' },
+  gateway_ip: {
+    show: (source) => source.record.gatewayIp ?? null,
+    parse: nullOr(ipAddress),
+    create: 'optional',
+    update: true,
+    filter: 'equal',
+  },
   allocation_pools: { show: (source) => source.record.allocationPools, parse: listOf(allocationPool), create: 'optional', update: true },
   enable_dhcp: {
     show: (source) => source.record.enableDhcp,
@@ -61,7 +68,22 @@ export const subnetAttributes = {
     default: [],
     update: true,
   },
-  host_routes: { show: () => [], shows: Type.Array(Type.Object({ destination: Type.String(), nexthop: Type.String() })) },
+  host_routes: {
+    show: (source) => source.record.hostRoutes ?? [],
+    parse: hostRoutes,
+    create: 'optional',
+    default: [],
+    update: true,
+  },
+  service_types: {
+    show: (source) => source.record.serviceTypes ?? [],
+    parse: serviceTypes,
+    create: 'optional',
+    default: [],
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+  },
   ipv6_ra_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
   ipv6_address_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
   ...tagAttributes,
@@ -86,6 +108,8 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     enableDhcp: values.enable_dhcp,
     dnsNameservers: values.dns_nameservers,
     allocationPools: values.allocation_pools,
+    hostRoutes: values.host_routes,
+    serviceTypes: values.service_types,
   };
 }
 
@@ -97,5 +121,8 @@ export function updateSubnetRequest(values: UpdateValues<typeof subnetAttributes
     ...(enableDhcp === undefined ? {} : { enableDhcp }),
     ...(dnsNameservers === undefined ? {} : { dnsNameservers }),
     ...(allocationPools === undefined ? {} : { allocationPools }),
+    ...(values.gateway_ip === undefined ? {} : { gatewayIp: values.gateway_ip }),
+    ...(values.host_routes === undefined ? {} : { hostRoutes: values.host_routes }),
+    ...(values.service_types === undefined ? {} : { serviceTypes: values.service_types }),
   };
 }

@@ -22,8 +22,8 @@ import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { parseRouter } from './router.ts';
-import type { Router } from './router.ts';
+import { parseRouter, parseStaticRoute } from './router.ts';
+import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -104,6 +104,10 @@ export type Subnet = Stamps &
     enableDhcp: boolean;
     dnsNameservers: readonly Ipv4[];
     allocationPools: readonly AllocationPool[];
+    /** What workloads are told of other ways than the gateway. Absent: nothing. */
+    hostRoutes?: readonly StaticRoute[] | undefined;
+    /** Owners of ports that it is kept for. Absent: all. */
+    serviceTypes?: readonly string[] | undefined;
   }>;
 
 export type FixedIp = Readonly<{ subnetId: SubnetId; address: Ipv4 }>;
@@ -290,6 +294,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
       const pool = new Fields(value, what);
       return { start: pool.required('start', parseIpv4), end: pool.required('end', parseIpv4) };
     }),
+    hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
+    serviceTypes: f.optional('serviceTypes', listOf(parseString)),
     ...parseStamps(f),
   }),
   port: (f) => ({

@@ -41,6 +41,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
     enable_dhcp: true,
     dns_nameservers: [],
     host_routes: [],
+    service_types: [],
     ipv6_ra_mode: null,
     ipv6_address_mode: null,
     revision_number: 1,

@@ -19,5 +19,7 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   for (const { address, prefixLength } of body.addresses)
     if (isIpv4(address)) objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   if (body.gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: body.gateway });
+  for (const { destination, nexthop } of body.routes ?? [])
+    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
   return objects;
 }

@@ -32,27 +32,27 @@ export const REFERENCE_TYPES: ReadonlyMap<number, readonly string[]> = new Map([
   [500, words('HTTPInternalServerError')],
 ]);
 
-/** Types that no row asks for, and why. Whoever builds what is missing takes its line out, and brings a row. */
+/** Types of what is not built yet, and what that is. Whoever builds it takes its line out, and brings a row. */
+export const NOT_BUILT: Readonly<Record<string, string>> = {
+  AutoAllocationFailure: 'auto-allocated topology',
+  AvailabilityZoneNotFound: 'availability zone hints',
+  DefaultExternalNetworkExists: 'a default external network',
+  DuplicateRbacPolicy: 'RBAC policies',
+  FlatNetworkInUse: 'provider attributes to set',
+  InvalidSharedSetting: 'shared networks',
+  PortBindingAlreadyActive: 'the bindings of a port',
+  PortBindingAlreadyExists: 'the bindings of a port',
+  PortBindingNotFound: 'the bindings of a port',
+  RbacPolicyInUse: 'RBAC policies',
+  TunnelIdInUse: 'provider attributes to set',
+  VlanIdInUse: 'provider attributes to set',
+};
+
+/** Types that are answered without a row, or never, and why. */
 export const WITHOUT_ROW: Readonly<Record<string, string>> = {
-  // Not built yet.
-  AutoAllocationFailure: 'no auto-allocated topology yet',
-  AvailabilityZoneNotFound: 'no availability zone hints yet',
-  DefaultExternalNetworkExists: 'no default external network yet',
-  DuplicateRbacPolicy: 'no RBAC policies yet',
-  FlatNetworkInUse: 'no provider attributes to set yet',
-  GatewayIpInUse: 'the gateway of a subnet cannot be changed yet',
-  HostRoutesExhausted: 'no host routes yet',
-  InvalidSharedSetting: 'no shared networks yet',
-  PortBindingAlreadyActive: 'no bindings sub-API yet',
-  PortBindingAlreadyExists: 'no bindings sub-API yet',
-  PortBindingNotFound: 'no bindings sub-API yet',
-  RbacPolicyInUse: 'no RBAC policies yet',
-  TunnelIdInUse: 'no provider attributes to set yet',
-  VlanIdInUse: 'no provider attributes to set yet',
   // Never answered.
   AdminRequired: 'PolicyNotAuthorized says which policy, and has the same status',
   DeviceIDNotOwnedByTenant: 'no port becomes a router’s interface by its device_owner',
-  IpAddressInUse: 'IpAddressAlreadyAllocated is what v21 answers',
   NotFound: 'each object of /v2.0 has a type of its own; this is for those of /v1',
   QuotaResourceUnknown: 'what cannot be limited is an unknown attribute (§8)',
   StateInvalid: 'no object of /v2.0 has a state that forbids a request',
