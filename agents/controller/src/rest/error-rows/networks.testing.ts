@@ -1,5 +1,5 @@
-import { NOWHERE, made, post, put, remove } from './row.testing.ts';
-import type { Ask, ErrorRow, World } from './row.testing.ts';
+import { NOWHERE, post, put, remove } from './row.testing.ts';
+import type { ErrorRow } from './row.testing.ts';
 
 const input = { status: 400, type: 'InvalidInput' } as const;
 const forbidden = { status: 403, type: 'PolicyNotAuthorized' } as const;
