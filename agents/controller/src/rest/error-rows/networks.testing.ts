@@ -71,4 +71,33 @@ export const networkRows: readonly ErrorRow[] = [
     ...external,
     text: /cannot be deleted/,
   },
+  {
+    at: '§4.1',
+    when: 'a segment id is taken',
+    as: 'admin',
+    ask: async (w) => {
+      const network = (await w.admin('GET', `/v2.0/networks/${w.network}`)).body['network'] as Readonly<Record<string, unknown>>;
+      return post('network', {
+        project_id: w.redProject,
+        'provider:network_type': 'vxlan',
+        'provider:segmentation_id': network['provider:segmentation_id'],
+      });
+    },
+    status: 409,
+    type: 'TunnelIdInUse',
+    text: /^Unable to create the network\. The tunnel ID \d+ is in use\.$/,
+  },
+  {
+    at: '§4.1',
+    when: 'there is a default external network already',
+    as: 'admin',
+    ask: async (w) => {
+      const reply = await w.admin('PUT', `/v2.0/networks/${w.outside}`, { network: { is_default: true } });
+      if (reply.status !== 200) throw new Error(reply.raw);
+      return post('network', { 'router:external': true, is_default: true });
+    },
+    status: 409,
+    type: 'DefaultExternalNetworkExists',
+    text: /^A default external network already exists: /,
+  },
 ];

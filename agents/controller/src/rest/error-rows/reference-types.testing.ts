@@ -36,7 +36,6 @@ export const REFERENCE_TYPES: ReadonlyMap<number, readonly string[]> = new Map([
 export const NOT_BUILT: Readonly<Record<string, string>> = {
   AutoAllocationFailure: 'auto-allocated topology',
   AvailabilityZoneNotFound: 'availability zone hints',
-  DefaultExternalNetworkExists: 'a default external network',
   DuplicateRbacPolicy: 'RBAC policies',
   FlatNetworkInUse: 'provider attributes to set',
   InvalidSharedSetting: 'shared networks',
@@ -44,7 +43,6 @@ export const NOT_BUILT: Readonly<Record<string, string>> = {
   PortBindingAlreadyExists: 'the bindings of a port',
   PortBindingNotFound: 'the bindings of a port',
   RbacPolicyInUse: 'RBAC policies',
-  TunnelIdInUse: 'provider attributes to set',
   VlanIdInUse: 'provider attributes to set',
 };
 
