@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DocumentCheck } from '@weft/api/openapi/document-check.testing';
 import type { FastifyInstance } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
 import { Identity } from '../identity/identity.ts';
@@ -42,6 +43,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();
 
+  const document = new DocumentCheck();
   const send: TestRest['send'] = async ({ method, url, token, text, headers }) => {
     const response = await app.inject({
       method: method as 'GET',
@@ -50,6 +52,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
       ...(text === undefined ? {} : { payload: text }),
     });
     const { statusCode: status, payload: raw } = response;
+    document.check({ method, url, status, contentType: response.headers['content-type']?.toString(), raw });
     return { status, raw, headers: response.headers, body: raw.startsWith('{') ? (JSON.parse(raw) as Reply['body']) : {} };
   };
   const callWith =
