@@ -36,6 +36,8 @@ export type DhcpClientOptions = Readonly<{
   requested?: Ipv4;
   /** Option 61, type byte first; not sent by default. */
   clientIdentifier?: Uint8Array;
+  /** Codes of options to ask for beside the usual ones; they are in the lease's `other`. */
+  wanted?: readonly number[];
   signal?: AbortSignal;
 }>;
 
@@ -51,6 +53,8 @@ export type DhcpLease = Readonly<{
   leaseSeconds: number | undefined;
   dns: readonly Ipv4[];
   broadcast: boolean;
+  /** Further options as bytes, by code. */
+  other: ReadonlyMap<number, Uint8Array>;
   tookMs: number;
 }>;
 
@@ -133,7 +137,7 @@ class Exchange {
       broadcast: client.broadcastFlag ?? false,
       options: {
         ...options,
-        parameterRequestList: WANTED,
+        parameterRequestList: [...WANTED, ...(client.wanted ?? [])],
         ...(client.hostname === undefined ? {} : { hostName: client.hostname }),
         ...(client.clientIdentifier === undefined ? {} : { clientIdentifier: client.clientIdentifier }),
       },
@@ -189,6 +193,7 @@ function leaseOf(answer: Answer, offeredBy: Ipv4 | undefined, tookMs: number): D
     leaseSeconds: options.leaseSeconds,
     dns: options.nameServers ?? [],
     broadcast: answer.broadcast,
+    other: options.other ?? new Map<number, Uint8Array>(),
     tookMs,
   };
 }

@@ -1,4 +1,6 @@
+import { canonicalJson } from '@weft/core/canonical-json';
 import type { Parse } from '@weft/core/fields';
+import type { Static, TSchema } from 'typebox';
 import type { Caller } from './caller.ts';
 import { BadRequest, Forbidden } from './request-error.ts';
 
@@ -11,7 +13,9 @@ import { BadRequest, Forbidden } from './request-error.ts';
 export type Attribute<S> = Readonly<{
   /** Its value in answers; absent: write-only. */
   show?: (source: S) => unknown;
-  /** Parses, and converts, a value of a request body; absent: read-only. */
+  /** What {@link Attribute.show} answers, for the API's document. Absent: what `parse` takes. */
+  shows?: TSchema;
+  /** Parses, and converts, a value of a request body; absent: read-only. For the API's document it is a `Described` one. */
   parse?: Parse<unknown>;
   create?: 'required' | 'optional';
   /** What an absent value means at create. */
@@ -38,6 +42,18 @@ export type CreateValues<T> = {
   readonly [K in keyof T as T[K] extends { create: string } ? K : never]:
     Parsed<T[K]> | (T[K] extends { create: 'required' } | { default: unknown } ? never : undefined);
 };
+
+type Written<A> = A extends { parse: { schema: infer S extends TSchema } } ? Static<S> : unknown;
+
+/** The body of a create request, below its wrapper, as JSON. */
+export type CreateBody<T> = {
+  readonly [K in keyof T as T[K] extends { create: 'required' } ? K : never]: Written<T[K]>;
+} & { readonly [K in keyof T as T[K] extends { create: 'optional' } ? K : never]?: Written<T[K]> | undefined } & Readonly<{
+    tenant_id?: string;
+  }>;
+
+/** The body of an update request, below its wrapper, as JSON. */
+export type UpdateBody<T> = { readonly [K in keyof T as T[K] extends { update: true } ? K : never]?: Written<T[K]> | undefined };
 
 /** What {@link parseUpdate} returns for a table: only what the body has. */
 export type UpdateValues<T> = { readonly [K in keyof T as T[K] extends { update: true } ? K : never]?: Parsed<T[K]> };
@@ -123,12 +139,23 @@ export function show<S, T extends AttributeTable<S>>(
   caller: Caller,
   fields?: ReadonlySet<string>,
 ): View<T> {
-  const view: Record<string, unknown> = {};
-  for (const [name, attribute] of Object.entries<Attribute<S>>(table)) {
-    if (attribute.show === undefined || !isSeen(attribute, caller) || fields?.has(name) === false) continue;
-    view[name] = attribute.show(source);
-  }
-  return view as View<T>;
+  return shower<S, T>(table, caller, fields)(source);
+}
+
+/** {@link show} for many: what this caller sees is found out once. */
+export function shower<S, T extends AttributeTable<S>>(
+  table: T & AttributeTable<S>,
+  caller: Caller,
+  fields?: ReadonlySet<string>,
+): (source: S) => View<T> {
+  const shown = Object.entries<Attribute<S>>(table).flatMap(([name, attribute]) =>
+    attribute.show === undefined || !isSeen(attribute, caller) || fields?.has(name) === false ? [] : [{ name, of: attribute.show }],
+  );
+  return (source) => {
+    const view: Record<string, unknown> = {};
+    for (const { name, of } of shown) view[name] = of(source);
+    return view as View<T>;
+  };
 }
 
 export function isSeen<S>(attribute: Attribute<S>, caller: Caller): boolean {
@@ -156,7 +183,7 @@ function refuseUnknown(table: AttributeTable<never>, given: Readonly<Record<stri
 }
 
 function isDefault<S>(attribute: Attribute<S>, value: unknown): boolean {
-  return attribute.default !== undefined && attribute.default === value;
+  return attribute.default !== undefined && canonicalJson(attribute.default) === canonicalJson(value);
 }
 
 function disallowed(action: string, attribute: string): Forbidden {

@@ -3,9 +3,11 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { FloatingIp, Port, PortForwarding } from '@weft/core/resource';
 import type { NetworkId, PortId, RouterId, SubnetId, TenantId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import type { PortStatus } from './ports.ts';
-import { descriptionAttribute, identityAttributes, stampAttributes } from './standard-attributes.ts';
+import { Id, descriptionAttribute, identityAttributes, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { ipAddress, nullOr, uuid } from './values.ts';
 
@@ -24,6 +26,27 @@ export type FloatingIpSource = Readonly<{
 
 export const FLOATING_IPS = { path: 'floatingips', plural: 'floatingips', singular: 'floatingip' } as const;
 
+const PortDetails = Type.Object({
+  name: Type.String(),
+  network_id: Id,
+  mac_address: Type.String(),
+  admin_state_up: Type.Boolean(),
+  status: Type.Enum(['ACTIVE', 'BUILD', 'DOWN']),
+  device_id: Type.String(),
+  device_owner: Type.String(),
+});
+type PortDetails = Static<typeof PortDetails>;
+
+const ForwardingSummary = Type.Object({
+  id: Id,
+  protocol: Type.String(),
+  internal_ip_address: Type.String(),
+  internal_port_id: Id,
+  internal_port: Type.Union([Type.Integer(), Type.Null()]),
+  external_port: Type.Union([Type.Integer(), Type.Null()]),
+});
+type ForwardingSummary = Static<typeof ForwardingSummary>;
+
 /** Floating IPs: neutron-api.md §6.2. Behind the automatic gateway `router_id` is null. */
 export const floatingIpAttributes = {
   ...identityAttributes,
@@ -35,6 +58,7 @@ export const floatingIpAttributes = {
     filter: 'equal',
   },
   floating_ip_address: {
+    shows: Type.String(),
     show: (source) => source.record.address,
     parse: nullOr(ipAddress),
     create: 'optional',
@@ -59,10 +83,10 @@ export const floatingIpAttributes = {
     update: true,
     filter: 'equal',
   },
-  router_id: { show: (source) => source.routerId ?? null, filter: 'equal' },
-  status: { show: (source) => source.status, filter: 'equal' },
-  port_details: { show: (source) => portDetails(source) },
-  port_forwardings: { show: (source) => source.forwardings.map(forwardingSummary) },
+  router_id: { show: (source) => source.routerId ?? null, shows: Type.Union([Id, Type.Null()]), filter: 'equal' },
+  status: { show: (source) => source.status, shows: Type.Enum(['ACTIVE', 'DOWN', 'ERROR']), filter: 'equal' },
+  port_details: { show: (source) => portDetails(source), shows: Type.Union([PortDetails, Type.Null()]) },
+  port_forwardings: { show: (source) => source.forwardings.map(forwardingSummary), shows: Type.Array(ForwardingSummary) },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<FloatingIpSource>;
@@ -98,16 +122,6 @@ function targetOf(portId: PortId | null | undefined, fixedIp: Ipv4 | null | unde
   return portId;
 }
 
-type PortDetails = Readonly<{
-  name: string;
-  network_id: NetworkId;
-  mac_address: string;
-  admin_state_up: boolean;
-  status: PortStatus;
-  device_id: string;
-  device_owner: string;
-}>;
-
 function portDetails({ port }: FloatingIpSource): PortDetails | null {
   if (port === undefined) return null;
   const { name, networkId, mac, adminStateUp, deviceId, deviceOwner } = port.record;
@@ -121,15 +135,6 @@ function portDetails({ port }: FloatingIpSource): PortDetails | null {
     device_owner: deviceOwner,
   };
 }
-
-type ForwardingSummary = Readonly<{
-  id: string;
-  protocol: string;
-  internal_ip_address: string;
-  internal_port_id: string;
-  internal_port: number | null;
-  external_port: number | null;
-}>;
 
 function forwardingSummary(forwarding: PortForwarding): ForwardingSummary {
   const single = forwarding.externalFirst === forwarding.externalLast;

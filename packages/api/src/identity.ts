@@ -94,72 +94,109 @@ export const CreateApplicationCredentialBody = Type.Object({
 });
 export type CreateApplicationCredentialBody = Static<typeof CreateApplicationCredentialBody>;
 
-type Named = Readonly<{ id: string; name: string }>;
-type InDomain = Named & Readonly<{ domain: Named }>;
+const Named = Type.Object({ id: Type.String(), name: Type.String() });
+const inDomain = { ...Named.properties, domain: Named };
+const Links = Type.Object({ self: Type.String() });
 
-export type CatalogView = readonly Readonly<{
-  id: string;
-  type: 'identity' | 'network';
-  name: string;
-  endpoints: readonly Readonly<{
-    id: string;
-    interface: 'public' | 'internal' | 'admin';
-    region: string;
-    region_id: string;
-    url: string;
-  }>[];
-}>[];
+/** One service of the catalog. */
+export const ServiceView = Type.Object({
+  id: Type.String(),
+  type: Type.Enum(['identity', 'network']),
+  name: Type.String(),
+  endpoints: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      interface: Type.Enum(['public', 'internal', 'admin']),
+      region: Type.String(),
+      region_id: Type.String(),
+      url: Type.String(),
+    }),
+  ),
+});
+export const CatalogView = Type.Array(ServiceView);
+export type CatalogView = Static<typeof CatalogView>;
 
-export type TokenView = Readonly<{
-  methods: readonly string[];
-  user: InDomain & Readonly<{ password_expires_at: null }>;
-  audit_ids: readonly string[];
-  issued_at: string;
-  expires_at: string;
-  is_domain: false;
-  project?: InDomain;
-  domain?: Named;
-  system?: Readonly<{ all: true }>;
-  roles?: readonly Named[];
-  catalog?: CatalogView;
-  application_credential?: Named & Readonly<{ restricted: boolean }>;
-}>;
+export const TokenView = Type.Object({
+  methods: Type.Array(Type.String()),
+  user: Type.Object({ ...inDomain, password_expires_at: Type.Null() }),
+  audit_ids: Type.Array(Type.String()),
+  issued_at: Type.String(),
+  expires_at: Type.String(),
+  is_domain: Type.Literal(false),
+  project: Type.Optional(Type.Object(inDomain)),
+  domain: Type.Optional(Named),
+  system: Type.Optional(Type.Object({ all: Type.Literal(true) })),
+  roles: Type.Optional(Type.Array(Named)),
+  catalog: Type.Optional(CatalogView),
+  application_credential: Type.Optional(Type.Object({ ...Named.properties, restricted: Type.Boolean() })),
+});
+export type TokenView = Static<typeof TokenView>;
 
-export type ProjectView = Readonly<{
-  id: string;
-  name: string;
-  domain_id: string;
-  parent_id: string;
-  description: string;
-  enabled: boolean;
-  is_domain: false;
-  tags: readonly string[];
-  options: object;
-  links: Readonly<{ self: string }>;
-}>;
+export const ProjectView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  domain_id: Type.String(),
+  parent_id: Type.String(),
+  description: Type.String(),
+  enabled: Type.Boolean(),
+  is_domain: Type.Literal(false),
+  tags: Type.Array(Type.String()),
+  options: Type.Object({}),
+  links: Links,
+});
+export type ProjectView = Static<typeof ProjectView>;
 
-export type UserView = Readonly<{
-  id: string;
-  name: string;
-  domain_id: string;
-  description: string;
-  email: string | null;
-  enabled: boolean;
-  default_project_id: string | null;
-  password_expires_at: null;
-  options: object;
-  links: Readonly<{ self: string }>;
-}>;
+export const DomainView = Type.Object({
+  ...Named.properties,
+  description: Type.String(),
+  enabled: Type.Boolean(),
+  tags: Type.Array(Type.String()),
+  options: Type.Object({}),
+  links: Links,
+});
+export type DomainView = Static<typeof DomainView>;
 
-export type ApplicationCredentialView = Readonly<{
-  id: string;
-  name: string;
-  description: string;
-  project_id: string;
-  roles: readonly Named[];
-  expires_at: string | null;
-  unrestricted: boolean;
-  links: Readonly<{ self: string }>;
+export const UserView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  domain_id: Type.String(),
+  description: Type.String(),
+  email: nullable(Type.String()),
+  enabled: Type.Boolean(),
+  default_project_id: nullable(Type.String()),
+  password_expires_at: Type.Null(),
+  options: Type.Object({}),
+  links: Links,
+});
+export type UserView = Static<typeof UserView>;
+
+export const RoleView = Type.Object({
+  ...Named.properties,
+  domain_id: Type.Optional(Type.Null()),
+  description: Type.Optional(Type.Null()),
+  options: Type.Optional(Type.Object({})),
+});
+
+export const RoleAssignmentView = Type.Object({
+  user: Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), domain: Type.Optional(Named) }),
+  role: Type.Object({ id: Type.String(), name: Type.Optional(Type.String()) }),
+  scope: Type.Union([
+    Type.Object({ system: Type.Object({ all: Type.Literal(true) }) }),
+    Type.Object({ project: Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), domain: Type.Optional(Named) }) }),
+  ]),
+  links: Type.Object({}),
+});
+
+export const ApplicationCredentialView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  description: Type.String(),
+  project_id: Type.String(),
+  roles: Type.Array(Named),
+  expires_at: nullable(Type.String()),
+  unrestricted: Type.Boolean(),
+  links: Links,
   /** In the answer to its creation only. */
-  secret?: string;
-}>;
+  secret: Type.Optional(Type.String()),
+});
+export type ApplicationCredentialView = Static<typeof ApplicationCredentialView>;

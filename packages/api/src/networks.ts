@@ -1,8 +1,17 @@
 import type { CreateNetwork, UpdateNetwork } from '@weft/core/command/network';
 import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
-import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import { providerAttributes, segmentationIdOf } from './provider.ts';
+import {
+  Id,
+  adminStateUpAttribute,
+  descriptionAttribute,
+  identityAttributes,
+  nameAttribute,
+  stampAttributes,
+} from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, oneOf } from './values.ts';
 
@@ -17,11 +26,21 @@ export const networkAttributes = {
   description: descriptionAttribute,
   admin_state_up: adminStateUpAttribute,
   // Neutron keeps it ACTIVE also for a network that is switched off.
-  status: { show: () => 'ACTIVE', filter: 'equal' },
-  subnets: { show: (source) => source.subnets },
-  shared: { show: () => false, filter: 'equal' },
+  status: { show: () => 'ACTIVE', shows: Type.Literal('ACTIVE'), filter: 'equal' },
+  subnets: { show: (source) => source.subnets, shows: Type.Array(Id) },
+  shared: { show: () => false, shows: Type.Boolean(), filter: 'equal' },
   'router:external': {
     show: (source) => source.record.external,
+    parse: boolean,
+    create: 'optional',
+    default: false,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+    filter: 'equal',
+  },
+  is_default: {
+    show: (source) => source.record.isDefault === true,
     parse: boolean,
     create: 'optional',
     default: false,
@@ -38,9 +57,7 @@ export const networkAttributes = {
     default: true,
     update: true,
   },
-  'provider:network_type': { show: () => 'vxlan', seenBy: 'admin', filter: 'equal' },
-  'provider:physical_network': { show: () => null, seenBy: 'admin', filter: 'equal' },
-  'provider:segmentation_id': { show: (source) => source.record.vni, seenBy: 'admin', filter: 'equal' },
+  ...providerAttributes,
   'weft:topology': {
     show: (source) => source.record.topology,
     parse: oneOf('mesh', 'concentrator'),
@@ -62,20 +79,25 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
     adminStateUp: values.admin_state_up,
     portSecurityEnabled: values.port_security_enabled,
     external: values['router:external'],
+    isDefault: values.is_default,
     topology: values['weft:topology'],
     mtu: values.mtu,
+    segmentationId: segmentationIdOf(values),
   };
 }
 
 export function updateNetworkRequest(values: UpdateValues<typeof networkAttributes>): UpdateNetwork {
   const { name, description, admin_state_up: adminStateUp, port_security_enabled: portSecurityEnabled, mtu } = values;
-  const external = values['router:external'];
+  const { 'router:external': external, is_default: isDefault } = values;
+  const segmentationId = segmentationIdOf({ 'provider:network_type': 'vxlan', ...values });
   return {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(adminStateUp === undefined ? {} : { adminStateUp }),
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
     ...(external === undefined ? {} : { external }),
+    ...(isDefault === undefined ? {} : { isDefault }),
     ...(mtu === undefined ? {} : { mtu }),
+    ...(segmentationId === undefined ? {} : { segmentationId }),
   };
 }

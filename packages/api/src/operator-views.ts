@@ -1,7 +1,9 @@
 import type { Cidr } from '@weft/core/cidr';
 import type { Network, Node } from '@weft/core/resource';
 import type { SubnetId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import type { AttributeTable } from './attribute.ts';
+import { Id, ProjectId } from './standard-attributes.ts';
 
 /** What operators look at in /v2.0 and cannot change there: neutron-api.md §9. */
 
@@ -19,22 +21,34 @@ export const ZONE = 'nova';
 /** `lastSeenMs`: of its last report, milliseconds since 1970. */
 export type AgentSource = Readonly<{ record: Node; alive: boolean; lastSeenMs: number | undefined }>;
 
+const Text = Type.String();
+const AgentTime = Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2} \\d{2}:\\d{2}:\\d{2}$' });
+const AgentConfiguration = Type.Object({ roles: Type.Array(Text), vtep: Type.Union([Text, Type.Null()]) });
+const SubnetAvailability = Type.Object({
+  subnet_id: Id,
+  subnet_name: Text,
+  cidr: Text,
+  ip_version: Type.Literal(4),
+  total_ips: Type.Integer(),
+  used_ips: Type.Integer(),
+});
+
 /** A node, as Neutron shows the agent on a machine: there is one of ours on each, which does everything. */
 export const agentAttributes = {
-  id: { show: (source) => source.record.id, filter: 'equal' },
-  agent_type: { show: () => 'Weft launcher', filter: 'equal' },
-  binary: { show: () => 'weft', filter: 'equal' },
-  topic: { show: () => 'weft', filter: 'equal' },
-  host: { show: (source) => source.record.hostname, filter: 'equal' },
-  admin_state_up: { show: () => true, filter: 'equal' },
-  description: { show: () => '', filter: 'equal' },
-  alive: { show: (source) => source.alive, filter: 'equal' },
-  availability_zone: { show: () => ZONE, filter: 'equal' },
-  created_at: { show: (source) => agentTime(Date.parse(source.record.createdAt)) },
-  started_at: { show: (source) => agentTime(Date.parse(source.record.createdAt)) },
-  heartbeat_timestamp: { show: (source) => agentTime(source.lastSeenMs ?? Date.parse(source.record.updatedAt)) },
-  configurations: { show: (source) => ({ roles: source.record.roles, vtep: source.record.vtep ?? null }) },
-  resources_synced: { show: () => null },
+  id: { show: (source) => source.record.id, shows: Id, filter: 'equal' },
+  agent_type: { show: () => 'Weft launcher', shows: Text, filter: 'equal' },
+  binary: { show: () => 'weft', shows: Text, filter: 'equal' },
+  topic: { show: () => 'weft', shows: Text, filter: 'equal' },
+  host: { show: (source) => source.record.hostname, shows: Text, filter: 'equal' },
+  admin_state_up: { show: () => true, shows: Type.Boolean(), filter: 'equal' },
+  description: { show: () => '', shows: Text, filter: 'equal' },
+  alive: { show: (source) => source.alive, shows: Type.Boolean(), filter: 'equal' },
+  availability_zone: { show: () => ZONE, shows: Text, filter: 'equal' },
+  created_at: { show: (source) => agentTime(Date.parse(source.record.createdAt)), shows: AgentTime },
+  started_at: { show: (source) => agentTime(Date.parse(source.record.createdAt)), shows: AgentTime },
+  heartbeat_timestamp: { show: (source) => agentTime(source.lastSeenMs ?? Date.parse(source.record.updatedAt)), shows: AgentTime },
+  configurations: { show: (source) => ({ roles: source.record.roles, vtep: source.record.vtep ?? null }), shows: AgentConfiguration },
+  resources_synced: { show: () => null, shows: Type.Null() },
 } as const satisfies AttributeTable<AgentSource>;
 
 /** `2026-11-20 09:00:00`, UTC. */
@@ -45,9 +59,13 @@ function agentTime(ms: number): string {
 export type ZoneSource = Readonly<{ record: Readonly<{ id: string }>; available: boolean }>;
 
 export const zoneAttributes = {
-  name: { show: (source) => source.record.id, filter: 'equal' },
-  resource: { show: () => 'network', filter: 'equal' },
-  state: { show: (source) => (source.available ? 'available' : 'unavailable'), filter: 'equal' },
+  name: { show: (source) => source.record.id, shows: Text, filter: 'equal' },
+  resource: { show: () => 'network', shows: Type.Literal('network'), filter: 'equal' },
+  state: {
+    show: (source) => (source.available ? 'available' : 'unavailable'),
+    shows: Type.Enum(['available', 'unavailable']),
+    filter: 'equal',
+  },
 } as const satisfies AttributeTable<ZoneSource>;
 
 export type SubnetUse = Readonly<{ id: SubnetId; name: string; cidr: Cidr; total: number; used: number }>;
@@ -55,14 +73,15 @@ export type IpAvailabilitySource = Readonly<{ record: Network; subnets: readonly
 
 /** How many addresses a network has for ports, and how many of them are taken. */
 export const ipAvailabilityAttributes = {
-  network_id: { show: (source) => source.record.id, filter: 'equal' },
-  network_name: { show: (source) => source.record.name, filter: 'equal' },
-  tenant_id: { show: (source) => source.record.tenantId, filter: 'equal' },
-  project_id: { show: (source) => source.record.tenantId, filter: 'equal' },
+  network_id: { show: (source) => source.record.id, shows: Id, filter: 'equal' },
+  network_name: { show: (source) => source.record.name, shows: Text, filter: 'equal' },
+  tenant_id: { show: (source) => source.record.tenantId, shows: ProjectId, filter: 'equal' },
+  project_id: { show: (source) => source.record.tenantId, shows: ProjectId, filter: 'equal' },
   ip_version: { filter: (source, value) => value === '4' && source.subnets.length > 0 },
-  total_ips: { show: (source) => sum(source.subnets.map(({ total }) => total)) },
-  used_ips: { show: (source) => sum(source.subnets.map(({ used }) => used)) },
+  total_ips: { show: (source) => sum(source.subnets.map(({ total }) => total)), shows: Type.Integer() },
+  used_ips: { show: (source) => sum(source.subnets.map(({ used }) => used)), shows: Type.Integer() },
   subnet_ip_availability: {
+    shows: Type.Array(SubnetAvailability),
     show: (source) =>
       source.subnets.map(({ id, name, cidr, total, used }) => ({
         subnet_id: id,

@@ -1,10 +1,11 @@
 import type { PortForwardingRequest } from '@weft/core/command/port-forwarding';
-import type { Parse } from '@weft/core/fields';
 import type { PortForwarding } from '@weft/core/resource';
 import type { PortId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { described } from './described.ts';
 import { BadRequest } from './request-error.ts';
-import { nameText } from './standard-attributes.ts';
+import { Id, nameText } from './standard-attributes.ts';
 import { integer, invalid, ipAddress, nullOr, oneOf, printed, uuid } from './values.ts';
 
 export type PortForwardingSource = Readonly<{ record: PortForwarding }>;
@@ -13,22 +14,25 @@ export const PORT_FORWARDINGS = { path: 'port_forwardings', plural: 'port_forwar
 
 type Range = Readonly<{ first: number; last: number }>;
 
-const portNumber: Parse<number> = (value, what) => {
+const PortNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+const portNumber = described(PortNumber, (value, what): number => {
   const number = integer(value, what);
   if (number < 1 || number > 65_535) throw invalid(what, `'${number}' is not in the range [1, 65535].`);
   return number;
-};
+});
 
 /** `8080:8090`, or one port. */
-const portRange: Parse<Range> = (value, what) => {
+const portRange = described(Type.String({ pattern: '^\\d{1,5}(:\\d{1,5})?$' }), (value, what): Range => {
   const [, first, last = first] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(typeof value === 'number' ? String(value) : printed(value)) ?? [];
   if (first === undefined || last === undefined) throw invalid(what, `'${printed(value)}' is not a valid port range, such as 8080:8090.`);
   const range = { first: portNumber(first, what), last: portNumber(last, what) };
   if (range.last < range.first) throw invalid(what, `the range '${printed(value)}' ends before it begins.`);
   return range;
-};
+});
 
-const protocol: Parse<'tcp' | 'udp'> = (value, what) => oneOf('tcp', 'udp')(typeof value === 'string' ? value.toLowerCase() : value, what);
+const transport = oneOf('tcp', 'udp');
+const protocol = described(transport.schema, (value, what) => transport(typeof value === 'string' ? value.toLowerCase() : value, what));
 
 const internalLast = ({ internalFirst, externalFirst, externalLast }: PortForwarding): number =>
   internalFirst + externalLast - externalFirst;
@@ -39,7 +43,7 @@ const one = (first: number, last: number): number | null => (first === last ? fi
  * says the ports; each side has its own. Like Neutron's they show neither project nor time.
  */
 export const portForwardingAttributes = {
-  id: { show: (source) => source.record.id, filter: 'equal' },
+  id: { show: (source) => source.record.id, shows: Id, filter: 'equal' },
   protocol: { show: (source) => source.record.protocol, parse: protocol, create: 'required', update: true, filter: 'equal' },
   external_port: {
     show: (source) => one(source.record.externalFirst, source.record.externalLast),

@@ -1,13 +1,15 @@
 import type { Cidr } from '@weft/core/cidr';
 import { Refused } from '@weft/core/command/context';
 import type { AddressPairRequest, CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
-import type { Parse } from '@weft/core/fields';
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import type { RateLimitChange } from '@weft/core/rate-limit';
 import type { Port } from '@weft/core/resource';
 import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { described } from './described.ts';
 import {
+  Id,
   adminStateUpAttribute,
   descriptionAttribute,
   identityAttributes,
@@ -26,38 +28,51 @@ export type PortSource = Readonly<{ record: Port; status: PortStatus; host: stri
 
 export const PORTS = { path: 'ports', plural: 'ports', singular: 'port' } as const;
 
-const fixedIp: Parse<FixedIpRequest> = (value, what) => {
-  const given = objectOf({ subnet_id: uuid<SubnetId>(), ip_address: ipAddress }, 'fixed IP')(value, what);
+const fixedIpKeys = objectOf({ subnet_id: uuid<SubnetId>(), ip_address: ipAddress }, 'fixed IP');
+
+const fixedIp = described(fixedIpKeys.schema, (value, what): FixedIpRequest => {
+  const given = fixedIpKeys(value, what);
   if (given.subnet_id === undefined && given.ip_address === undefined) {
     throw invalid(what, `Invalid data format for fixed IP: '${JSON.stringify(value)}'.`);
   }
   return { subnetId: given.subnet_id, address: given.ip_address };
-};
+});
 
-const fixedIps: Parse<readonly FixedIpRequest[]> = (value, what) => {
+const fixedIps = described(Type.Array(fixedIpKeys.schema), (value, what): readonly FixedIpRequest[] => {
   const requests = listOf(fixedIp)(value, what);
   const addresses = requests.flatMap((request) => request.address ?? []);
   const twice = addresses.find((address, index) => addresses.indexOf(address) !== index);
   if (twice !== undefined) throw invalid(what, `Duplicate IP address '${twice}'.`);
   return requests;
-};
+});
 
-const addressPair: Parse<AddressPairRequest> = (value, what) => {
-  const written: Parse<Readonly<{ text: string; cidr: Cidr }>> = (given) => {
-    const text = String(given);
-    return { text, cidr: cidr(text.includes('/') ? text : `${text}/32`, what) };
-  };
-  const given = objectOf({ ip_address: written, mac_address: macAddress }, 'allowed address pair')(value, what);
+/** An address alone is a prefix of one. */
+const addressOrPrefix = described(Type.String(), (given, what): Readonly<{ text: string; cidr: Cidr }> => {
+  const text = String(given);
+  return { text, cidr: cidr(text.includes('/') ? text : `${text}/32`, what) };
+});
+
+const AddressPair = Type.Object(
+  { ip_address: addressOrPrefix.schema, mac_address: Type.Optional(macAddress.schema) },
+  { additionalProperties: false },
+);
+
+const addressPair = described(AddressPair, (value, what): AddressPairRequest => {
+  const given = objectOf({ ip_address: addressOrPrefix, mac_address: macAddress }, 'allowed address pair')(value, what);
   if (given.ip_address === undefined) {
     throw new Refused('allowed_address_pairs_missing_ip', 'AllowedAddressPair must contain ip_address');
   }
   return { ...given.ip_address, mac: given.mac_address };
-};
+});
 
-const addressPairs: Parse<readonly AddressPairRequest[]> = (value, what) => (value === null ? [] : listOf(addressPair)(value, what));
+const addressPairs = described(nullOr(listOf(addressPair)).schema, (value, what): readonly AddressPairRequest[] =>
+  value === null ? [] : listOf(addressPair)(value, what),
+);
 
-const securityGroups: Parse<readonly SecurityGroupId[]> = (value, what) =>
-  value === null ? [] : listOf(uuid<SecurityGroupId>())(value, what);
+const groupIds = listOf(uuid<SecurityGroupId>());
+const securityGroups = described(nullOr(groupIds).schema, (value, what): readonly SecurityGroupId[] =>
+  value === null ? [] : groupIds(value, what),
+);
 
 const FIXED_IP_FILTERS: ReadonlyMap<string, (fixed: Port['fixedIps'][number], wanted: string) => boolean> = new Map([
   ['ip_address', (fixed, wanted) => fixed.address === wanted],
@@ -92,7 +107,7 @@ export const portAttributes = {
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
   admin_state_up: adminStateUpAttribute,
-  status: { show: (source) => source.status, filter: 'equal' },
+  status: { show: (source) => source.status, shows: Type.Enum(['ACTIVE', 'BUILD', 'DOWN']), filter: 'equal' },
   mac_address: {
     show: (source) => source.record.mac,
     parse: macAddress,
@@ -102,6 +117,7 @@ export const portAttributes = {
     filter: (source, value) => source.record.mac === value.toLowerCase(),
   },
   fixed_ips: {
+    shows: Type.Array(Type.Object({ subnet_id: Id, ip_address: Type.String() })),
     show: (source) => source.record.fixedIps.map((fixed) => ({ subnet_id: fixed.subnetId, ip_address: fixed.address })),
     parse: fixedIps,
     create: 'optional',
@@ -125,6 +141,7 @@ export const portAttributes = {
     filter: 'equal',
   },
   security_groups: {
+    shows: groupIds.schema,
     show: (source) => source.record.securityGroups,
     parse: securityGroups,
     create: 'optional',
@@ -133,16 +150,21 @@ export const portAttributes = {
   },
   port_security_enabled: { show: (source) => source.record.portSecurityEnabled, parse: boolean, create: 'optional', update: true },
   allowed_address_pairs: {
+    shows: Type.Array(Type.Object({ ip_address: Type.String(), mac_address: macAddress.schema })),
     show: (source) => (source.record.addressPairs ?? []).map(({ text, mac }) => ({ ip_address: text, mac_address: mac })),
     parse: addressPairs,
     create: 'optional',
     update: true,
   },
-  'binding:vnic_type': { show: () => 'normal' },
-  'binding:host_id': { show: (source) => source.host ?? '', seenBy: 'admin', filter: 'equal' },
-  'binding:profile': { show: () => ({}), seenBy: 'admin' },
-  'binding:vif_type': { show: (source) => (source.host === undefined ? 'unbound' : 'bridge'), seenBy: 'admin' },
-  'binding:vif_details': { show: () => ({}), seenBy: 'admin' },
+  'binding:vnic_type': { show: () => 'normal', shows: Type.Literal('normal') },
+  'binding:host_id': { show: (source) => source.host ?? '', shows: Type.String(), seenBy: 'admin', filter: 'equal' },
+  'binding:profile': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
+  'binding:vif_type': {
+    show: (source) => (source.host === undefined ? 'unbound' : 'bridge'),
+    shows: Type.Enum(['unbound', 'bridge']),
+    seenBy: 'admin',
+  },
+  'binding:vif_details': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
   'weft:ingress_kbps': {
     show: (source) => source.record.rateLimit?.ingressKbps ?? null,
     parse: kbps,

@@ -1,15 +1,25 @@
 import type { CreateRouter, ExternalGatewayRequest, UpdateRouter } from '@weft/core/command/router';
 import type { RouterInterfaceRequest } from '@weft/core/command/router-interface';
-import type { Parse } from '@weft/core/fields';
 import type { Port, Subnet } from '@weft/core/resource';
 import type { Router, StaticRoute } from '@weft/core/router';
 import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import type { Caller } from './caller.ts';
+import { described } from './described.ts';
 import { BadRequest, Forbidden } from './request-error.ts';
-import { adminStateUpAttribute, descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import {
+  Id,
+  ProjectId,
+  adminStateUpAttribute,
+  descriptionAttribute,
+  identityAttributes,
+  nameAttribute,
+  stampAttributes,
+} from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
-import { boolean, cidr, invalid, ipAddress, listOf, objectOf, uuid } from './values.ts';
+import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, uuid } from './values.ts';
 
 /** `ALLOCATING`: its gateway is not placed yet. `ERROR`: it cannot be, or its node says that it cannot host it. */
 export type RouterStatus = 'ACTIVE' | 'ALLOCATING' | 'ERROR';
@@ -20,11 +30,15 @@ export const ROUTERS = { path: 'routers', plural: 'routers', singular: 'router' 
 
 const externalFixedIps = listOf(objectOf({ subnet_id: uuid<SubnetId>(), ip_address: ipAddress }, 'external fixed IP'));
 
+const gatewayKeys = objectOf(
+  { network_id: uuid<NetworkId>(), enable_snat: boolean, external_fixed_ips: externalFixedIps },
+  'external gateway',
+);
+
 /** Null or `{}` clears it (neutron-api.md §6.1). */
-const externalGateway: Parse<ExternalGatewayRequest | null> = (value, what) => {
+const externalGateway = described(nullOr(gatewayKeys).schema, (value, what): ExternalGatewayRequest | null => {
   if (value === null) return null;
-  const keys = { network_id: uuid<NetworkId>(), enable_snat: boolean, external_fixed_ips: externalFixedIps };
-  const given = objectOf(keys, 'external gateway')(value, what);
+  const given = gatewayKeys(value, what);
   if (Object.keys(given).length === 0) return null;
   if (given.network_id === undefined) throw invalid(what, `Invalid data format for external gateway: 'network_id' is not there.`);
   return {
@@ -32,13 +46,22 @@ const externalGateway: Parse<ExternalGatewayRequest | null> = (value, what) => {
     enableSnat: given.enable_snat,
     fixedIps: given.external_fixed_ips?.map(({ subnet_id: subnetId, ip_address: address }) => ({ subnetId, address })),
   };
-};
+});
 
-const route: Parse<StaticRoute> = (value, what) => {
+const Route = Type.Object({ destination: cidr.schema, nexthop: ipAddress.schema }, { additionalProperties: false });
+
+const route = described(Route, (value, what): StaticRoute => {
   const { destination, nexthop } = objectOf({ destination: cidr, nexthop: ipAddress }, 'route')(value, what);
   if (destination === undefined || nexthop === undefined) throw invalid(what, 'a route has a destination and a nexthop.');
   return { destination, nexthop };
-};
+});
+
+const GatewayInfo = Type.Object({
+  network_id: Id,
+  enable_snat: Type.Boolean(),
+  external_fixed_ips: Type.Array(Type.Object({ subnet_id: Id, ip_address: Type.String() })),
+});
+type GatewayInfo = Static<typeof GatewayInfo>;
 
 /** Routers: neutron-api.md §6.1. */
 export const routerAttributes = {
@@ -46,8 +69,9 @@ export const routerAttributes = {
   name: nameAttribute,
   description: descriptionAttribute,
   admin_state_up: adminStateUpAttribute,
-  status: { show: (source) => source.status },
+  status: { show: (source) => source.status, shows: Type.Enum(['ACTIVE', 'ALLOCATING', 'ERROR']) },
   external_gateway_info: {
+    shows: Type.Union([GatewayInfo, Type.Null()]),
     show: (source) => gatewayInfo(source.record),
     parse: externalGateway,
     create: 'optional',
@@ -55,9 +79,9 @@ export const routerAttributes = {
     update: true,
   },
   routes: { show: (source) => source.record.routes.map(shownRoute), parse: listOf(route), update: true },
-  availability_zone_hints: { show: () => [] },
-  availability_zones: { show: () => [] },
-  flavor_id: { show: () => null },
+  availability_zone_hints: { show: () => [], shows: Type.Array(Type.String()) },
+  availability_zones: { show: () => [], shows: Type.Array(Type.String()) },
+  flavor_id: { show: () => null, shows: Type.Null() },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<RouterSource>;
@@ -94,42 +118,38 @@ export function checkGatewayPolicy(caller: Caller, verb: 'create' | 'update', ga
   throw new Forbidden(`(rule:${verb}_router and (rule:${rule} and rule:${rule}:${set})) is disallowed by policy`);
 }
 
+const interfaceKeys = objectOf({ subnet_id: uuid<SubnetId>(), port_id: uuid<PortId>() }, 'router interface');
+
 /** The body of add_router_interface and remove_router_interface, which has no wrapper. Throws BadRequest. */
-export function parseRouterInterface(body: unknown): RouterInterfaceRequest {
-  const keys = { subnet_id: uuid<SubnetId>(), port_id: uuid<PortId>() };
+export const parseRouterInterface = described(interfaceKeys.schema, (body): RouterInterfaceRequest => {
   if (typeof body !== 'object' || body === null) throw new BadRequest('Invalid format: None');
-  const given = objectOf(keys, 'router interface')(body, 'router interface');
+  const given = interfaceKeys(body, 'router interface');
   return { subnetId: given.subnet_id, portId: given.port_id };
-}
+});
 
 /** The body of add_extraroutes and remove_extraroutes, below its wrapper. Throws BadRequest. */
-export function parseExtraRoutes(inner: object): readonly StaticRoute[] {
+export const parseExtraRoutes = described(Type.Object({ routes: Type.Array(Route) }), (inner): readonly StaticRoute[] => {
   const { routes } = objectOf({ routes: listOf(route) }, 'router')(inner, 'routes');
   if (routes === undefined) throw new BadRequest("Failed to parse request. Required attribute 'routes' not specified");
   return routes;
-}
+});
 
-export type RouterInterfaceView = Readonly<{
-  id: string;
-  tenant_id: string;
-  project_id: string;
-  port_id: string;
-  network_id: string;
-  subnet_id: string;
-  subnet_ids: readonly string[];
-}>;
+export const RouterInterfaceView = Type.Object({
+  id: Id,
+  tenant_id: ProjectId,
+  project_id: ProjectId,
+  port_id: Id,
+  network_id: Id,
+  subnet_id: Id,
+  subnet_ids: Type.Array(Id),
+});
+export type RouterInterfaceView = Static<typeof RouterInterfaceView>;
 
 export function routerInterfaceView(the: Readonly<{ router: Router; port: Port; subnet: Subnet }>): RouterInterfaceView {
   const { router, port, subnet } = the;
   const owner = { tenant_id: router.tenantId, project_id: router.tenantId };
   return { id: router.id, ...owner, port_id: port.id, network_id: port.networkId, subnet_id: subnet.id, subnet_ids: [subnet.id] };
 }
-
-type GatewayInfo = Readonly<{
-  network_id: NetworkId;
-  enable_snat: boolean;
-  external_fixed_ips: readonly Readonly<{ subnet_id: SubnetId; ip_address: string }>[];
-}>;
 
 function gatewayInfo({ externalGateway: gateway }: Router): GatewayInfo | null {
   if (gateway === undefined) return null;

@@ -2,13 +2,15 @@ import { cidrClearingHostBits } from '@weft/core/cidr';
 import { cidr6ClearingHostBits } from '@weft/core/cidr6';
 import type { CreateSecurityGroup, CreateSecurityGroupRule, UpdateSecurityGroup } from '@weft/core/command/security-group';
 import { Refused } from '@weft/core/command/context';
-import type { Parse } from '@weft/core/fields';
 import { IP_PROTOCOL_NAMES, parseIpProtocol } from '@weft/core/ip-protocol';
 import type { IpProtocol } from '@weft/core/ip-protocol';
 import type { SecurityGroup, SecurityGroupRule } from '@weft/core/security-group';
 import type { SecurityGroupId, TenantId } from '@weft/core/uuid';
+import { Type } from 'typebox';
 import { show } from './attribute.ts';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { viewSchema } from './attribute-schema.ts';
+import { described } from './described.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, nameText, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, nullOr, oneOf, printed, uuid } from './values.ts';
@@ -25,7 +27,7 @@ export const SECURITY_GROUP_RULES = {
 
 const refused = (code: string, message: string): Refused => new Refused(`security_group_${code}`, message);
 
-const etherType: Parse<'IPv4' | 'IPv6'> = (value) => {
+const etherType = described(Type.Enum(['IPv4', 'IPv6']), (value): 'IPv4' | 'IPv6' => {
   const family = (['IPv4', 'IPv6'] as const).find((one) => typeof value === 'string' && one.toLowerCase() === value.toLowerCase());
   if (family === undefined) {
     throw refused(
@@ -34,9 +36,13 @@ const etherType: Parse<'IPv4' | 'IPv6'> = (value) => {
     );
   }
   return family;
-};
+});
 
-const protocol: Parse<IpProtocol> = (value, what) => {
+/** A name, or a number from 0 to 255, which may be text. */
+const Protocol = Type.Union([Type.Enum([...IP_PROTOCOL_NAMES]), Type.String({ pattern: '^\\d{1,3}$' })]);
+const ProtocolWritten = Type.Union([Protocol, Type.Integer({ minimum: 0, maximum: 255 })]);
+
+const protocol = described(ProtocolWritten, (value, what): IpProtocol => {
   try {
     return parseIpProtocol(value, what);
   } catch {
@@ -46,16 +52,18 @@ const protocol: Parse<IpProtocol> = (value, what) => {
       `Security group rule protocol ${printed(value)} not supported. Only protocol values [${allowed}] and integer representations [0 to 255] are supported.`,
     );
   }
-};
+});
 
-const portNumber: Parse<number> = (value, what) => {
+const portNumber = described(Type.Integer({ minimum: 0, maximum: 65_535 }), (value, what): number => {
   const number = integer(value, what);
   if (number < 0 || number > 65_535) throw refused('invalid_port_value', `Invalid value for port ${number}`);
   return number;
-};
+});
+
+type RemotePrefix = Readonly<{ text: string; cidr: NonNullable<SecurityGroupRule['remoteCidr']> }>;
 
 /** As it is written, for the answer, and as it is meant. */
-const remotePrefix: Parse<Readonly<{ text: string; cidr: NonNullable<SecurityGroupRule['remoteCidr']> }>> = (value, what) => {
+const remotePrefix = described(Type.String(), (value, what): RemotePrefix => {
   const text = typeof value === 'string' ? value : '';
   const isV6 = text.includes(':');
   // An address alone is a prefix of one.
@@ -65,7 +73,7 @@ const remotePrefix: Parse<Readonly<{ text: string; cidr: NonNullable<SecurityGro
   } catch {
     throw new Refused('invalid_remote_prefix', `Invalid CIDR ${printed(value)} given as IP prefix.`);
   }
-};
+});
 
 /** Rules: neutron-api.md §7.1. They cannot be changed, only replaced. */
 export const securityGroupRuleAttributes = {
@@ -79,6 +87,7 @@ export const securityGroupRuleAttributes = {
   direction: { show: (source) => source.record.direction, parse: oneOf('ingress', 'egress'), create: 'required', filter: 'equal' },
   ethertype: { show: (source) => source.record.ethertype, parse: etherType, create: 'optional', default: 'IPv4', filter: 'equal' },
   protocol: {
+    shows: Type.Union([Protocol, Type.Null()]),
     show: (source) => source.record.protocol ?? null,
     parse: nullOr(protocol),
     create: 'optional',
@@ -106,7 +115,7 @@ export const securityGroupRuleAttributes = {
     default: null,
     filter: 'equal',
   },
-  normalized_cidr: { show: (source) => source.record.remoteCidr ?? null },
+  normalized_cidr: { show: (source) => source.record.remoteCidr ?? null, shows: Type.Union([Type.String(), Type.Null()]) },
   remote_group_id: {
     show: (source) => source.record.remoteGroupId ?? null,
     parse: nullOr(uuid<SecurityGroupId>()),
@@ -115,10 +124,11 @@ export const securityGroupRuleAttributes = {
     filter: 'equal',
   },
   // There are no address groups; clients send the null that they were shown.
-  remote_address_group_id: { show: () => null, parse: nullOr(uuid()), create: 'optional', default: null },
+  remote_address_group_id: { show: () => null, shows: Type.Null(), parse: nullOr(uuid()), create: 'optional', default: null },
   description: {
     show: (source) => source.record.description,
-    parse: (value, what) => (value === null ? '' : nameText(value, what)),
+    parse: described(nullOr(nameText).schema, (value, what) => (value === null ? '' : nameText(value, what))),
+    shows: Type.String(),
     create: 'optional',
     default: '',
     filter: 'equal',
@@ -141,8 +151,9 @@ export const securityGroupAttributes = {
     update: true,
     filter: 'equal',
   },
-  shared: { show: () => false, filter: 'equal' },
+  shared: { show: () => false, shows: Type.Boolean(), filter: 'equal' },
   security_group_rules: {
+    shows: Type.Array(viewSchema(securityGroupRuleAttributes)),
     // No row of a rule is for administrators only, so who asks makes no difference.
     show: (source): readonly SecurityGroupRuleView[] =>
       source.rules.map((record) => show(securityGroupRuleAttributes, { record }, { kind: 'admin' })),

@@ -1,11 +1,13 @@
 import type { CreateSubnet, UpdateSubnet } from '@weft/core/command/subnet';
-import type { Parse } from '@weft/core/fields';
 import type { AllocationPool, Subnet } from '@weft/core/resource';
 import type { NetworkId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
+import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { described } from './described.ts';
 import { InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
+import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
@@ -15,13 +17,17 @@ export const SUBNETS = { path: 'subnets', plural: 'subnets', singular: 'subnet' 
 
 const MAX_NAME_SERVERS = 5;
 
-const allocationPool: Parse<AllocationPool> = (value, what) => {
+const Pool = Type.Object({ start: ipAddress.schema, end: ipAddress.schema }, { additionalProperties: false });
+
+const allocationPool = described(Pool, (value, what): AllocationPool => {
   const { start, end } = objectOf({ start: ipAddress, end: ipAddress }, 'IP pool')(value, what);
   if (start === undefined || end === undefined) throw invalid(what, `Invalid data format for IP pool: '${JSON.stringify(value)}'.`);
   return { start, end };
-};
+});
 
-const nameServers: Parse<Subnet['dnsNameservers']> = (value, what) => {
+const NameServers = Type.Array(ipAddress.schema, { maxItems: MAX_NAME_SERVERS, uniqueItems: true });
+
+const nameServers = described(NameServers, (value, what): Subnet['dnsNameservers'] => {
   const servers = listOf(ipAddress)(value, what);
   if (servers.length > MAX_NAME_SERVERS) {
     throw new WeftError('dns_name_servers_exhausted', `Unable to complete operation. More than ${MAX_NAME_SERVERS} DNS nameservers.`);
@@ -29,7 +35,7 @@ const nameServers: Parse<Subnet['dnsNameservers']> = (value, what) => {
   const twice = servers.find((server, index) => servers.indexOf(server) !== index);
   if (twice !== undefined) throw invalid(what, `Duplicate nameserver '${twice}'.`);
   return servers;
-};
+});
 
 /** Subnets: neutron-api.md §4.2; IPv4 only for now. */
 export const subnetAttributes = {
@@ -37,9 +43,15 @@ export const subnetAttributes = {
   name: nameAttribute,
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
-  ip_version: { show: () => 4, parse: oneOf(4, 6), create: 'required', filter: 'equal' },
+  ip_version: { show: () => 4, shows: Type.Literal(4), parse: oneOf(4, 6), create: 'required', filter: 'equal' },
   cidr: { show: (source) => source.record.cidr, parse: cidr, create: 'optional', filter: 'equal' },
-  gateway_ip: { show: (source) => source.record.gatewayIp ?? null, parse: nullOr(ipAddress), create: 'optional', filter: 'equal' },
+  gateway_ip: {
+    show: (source) => source.record.gatewayIp ?? null,
+    parse: nullOr(ipAddress),
+    create: 'optional',
+    update: true,
+    filter: 'equal',
+  },
   allocation_pools: { show: (source) => source.record.allocationPools, parse: listOf(allocationPool), create: 'optional', update: true },
   enable_dhcp: {
     show: (source) => source.record.enableDhcp,
@@ -56,9 +68,24 @@ export const subnetAttributes = {
     default: [],
     update: true,
   },
-  host_routes: { show: () => [] },
-  ipv6_ra_mode: { show: () => null, filter: 'equal' },
-  ipv6_address_mode: { show: () => null, filter: 'equal' },
+  host_routes: {
+    show: (source) => source.record.hostRoutes ?? [],
+    parse: hostRoutes,
+    create: 'optional',
+    default: [],
+    update: true,
+  },
+  service_types: {
+    show: (source) => source.record.serviceTypes ?? [],
+    parse: serviceTypes,
+    create: 'optional',
+    default: [],
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+  },
+  ipv6_ra_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
+  ipv6_address_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SubnetSource>;
@@ -81,6 +108,8 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     enableDhcp: values.enable_dhcp,
     dnsNameservers: values.dns_nameservers,
     allocationPools: values.allocation_pools,
+    hostRoutes: values.host_routes,
+    serviceTypes: values.service_types,
   };
 }
 
@@ -92,5 +121,8 @@ export function updateSubnetRequest(values: UpdateValues<typeof subnetAttributes
     ...(enableDhcp === undefined ? {} : { enableDhcp }),
     ...(dnsNameservers === undefined ? {} : { dnsNameservers }),
     ...(allocationPools === undefined ? {} : { allocationPools }),
+    ...(values.gateway_ip === undefined ? {} : { gatewayIp: values.gateway_ip }),
+    ...(values.host_routes === undefined ? {} : { hostRoutes: values.host_routes }),
+    ...(values.service_types === undefined ? {} : { serviceTypes: values.service_types }),
   };
 }

@@ -1,11 +1,14 @@
-import type { Parse } from '@weft/core/fields';
 import { WeftError } from '@weft/core/weft-error';
+import { Type } from 'typebox';
+import { described } from './described.ts';
 import { InvalidInput } from './request-error.ts';
 import { printed } from './values.ts';
 
 /** Tags of objects: neutron-api.md §1.8. A collection has them when its table has {@link tagAttributes}. */
 
 const MAX_LENGTH = 255;
+
+export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: MAX_LENGTH }), { uniqueItems: true });
 
 /** One tag, from a body or a path. Throws InvalidInput. */
 export function parseTag(value: unknown): string {
@@ -16,13 +19,13 @@ export function parseTag(value: unknown): string {
 }
 
 /** A list in which no tag is twice. Throws InvalidInput. */
-export const parseTags: Parse<readonly string[]> = (value) => {
+export const parseTags = described(Tags, (value): readonly string[] => {
   if (!Array.isArray(value)) throw new InvalidInput(`'${printed(value)}' is not a list`);
   const tags = value.map(parseTag);
   const twice = tags.find((tag, index) => tags.indexOf(tag) !== index);
   if (twice !== undefined) throw new InvalidInput(`Duplicate items in the list: '${twice}'`);
   return tags;
-};
+});
 
 /** The body of a request that replaces all tags. Throws InvalidInput. */
 export function parseTagsBody(body: unknown): readonly string[] {
@@ -32,7 +35,7 @@ export function parseTagsBody(body: unknown): readonly string[] {
 
 type TagSource = Readonly<{ record: Readonly<{ tags?: readonly string[] }> }>;
 
-export const tagAttributes = { tags: { show: (source: TagSource): readonly string[] => source.record.tags ?? [] } } as const;
+export const tagAttributes = { tags: { show: (source: TagSource): readonly string[] => source.record.tags ?? [], shows: Tags } } as const;
 
 /** The keys that lists are filtered by, with what each wants of an object's tags; the values are all that the query names, together. */
 export const TAG_FILTERS: ReadonlyMap<string, (tags: ReadonlySet<string>, wanted: readonly string[]) => boolean> = new Map([

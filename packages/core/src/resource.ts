@@ -22,8 +22,8 @@ import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { parseRouter } from './router.ts';
-import type { Router } from './router.ts';
+import { parseRouter, parseStaticRoute } from './router.ts';
+import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -81,6 +81,8 @@ export type Network = Stamps &
     portSecurityEnabled: boolean;
     /** A network outside: its subnets hold the public addresses. It is on no node, and its VNI carries nothing. */
     external: boolean;
+    /** Of the networks outside, the one that topologies made of themselves lead to. */
+    isDefault?: true | undefined;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -104,6 +106,10 @@ export type Subnet = Stamps &
     enableDhcp: boolean;
     dnsNameservers: readonly Ipv4[];
     allocationPools: readonly AllocationPool[];
+    /** What workloads are told of other ways than the gateway. Absent: nothing. */
+    hostRoutes?: readonly StaticRoute[] | undefined;
+    /** Owners of ports that it is kept for. Absent: all. */
+    serviceTypes?: readonly string[] | undefined;
   }>;
 
 export type FixedIp = Readonly<{ subnetId: SubnetId; address: Ipv4 }>;
@@ -269,6 +275,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     external: f.optional('external', parseBoolean) ?? false,
+    ...(f.optional('isDefault', parseBoolean) === true ? { isDefault: true as const } : {}),
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
@@ -290,6 +297,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
       const pool = new Fields(value, what);
       return { start: pool.required('start', parseIpv4), end: pool.required('end', parseIpv4) };
     }),
+    hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
+    serviceTypes: f.optional('serviceTypes', listOf(parseString)),
     ...parseStamps(f),
   }),
   port: (f) => ({

@@ -154,3 +154,31 @@ test('a stream that left as the gateway ends when source NAT is switched off, on
     lasting.result().received.bytes > bytes ? { done: undefined } : { seen: 'nothing more' },
   );
 });
+
+test('a workload whose addresses are set has the routes of its plan, and follows when they or its gateway change', () => {
+  using nodes = new TwoNodes('mesh');
+  nodes.apply();
+  using rtnl = Rtnl.open(nodes.workload(1).netns);
+  const routes = (): string[] =>
+    routeList(rtnl)
+      .flatMap(({ destination, gateway }) => (gateway === undefined ? [] : [`${destination ?? 'default'} ${gateway}`]))
+      .toSorted();
+  const owner = nodes.nodes.find(({ plan }) =>
+    [...plan.of('instance').values()].some(({ addresses }) => addresses[0]?.address === '10.0.0.11'),
+  );
+  const body = [...(owner?.plan.of('instance').values() ?? [])].find(({ addresses }) => addresses[0]?.address === '10.0.0.11');
+  assert.ok(owner !== undefined && body !== undefined);
+  const set = (how: Partial<typeof body>): string[] => {
+    owner.plan.set('instance', body.instanceId, { ...body, ...how });
+    owner.dataplane.apply(owner.plan, [{ kind: 'instance', key: body.instanceId }]);
+    return routes();
+  };
+  assert.deepEqual(routes(), ['default 10.0.0.1']);
+  const route = { destination: '172.16.0.0/12' as Cidr, nexthop: ip('10.0.0.12') };
+  assert.deepEqual(set({ routes: [route] }), ['172.16.0.0/12 10.0.0.12', 'default 10.0.0.1']);
+  assert.deepEqual(set({ routes: [{ ...route, nexthop: ip('10.0.0.99') }], gateway: ip('10.0.0.9') }), [
+    '172.16.0.0/12 10.0.0.99',
+    'default 10.0.0.9',
+  ]);
+  assert.deepEqual(set({}), ['default 10.0.0.1']);
+});

@@ -38,7 +38,7 @@ export function routerRoutes(
         const who = caller(request);
         const id = request.params.id.toLowerCase() as RouterId;
         routers.checkOwner(who, id, 'update');
-        const wish = parseRouterInterface(request.body);
+        const wish = parseRouterInterface(request.body, 'router interface');
         return decider.decideAndShow<ReturnType<typeof addRouterInterface>, RouterInterfaceView>(
           request,
           (state, context) => {
@@ -58,7 +58,7 @@ export function routerRoutes(
         const who = caller(request);
         const id = request.params.id.toLowerCase() as RouterId;
         routers.checkOwner(who, id, 'update');
-        const routes = parseExtraRoutes(unwrap(request.body, ROUTERS));
+        const routes = parseExtraRoutes(unwrap(request.body, ROUTERS), 'routes');
         const view = await decider.decideAndShow(
           request,
           (state, context) => command(state, context, id, routes),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Cidr } from '@weft/core/cidr';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
@@ -174,7 +175,10 @@ class Bench implements AsyncDisposable {
     this.service.apply(this.plan, new Map(refs.map((ref) => [planRefText(ref), ref])), NONE);
   }
 
-  async ask(mac: Mac, options: { vni?: Vni; timeoutMs?: number; clientIdentifier?: Uint8Array } = {}): Promise<DhcpOutcome> {
+  async ask(
+    mac: Mac,
+    options: { vni?: Vni; timeoutMs?: number; clientIdentifier?: Uint8Array; wanted?: readonly number[] } = {},
+  ): Promise<DhcpOutcome> {
     const { vni = VNI, timeoutMs = 5000, ...rest } = options;
     return await dhcpClient({ netns: this.#netns.client, ifname: `c${vni}`, mac }, { timeoutMs, ...rest });
   }
@@ -229,6 +233,36 @@ test('a client gets the address of the plan with router, MTU and name server, an
   );
   assert.equal(await bench.lease(testMac(12), { timeoutMs: 500 }), 'timeout');
   assert.equal(bench.service.failures().size, 0);
+});
+
+test('host routes are told with the way to everything else, by the number of the standard and by the older one', async () => {
+  await using bench = new Bench();
+  bench.host('10.0.0.11', testMac(11));
+  const body = gatewayBody(9);
+  const routed = (nexthop: string | undefined, destination: string): void => {
+    const hostRoutes = nexthop === undefined ? undefined : [{ destination: destination as Cidr, nexthop: nexthop as Ipv4 }];
+    const segments = body.segments.map((each) => ({ ...each, subnets: each.subnets.map((subnet) => ({ ...subnet, hostRoutes })) }));
+    bench.plan.set('gateway', GATEWAY, { ...body, segments });
+    bench.service.apply(bench.plan, 'all', NONE);
+  };
+  const told = async (): Promise<unknown> => {
+    const outcome = await bench.ask(testMac(11), { wanted: [121, 249] });
+    assert.equal(outcome.kind, 'bound');
+    return [121, 249].map((code) => [...(outcome.other.get(code) ?? [])]);
+  };
+  const gateway = [0, 10, 0, 0, 1];
+  routed('10.0.0.9', '172.16.0.0/12');
+  assert.deepEqual(await told(), [
+    [12, 172, 16, 10, 0, 0, 9, ...gateway],
+    [12, 172, 16, 10, 0, 0, 9, ...gateway],
+  ]);
+  routed('10.0.0.9', '0.0.0.0/0');
+  assert.deepEqual(await told(), [
+    [0, 10, 0, 0, 9],
+    [0, 10, 0, 0, 9],
+  ]);
+  routed(undefined, '');
+  assert.deepEqual(await told(), [[], []]);
 });
 
 test('a host that comes while the server runs is served', async () => {

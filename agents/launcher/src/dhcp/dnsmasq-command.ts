@@ -1,7 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { cidrNetmask, cidrNetwork } from '@weft/core/cidr';
+import { cidrNetmask, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
+import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody, GatewaySegment, GatewaySubnet } from '@weft/core/plan/gateway';
+import type { StaticRoute } from '@weft/core/router';
 import { WeftError } from '@weft/core/weft-error';
 
 /** dnsmasq is a distribution package, and this machine lacks it. */
@@ -85,12 +87,21 @@ function segmentOptions(segment: GatewaySegment): string[] {
   ];
 }
 
-function subnetOptions({ mtu }: GatewaySegment, { cidr, gatewayIp, dnsNameservers }: GatewaySubnet, tag: string): string[] {
+function subnetOptions({ mtu }: GatewaySegment, { cidr, gatewayIp, dnsNameservers, hostRoutes }: GatewaySubnet, tag: string): string[] {
   const dns = dnsNameservers.length === 0 ? gatewayIp : dnsNameservers.join(',');
   return [
     `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},1h`,
     `--dhcp-option=tag:${tag},3,${gatewayIp}`,
     `--dhcp-option=tag:${tag},26,${mtu}`,
     `--dhcp-option=tag:${tag},6,${dns}`,
+    ...classlessRoutes(hostRoutes ?? [], gatewayIp).map((option) => `--dhcp-option=tag:${tag},${option}`),
   ];
+}
+
+/** RFC 3442, and the number that older Windows asks for it by. A client that gets it passes over option 3, so the way to everything is in it. */
+function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4): string[] {
+  if (routes.length === 0) return [];
+  const everything = routes.some(({ destination }) => cidrPrefixLength(destination) === 0) ? [] : [`0.0.0.0/0,${gatewayIp}`];
+  const list = [...routes.map(({ destination, nexthop }) => `${destination},${nexthop}`), ...everything].join(',');
+  return [`121,${list}`, `249,${list}`];
 }

@@ -14,6 +14,7 @@ import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../res
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { servingSubnets } from './service-subnets.ts';
 import { defaultGroupOf } from './tenant.ts';
 
 export type FixedIpRequest = Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>;
@@ -60,7 +61,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     description: request.description,
     adminStateUp: request.adminStateUp,
     mac,
-    fixedIps: allocate(state, context, network, request.fixedIps, []),
+    fixedIps: allocate(state, context, network, request.fixedIps, [], request.deviceOwner),
     securityGroups: groupsFor(state, network, request.securityGroups, portSecurityEnabled),
     portSecurityEnabled,
     deviceId: request.deviceId,
@@ -271,9 +272,13 @@ function allocate(
   network: Network,
   requests: readonly FixedIpRequest[] | undefined,
   held: readonly FixedIp[],
+  deviceOwner = '',
 ): readonly FixedIp[] {
   const subnets = [...state.subnetsOf(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
-  if (requests === undefined) return subnets.length === 0 ? [] : [allocateFrom(state, context, network, subnets, [])];
+  if (requests === undefined) {
+    const serving = servingSubnets(network, subnets, deviceOwner);
+    return serving.length === 0 ? [] : [allocateFrom(state, context, network, serving, [])];
+  }
   // What was asked for by name comes first, so that nothing chosen freely takes it.
   const named = requests.map(({ address, subnetId }) =>
     address === undefined ? undefined : claim(state, network, subnets, address, subnetId, held),

@@ -5,11 +5,13 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ipv4ToNumber } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { AllocationPool, Changes, Network, Resource, Subnet } from '../resource.ts';
+import type { StaticRoute } from '../router.ts';
 import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { missingConcentrator } from './concentrator.ts';
+import { movedGateway } from './subnet-gateway.ts';
 
 export type CreateSubnet = Readonly<{
   networkId: NetworkId;
@@ -22,7 +24,11 @@ export type CreateSubnet = Readonly<{
   dnsNameservers: readonly Ipv4[];
   /** Absent: everything but the gateway. */
   allocationPools: readonly AllocationPool[] | undefined;
-}>;
+}> &
+  SubnetExtras;
+
+/** Absent: none. */
+export type SubnetExtras = Readonly<{ hostRoutes?: readonly StaticRoute[]; serviceTypes?: readonly string[] }>;
 
 /** A subnet; with the first one that has a gateway its tenant gets a concentrator (design §8). */
 export function createSubnet(state: ClusterState, context: CommandContext, request: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
@@ -56,6 +62,8 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
     enableDhcp: request.enableDhcp,
     dnsNameservers: request.dnsNameservers,
     allocationPools,
+    hostRoutes: kept(request.hostRoutes),
+    serviceTypes: kept(request.serviceTypes),
     ...stamps(context),
   };
   const put: Resource[] = [subnet, revised(context, network, {})];
@@ -86,8 +94,20 @@ export function automaticOverlap(state: ClusterState, network: Network, cidr: Ci
   return undefined;
 }
 
-export type UpdateSubnet = Readonly<Partial<Pick<Subnet, 'name' | 'description' | 'enableDhcp' | 'dnsNameservers' | 'allocationPools'>>>;
+/** An empty list is no list. */
+function kept<T>(list: readonly T[] | undefined): readonly T[] | undefined {
+  return list?.length === 0 ? undefined : list;
+}
 
+export type UpdateSubnet = Readonly<
+  Partial<Pick<Subnet, 'name' | 'description' | 'enableDhcp' | 'dnsNameservers' | 'allocationPools'>> & {
+    /** `null`: none from now on. */
+    gatewayIp?: Ipv4 | null;
+  }
+> &
+  SubnetExtras;
+
+/** With its gateway's address the gateway itself moves, in the same step: a router's interface keeps its own, and that is refused. */
 export function updateSubnet(
   state: ClusterState,
   context: CommandContext,
@@ -97,11 +117,23 @@ export function updateSubnet(
   const old = state.subnets.get(id);
   if (old === undefined) throw new NotFound('subnet', id);
   if (request.enableDhcp === true) checkCidr({ cidr: old.cidr, enableDhcp: true });
-  if (request.allocationPools !== undefined) checkPools(old.cidr, request.allocationPools, old.gatewayIp);
-  const subnet = updated(context, old, request);
   const network = state.networks.get(old.networkId);
+  const gatewayIp = request.gatewayIp === undefined ? old.gatewayIp : (request.gatewayIp ?? undefined);
+  if (gatewayIp !== old.gatewayIp) checkGateway(old.cidr, gatewayIp);
+  if (request.allocationPools !== undefined || gatewayIp !== old.gatewayIp)
+    checkPools(old.cidr, request.allocationPools ?? old.allocationPools, gatewayIp);
+  const moved = movedGateway(state, context, old, gatewayIp);
+  const isFirst = old.gatewayIp === undefined && gatewayIp !== undefined && network?.external === false;
+  if (isFirst) checkRouted(state, network, old.cidr);
+  const subnet = updated(context, old, {
+    ...request,
+    gatewayIp,
+    hostRoutes: kept(request.hostRoutes ?? old.hostRoutes),
+    serviceTypes: kept(request.serviceTypes ?? old.serviceTypes),
+  });
+  const more = [...moved, ...(isFirst ? missingConcentrator(state, context, old.tenantId) : [])];
   const isNews = subnet !== old && network !== undefined;
-  return { put: isNews ? [subnet, revised(context, network, {})] : putChanged(old, subnet), remove: [], subnet };
+  return { put: isNews ? [subnet, revised(context, network, {}), ...more] : putChanged(old, subnet), remove: [], subnet };
 }
 
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {

@@ -40,6 +40,7 @@ import type { Changes, Port, Resource } from '../resource.ts';
 import type { NodeId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { applyAffected } from './affected.ts';
+import { decideAttribute } from './attribute-wish.testing.ts';
 import { compile } from './compile.ts';
 import { decideFirewall } from './firewall-wish.testing.ts';
 import { decideNat } from './nat-wish.testing.ts';
@@ -80,7 +81,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(46), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(49), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -269,6 +270,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 45:
     case 46:
       return decideRouter(state, ctx, { a, b, pick });
+    case 47:
+    case 48:
+    case 49:
+      return decideAttribute(state, ctx, { a, b, pick });
     case 37:
       return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {

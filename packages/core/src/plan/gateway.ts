@@ -20,7 +20,14 @@ import type { ConcentratorId, TenantId } from '../uuid.ts';
 import { parseVni } from '../vni.ts';
 import type { Vni } from '../vni.ts';
 
-export type GatewaySubnet = Readonly<{ cidr: Cidr; gatewayIp: Ipv4; dhcp: boolean; dnsNameservers: readonly Ipv4[] }>;
+export type GatewaySubnet = Readonly<{
+  cidr: Cidr;
+  gatewayIp: Ipv4;
+  dhcp: boolean;
+  dnsNameservers: readonly Ipv4[];
+  /** What its DHCP server tells of other ways. */
+  hostRoutes?: readonly StaticRoute[] | undefined;
+}>;
 
 /** How hosts of an IPv6 subnet get their addresses (neutron-api.md §4.2): by advertised prefix, by DHCPv6, or the former with DHCPv6 for all else. */
 export const IPV6_MODES = ['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'] as const;
@@ -105,6 +112,7 @@ export function parseGatewayBody(value: unknown): GatewayBody {
             gatewayIp: n.required('gatewayIp', parseIpv4),
             dhcp: n.required('dhcp', parseBoolean),
             dnsNameservers: n.list('dnsNameservers', parseIpv4),
+            hostRoutes: n.optional('hostRoutes', listOf(parseStaticRoute)),
           };
         }),
         subnets6: s.optional('subnets6', listOf(parseSubnet6)),

@@ -7,6 +7,8 @@ import { parseIpv6 } from '../ipv6.ts';
 import type { Ipv6 } from '../ipv6.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
+import { parseStaticRoute } from '../router.ts';
+import type { StaticRoute } from '../router.ts';
 import { parseUuid } from '../uuid.ts';
 import type { InstanceId, PortId } from '../uuid.ts';
 
@@ -25,6 +27,8 @@ export type InstanceBody = Readonly<{
   addressing: 'static' | 'dhcp';
   addresses: readonly Readonly<{ address: IpAddress; prefixLength: number }>[];
   gateway: Ipv4 | undefined;
+  /** Beside the default route. Absent: none. */
+  routes?: readonly StaticRoute[] | undefined;
   gateway6?: Ipv6 | undefined;
 }>;
 
@@ -47,6 +51,7 @@ export function parseInstanceBody(value: unknown): InstanceBody {
       return { address: a.required('address', parseIp), prefixLength: a.required('prefixLength', integerIn(0, 128)) };
     }),
     gateway: f.optional('gateway', parseIpv4),
+    routes: f.optional('routes', listOf(parseStaticRoute)),
     gateway6: f.optional('gateway6', parseIpv6),
   };
 }

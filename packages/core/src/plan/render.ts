@@ -19,6 +19,7 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
+import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
 import type { PeerBody } from './peer.ts';
@@ -192,6 +193,10 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
   const network = port === undefined ? undefined : state.networks.get(port.networkId);
   if (instance?.nodeId !== nodeId || port === undefined || network === undefined) return undefined;
   const subnets = port.fixedIps.flatMap((fixed) => state.subnets.get(fixed.subnetId) ?? []);
+  const { gateway, routes } = workloadRoutes(
+    subnets,
+    port.fixedIps.map(({ address }) => address),
+  );
   return {
     instanceId: instance.id,
     name: instance.name,
@@ -206,7 +211,8 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
       const subnet = state.subnets.get(fixed.subnetId);
       return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
     }),
-    gateway: subnets.find((subnet) => subnet.gatewayIp !== undefined)?.gatewayIp,
+    gateway,
+    routes: routes.length === 0 ? undefined : routes,
     gateway6: undefined,
   };
 }
@@ -225,6 +231,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         gatewayIp: address,
         dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
         dnsNameservers: subnet.dnsNameservers,
+        hostRoutes: subnet.hostRoutes,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
     segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });

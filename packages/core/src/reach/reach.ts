@@ -2,6 +2,7 @@ import { pairsInclude } from '../address-pair.ts';
 import { cidrContains } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { nextHop } from '../plan/host-routes.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
 import type { ConcentratorId } from '../uuid.ts';
@@ -81,7 +82,7 @@ class Walk {
     if (near !== undefined && near.gatewayIp !== packet.destination) {
       return askGroups(this.#state, port, 'egress', packet, this.#steps) ?? deliver(this.#state, network, seat, packet, this.#steps);
     }
-    const hop = near?.gatewayIp ?? subnets.find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp;
+    const hop = near?.gatewayIp ?? nextHop(subnets, port, packet.destination);
     if (hop === undefined) return dropped(at, 'no_route');
     const gateway = this.#state
       .gatewaysOf(network)

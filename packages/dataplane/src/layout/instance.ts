@@ -30,5 +30,7 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
     objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   for (const gateway of [body.gateway, body.gateway6])
     if (gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway });
+  for (const { destination, nexthop } of body.routes ?? [])
+    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
   return objects;
 }

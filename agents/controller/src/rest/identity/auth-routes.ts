@@ -1,4 +1,5 @@
 import { AuthBody, DEFAULT_DOMAIN } from '@weft/api/identity';
+import type { DomainView } from '@weft/api/identity';
 import { Forbidden, Unauthenticated } from '@weft/api/request-error';
 import { NotFound } from '@weft/core/command/context';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -109,7 +110,7 @@ export function tokenRoutes(scope: FastifyInstance, context: IdentityContext): v
   });
 }
 
-export function domainView(base: string): object {
+export function domainView(base: string): DomainView {
   return {
     ...DEFAULT_DOMAIN,
     description: 'The only domain',

@@ -33,7 +33,7 @@ export function tokenView({ token, user, tenant, credential, roles }: Authentica
     password_expires_at: null,
   });
   return {
-    methods: token.methods,
+    methods: [...token.methods],
     user: named(user),
     audit_ids: [token.auditId, ...(token.parentAuditId === undefined ? [] : [token.parentAuditId])],
     issued_at: time(token.issuedAt),
