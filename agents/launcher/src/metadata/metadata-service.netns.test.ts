@@ -169,6 +169,7 @@ test('whatever connections one workload holds open, neither a neighbour nor anot
   await warmThreadPool();
   using bench = new Bench();
   const attacker = bench.node.at(11);
+  assert.equal(await told(attacker, ID), `200 ${instanceId(11)}`);
   using held = await tcpHold(attacker, METADATA_ADDRESS, METADATA_PORT, { count: 150, timeoutMs: 1000 });
   assert.ok(held.connected > 0);
   assert.equal(await told(bench.node.at(12), ID), `200 ${instanceId(12)}`);

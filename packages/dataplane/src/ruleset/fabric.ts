@@ -1,8 +1,8 @@
-import { METADATA_ADDRESS, METADATA_PORT } from '@weft/core/metadata-address';
 import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
-import { METADATA_MAC } from '../names.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
+import { ipv6Chains } from './fabric-ipv6.ts';
+import { METADATA_SETS, metadataChains, TO_METADATA } from './fabric-metadata.ts';
 
 /**
  * The fabric's rules, two tables that meet in the packet's mark. `reference` for every line and its trap: datapath.md §4. The order of hooks
@@ -16,7 +16,8 @@ import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLAR
  *
  * The mark: bits 0–13 number of the port it came in by (0x2000 = a trusted one), bits 14–27 number of the port it goes out by
  * (before that, all set: it came by a stateless port), 0x10000000
- * allowed by an egress group, 0x20000000 not tracked here (transit and DHCP), 0x40000000 established. Never bit 31: nft lists that mask wrongly.
+ * allowed by an egress group, 0x20000000 not tracked here (transit, DHCP and neighbour discovery), 0x40000000 established. Never bit 31: nft
+ * lists that mask wrongly. IPv6's own chains are in fabric-ipv6.ts.
  */
 export const MARK_EGRESS_ALLOWED = 0x10000000;
 const MARK_UNTRACKED = '0x20000000';
@@ -30,11 +31,11 @@ export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
 
-/** Connections to the metadata service a second that a port, and a segment's ports together, may begin; and how many more at once. */
-const METADATA_PORT_RATE = 'limit rate over 20/second burst 200 packets';
-const METADATA_SEGMENT_RATE = 'limit rate over 100/second burst 1000 packets';
+/** Broadcast, or to a group of stations. */
+const TO_MANY = 'ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00';
 
 export const FABRIC_SYSCTLS = {
+  // The fabric's own stack; bridges that answer neighbour solicitations get as much of it as that needs (`LinuxKernel`).
   'net.ipv6.conf.default.disable_ipv6': '1',
   'net.ipv6.conf.all.disable_ipv6': '1',
   'net.bridge.bridge-nf-call-iptables': '0',
@@ -62,6 +63,9 @@ function bridgeTable(facts: NodeFacts): TableObject {
       // What a workload's port may send as; `addrs` is also for ARP.
       'set macs { typeof iifname . ether saddr; }',
       'set addrs { typeof iifname . ether saddr . ip saddr; }',
+      'set addrs6 { typeof iifname . ether saddr . ip6 saddr; }',
+      // Port → what it may say in neighbour discovery; one without IPv6 is not in here.
+      'map neighbours { type ifname : verdict; }',
       // (trusted port of a segment, MAC of a workload on this node): what is for others is in transit.
       'set local { typeof iifname . ether saddr; }',
       'set ports { type ifname; }',
@@ -69,10 +73,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set tracked { type ifname; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
-      // Where segments lead to the node's metadata service, and who began connections to it a while ago.
-      'set metadata { type ifname; }',
-      'set metadata_ports { type ifname; size 65535; flags dynamic,timeout; timeout 10m; }',
-      'set metadata_segments { type ifname; size 65535; flags dynamic,timeout; timeout 10m; }',
+      ...METADATA_SETS,
       // Tunnels of segments in which ARP goes everywhere.
       'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
@@ -93,8 +94,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `iifname . ether saddr != @macs goto ${dropChain('port spoof_mac sent')}`,
           'ether type arp goto from_workload_arp',
           'ether type ip goto from_workload_ip',
-          `ether type ip6 icmpv6 type nd-router-advert goto ${dropChain('port spoof_ra sent')}`,
-          `ether type ip6 goto ${dropChain('port spoof_ip sent')}`,
+          'ether type ip6 goto from_workload_ip6',
           `goto ${dropChain('port ethertype sent')}`,
         ],
       },
@@ -139,6 +139,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         hook: undefined,
         rules: [
           'ether type arp accept',
+          'ether type ip6 goto from_unguarded_ip6',
           `ether type != ip goto ${dropChain('port ethertype sent')}`,
           TO_METADATA,
           'meta mark set iifname map @number',
@@ -147,14 +148,17 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'accept',
         ],
       },
-      ...METADATA_CHAINS,
+      ...metadataChains(MARK_UNTRACKED),
       { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local goto drop_loop', 'goto trusted'] },
       {
         name: 'trusted',
         hook: undefined,
+        rules: ['ether type ip goto trusted_ip', 'ether type ip6 goto trusted_ip6', 'ether type arp accept', 'counter name ethertype drop'],
+      },
+      {
+        name: 'trusted_ip',
+        hook: undefined,
         rules: [
-          'ether type arp accept',
-          'ether type != ip counter name ethertype drop',
           'meta mark set iifname map @number',
           `iifname . ether daddr != @local meta mark set ${MARK_UNTRACKED}`,
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
@@ -165,18 +169,19 @@ function bridgeTable(facts: NodeFacts): TableObject {
         // The fabric's own IP stack hears nothing.
         name: 'input',
         hook: 'type filter hook input priority 0; policy drop;',
-        rules: ['ether daddr ff:ff:ff:ff:ff:ff drop', `goto ${dropChain('port host sent')}`],
+        rules: [`${TO_MANY} drop`, `goto ${dropChain('port host sent')}`],
       },
       {
         name: 'forward',
         hook: 'type filter hook forward priority 10; policy drop;',
         rules: [
           'ether type arp goto forward_arp',
-          'ether daddr ff:ff:ff:ff:ff:ff goto forward_broadcast',
+          `${TO_MANY} goto forward_broadcast`,
           'iifname @metadata goto answer_metadata',
           // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
+          'ether type ip6 jump forward_ip6',
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname vmap @egress',
@@ -196,82 +201,27 @@ function bridgeTable(facts: NodeFacts): TableObject {
         ],
       },
       {
-        // The only broadcast between nodes is DHCP, and a hub never reflects one. Of the copies that a bridge makes of a broadcast only the
-        // tunnel's is counted: every broadcast of a port has one.
+        // The only broadcast between nodes is DHCP, and a hub never reflects one; IPv6 has groups instead. Of the copies that a bridge makes only
+        // the tunnel's is counted: every broadcast of a port has one.
         name: 'forward_broadcast',
         hook: undefined,
         rules: [
           'iifname @tunnels oifname @tunnels drop',
+          'ether type ip6 goto forward_multicast_ip6',
           'udp sport 68 udp dport 67 oifname @tunnels accept',
           'udp sport 68 udp dport 67 oifname @gateways accept',
           'udp sport 68 udp dport 67 drop',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
-          `oifname @tunnels goto ${dropChain('port broadcast sent')}`,
-          'drop',
+          'goto multicast_refused',
         ],
       },
+      ...ipv6Chains(facts.mtu, MARK_UNTRACKED),
       { name: 'egress_all', hook: undefined, rules: ['return'] },
       { name: 'ingress_any', hook: undefined, rules: ['accept'] },
     ],
   };
 }
-
-/** In place of a rule's verdict: what a workload sends to the metadata address takes no other way. */
-const TO_METADATA = `ip daddr ${METADATA_ADDRESS} goto asks_metadata`;
-
-/**
- * The metadata service's part. Who asks is known by (segment, address), so here the address is the port's own, whatever its pairs allow and
- * also where port security is off. Its packets are not tracked: each is judged by the sender's groups, and answers are known by where they
- * come from. They carry the sender's number beside the mark of the untracked; nothing else does.
- */
-const METADATA_CHAINS: TableObject['chains'] = [
-  {
-    name: 'asks_metadata',
-    hook: undefined,
-    rules: [
-      `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port metadata_source sent')}`,
-      `ether daddr set ${METADATA_MAC}`,
-      'meta mark set iifname map @number',
-      `meta mark set meta mark | ${MARK_UNTRACKED}`,
-      'accept',
-    ],
-  },
-  {
-    // Its groups have let it out by now.
-    name: 'to_metadata',
-    hook: undefined,
-    rules: [
-      `meta mark & ${MARK_UNTRACKED} != 0 meta mark & 0x1fff != 0 ip daddr ${METADATA_ADDRESS} tcp dport ${METADATA_PORT} goto metadata_rate`,
-      `goto ${dropChain('port metadata sent')}`,
-    ],
-  },
-  {
-    name: 'metadata_rate',
-    hook: undefined,
-    rules: [
-      'tcp flags & (syn | ack) != syn accept',
-      `update @metadata_ports { iifname ${METADATA_PORT_RATE} } goto ${dropChain('port metadata_rate sent')}`,
-      `update @metadata_segments { oifname ${METADATA_SEGMENT_RATE} } goto ${dropChain('port metadata_rate sent')}`,
-      'accept',
-    ],
-  },
-  {
-    // It answers, and begins nothing.
-    name: 'from_metadata',
-    hook: undefined,
-    rules: [
-      `ether saddr ${METADATA_MAC} arp saddr ether ${METADATA_MAC} arp saddr ip ${METADATA_ADDRESS} arp operation reply accept`,
-      `ether saddr ${METADATA_MAC} ip saddr ${METADATA_ADDRESS} tcp sport ${METADATA_PORT} tcp flags & (syn | ack) != syn meta mark set ${MARK_UNTRACKED} accept`,
-      'drop',
-    ],
-  },
-  {
-    name: 'answer_metadata',
-    hook: undefined,
-    rules: ['oifname @tunnels drop', 'oifname @gateways drop', 'oifname @ports accept', 'drop'],
-  },
-];
 
 function inetTable(facts: NodeFacts): TableObject {
   const cap = facts.connectionsPerPort;
@@ -286,6 +236,8 @@ function inetTable(facts: NodeFacts): TableObject {
       'set revoking { type mark . ipv4_addr; }',
       // The same, but only of those connections that the groups no longer allow.
       'set judging { type mark . ipv4_addr; }',
+      'set revoking6 { type mark . ipv6_addr; }',
+      'set judging6 { type mark . ipv6_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [
@@ -299,9 +251,17 @@ function inetTable(facts: NodeFacts): TableObject {
         name: 'forward',
         hook: 'type filter hook forward priority 0; policy accept;',
         rules: [
-          `tcp flags syn tcp option maxseg size set ${facts.mtu - 40}`,
+          'tcp flags syn jump clamp',
           `ct state established,related meta mark set meta mark | ${MARK_ESTABLISHED}`,
           `ct state invalid meta mark & 0x${MARK_STATELESS.toString(16).padStart(8, '0')} == 0 goto drop_invalid`,
+        ],
+      },
+      {
+        name: 'clamp',
+        hook: undefined,
+        rules: [
+          `meta nfproto ipv4 tcp option maxseg size set ${facts.mtu - 40}`,
+          `meta nfproto ipv6 tcp option maxseg size set ${facts.mtu - 60}`,
         ],
       },
       {
