@@ -27,6 +27,8 @@ import { documentRoutes } from './document-routes.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
+import { allowOrigins } from './cors.ts';
+import type { CorsOptions } from './cors.ts';
 import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
@@ -44,6 +46,8 @@ export type RestOptions = Readonly<{
   https?: ServerOptions;
   /** Addresses and prefixes of proxies; of all others X-Forwarded-* is not believed. Default: there are none. */
   trustedProxies?: readonly string[];
+  /** Of which other origins browsers may let pages use the API; absent: of none. */
+  cors?: CorsOptions;
   /** How long a client may take to send a request. Default 30000. */
   slowClientMs?: number;
 }>;
@@ -111,6 +115,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
   });
+  if (options.cors !== undefined) allowOrigins(app, options.cors);
   app.removeAllContentTypeParsers();
   // Whatever a client calls its body, it is JSON or nothing.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AuditLog } from '@weft/controller/audit-log';
 import { Controller } from '@weft/controller/controller';
 import { Identity } from '@weft/controller/identity/identity';
+import type { CorsOptions } from '@weft/controller/rest/cors';
 import { createRest } from '@weft/controller/rest/rest';
 import type { ClusterConfig } from '@weft/core/command/context';
 import { WeftError } from '@weft/core/weft-error';
@@ -28,7 +29,7 @@ export type ControllerPartOptions = Readonly<{
   /** Path of the authority's certificate. */
   ca: string;
   stateDir: string;
-  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[] }>;
+  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[]; cors?: CorsOptions }>;
   cluster: ClusterConfig;
   concentratorIdleMs: number;
   /** The way, or ways, to the scheduler. */
@@ -77,6 +78,7 @@ export async function startController(
     {
       adminTokenHash: createHash('sha256').update(token).digest('hex'),
       trustedProxies: https.trustedProxies,
+      ...(https.cors === undefined ? {} : { cors: https.cors }),
       https: { cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2' },
     },
     { controller, identity, wallMs: () => Date.now(), ...random, audit, log },

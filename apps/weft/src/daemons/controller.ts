@@ -2,7 +2,7 @@ import { loadConfig } from '@weft/daemon/config';
 import { Role } from '@weft/ssntp/role';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkTrustedProxies, parseCluster } from './config.ts';
+import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkHttps, parseCluster } from './config.ts';
 import { startController } from './controller-part.ts';
 import { readCredentials } from './credentials.ts';
 import type { Daemon } from './daemons.ts';
@@ -24,7 +24,7 @@ export const CONTROLLER: Daemon<ControllerConfig> = {
   load: (path) => {
     const config = loadConfig({ path, schema: ControllerFile });
     parseCluster(path, config.cluster);
-    checkTrustedProxies(path, config.https.trustedProxies);
+    checkHttps(path, config.https);
     parseServers(path, config.servers);
     return { ...config, path };
   },

@@ -3,7 +3,7 @@ import { memoryStreamPair } from '@weft/ssntp/memory-stream';
 import { Role } from '@weft/ssntp/role';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkTrustedProxies, SsntpKey, parseCluster } from './config.ts';
+import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkHttps, SsntpKey, parseCluster } from './config.ts';
 import { startController } from './controller-part.ts';
 import { readCredentials } from './credentials.ts';
 import type { Daemon } from './daemons.ts';
@@ -18,7 +18,7 @@ export const SERVER: Daemon<ServerConfig> = {
   load: (path) => {
     const config = loadConfig({ path, schema: ServerFile });
     parseCluster(path, config.cluster);
-    checkTrustedProxies(path, config.https.trustedProxies);
+    checkHttps(path, config.https);
     return { ...config, path };
   },
   run: async ({ path, ...config }, deps) => {
