@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { assert as assertProperty, property, webUrl } from 'fast-check';
 import { originProblem } from './cors.ts';
 import { ADMIN_TOKEN, openRest } from './rest-support.ts';
 
@@ -72,8 +72,8 @@ test('origins are written as browsers send them', () => {
 });
 
 test('what is accepted as an origin is exactly what the browser’s own notion of one gives back', () => {
-  fc.assert(
-    fc.property(fc.webUrl({ withQueryParameters: true }), (url) => {
+  assertProperty(
+    property(webUrl({ withQueryParameters: true }), (url) => {
       const { origin } = new URL(url);
       assert.equal(originProblem(origin), undefined);
       assert.equal(originProblem(url) === undefined, url === origin);

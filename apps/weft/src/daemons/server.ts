@@ -6,10 +6,18 @@ import type { Static } from 'typebox';
 import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkHttps, SsntpKey, parseCluster } from './config.ts';
 import { startController } from './controller-part.ts';
 import { readCredentials } from './credentials.ts';
+import { IdentityKey, parseIdentity } from './identity-config.ts';
 import type { Daemon } from './daemons.ts';
 import { startScheduler } from './scheduler-part.ts';
 
-const ServerFile = Type.Object({ ...CommonKeys, ...DirectoryKeys, ssntp: SsntpKey, https: HttpsKey, cluster: ClusterKey });
+const ServerFile = Type.Object({
+  ...CommonKeys,
+  ...DirectoryKeys,
+  ssntp: SsntpKey,
+  https: HttpsKey,
+  identity: IdentityKey,
+  cluster: ClusterKey,
+});
 
 type ServerConfig = Static<typeof ServerFile> & Readonly<{ path: string }>;
 
@@ -19,6 +27,7 @@ export const SERVER: Daemon<ServerConfig> = {
     const config = loadConfig({ path, schema: ServerFile });
     parseCluster(path, config.cluster);
     checkHttps(path, config.https);
+    parseIdentity(path, config.identity);
     return { ...config, path };
   },
   run: async ({ path, ...config }, deps) => {
@@ -34,6 +43,16 @@ export const SERVER: Daemon<ServerConfig> = {
       return Promise.resolve(controllerEnd);
     };
     const concentratorIdleMs = config.cluster.concentratorIdleSeconds * 1000;
-    await startController({ ...config, credentials, connect, concentratorIdleMs, cluster: parseCluster(path, config.cluster) }, deps);
+    await startController(
+      {
+        ...config,
+        credentials,
+        connect,
+        ...parseIdentity(path, config.identity),
+        concentratorIdleMs,
+        cluster: parseCluster(path, config.cluster),
+      },
+      deps,
+    );
   },
 };
