@@ -77,6 +77,8 @@ function dhcpPort(state: ClusterState, context: CommandContext, network: Network
     portSecurityEnabled: false,
     deviceId: `dhcp-${network.id}`,
     deviceOwner: NETWORK_DHCP,
+    addressPairs: undefined,
+    rateLimit: undefined,
     ...stamps(context),
   };
 }
