@@ -1,4 +1,6 @@
 import { Fields, integerIn } from './fields.ts';
+import { EVERYBODY } from './rbac-policy.ts';
+import type { Resource } from './resource.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -64,11 +66,13 @@ const COUNTED: ReadonlyMap<string, QuotaResource> = new Map([
   ['port', 'port'],
   ['router', 'router'],
   ['floatingIp', 'floatingip'],
+  ['rbacPolicy', 'rbac_policy'],
   ['securityGroup', 'security_group'],
   ['securityGroupRule', 'security_group_rule'],
 ]);
 
-/** What records of this kind count as, if they are counted. */
-export function quotaResourceOf(kind: string): QuotaResource | undefined {
-  return COUNTED.get(kind);
+/** What a record counts as, if it is counted. A policy for everybody is the operator's, not the project's. */
+export function quotaResourceOf(record: Resource): QuotaResource | undefined {
+  if (record.kind === 'rbacPolicy' && record.target === EVERYBODY) return undefined;
+  return COUNTED.get(record.kind);
 }

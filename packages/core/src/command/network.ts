@@ -3,6 +3,9 @@ import { localMac } from '../mac.ts';
 import type { Changes, Network, Resource, Topology } from '../resource.ts';
 import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
+import { EVERYBODY } from '../rbac-policy.ts';
+import { checkAddresses } from './shared-addresses.ts';
+import { externalChanges, policyFor, sharedChanges } from './rbac-policy.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -16,6 +19,8 @@ export type CreateNetwork = Readonly<{
   external: boolean;
   /** Of external networks one at most. */
   isDefault?: boolean;
+  /** For every project, ports as well. */
+  shared?: boolean;
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
@@ -45,12 +50,17 @@ export function createNetwork(
     gatewayMac: localMac(context.random(5)),
     ...stamps(context),
   };
-  return { put: [network], remove: [], network };
+  const policies = [
+    ...(request.shared === true ? [policyFor(context, network, 'access_as_shared', EVERYBODY)] : []),
+    ...(request.external ? [policyFor(context, network, 'access_as_external', EVERYBODY)] : []),
+  ];
+  return { put: [network, ...policies], remove: [], network };
 }
 
 export type UpdateNetwork = Readonly<
   Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>> & {
     isDefault?: boolean;
+    shared?: boolean;
     /** What it is already: a VNI does not change. */
     segmentationId?: number;
   }
@@ -69,8 +79,9 @@ export function updateNetwork(
   if (request.external === false) {
     checkNoFloatingIps(state, id, 'cannot become internal');
     checkNoRouters(state, id, 'cannot become internal');
+    if (old.external) checkAddresses(state, old, state.subnetsOf(id));
   }
-  const { segmentationId = old.vni, isDefault: wanted, ...plain } = request;
+  const { segmentationId = old.vni, isDefault: wanted, shared, ...plain } = request;
   if (segmentationId !== old.vni) {
     throw new Refused('segmentation_id_fixed', `Invalid input for operation: the segmentation id of network ${id} cannot be changed.`, {
       details: { segmentationId: old.vni },
@@ -81,7 +92,16 @@ export function updateNetwork(
   const isDefault = (wanted ?? (external && old.isDefault === true)) ? checkDefault(state, external, id) : undefined;
   const network = updated(context, old, { ...plain, mtu, isDefault });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
-  return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
+  const policies = [
+    ...(shared === undefined ? [] : [sharedChanges(state, context, old, shared)]),
+    ...(external === old.external ? [] : [externalChanges(state, context, old, external)]),
+  ];
+  const put = [
+    ...putChanged(old, network),
+    ...policies.flatMap((changes) => changes.put),
+    ...(served ? missingConcentrator(state, context, old.tenantId) : []),
+  ];
+  return { put, remove: policies.flatMap((changes) => changes.remove), network };
 }
 
 /** A network goes with its subnets, once no port is left on it. */
@@ -91,7 +111,7 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
   checkNoRouters(state, id, 'cannot be deleted');
-  const remove: Resource[] = [network, ...state.subnetsOf(id)];
+  const remove: Resource[] = [network, ...state.subnetsOf(id), ...state.policiesOf(id)];
   return { put: [], remove };
 }
 

@@ -143,6 +143,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'tokenRevocation':
       case 'addressHold':
       case 'quota':
+      case 'rbacPolicy':
         break;
     }
   }
@@ -253,6 +254,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'tokenKey':
     case 'tokenRevocation':
     case 'quota':
+    case 'rbacPolicy':
       break;
     case 'addressHold': {
       // Whoever waits for it.
