@@ -1,3 +1,4 @@
+import { NETWORK_DHCP } from './dhcp-service.ts';
 import { Fields, integerIn } from './fields.ts';
 import { EVERYBODY } from './rbac-policy.ts';
 import type { Resource } from './resource.ts';
@@ -71,8 +72,9 @@ const COUNTED: ReadonlyMap<string, QuotaResource> = new Map([
   ['securityGroupRule', 'security_group_rule'],
 ]);
 
-/** What a record counts as, if it is counted. A policy for everybody is the operator's, not the project's. */
+/** What a record counts as, if it is counted. A port that Weft made for its own service is not, nor a policy for everybody: it is the operator's. */
 export function quotaResourceOf(record: Resource): QuotaResource | undefined {
+  if (record.kind === 'port' && record.deviceOwner === NETWORK_DHCP) return undefined;
   if (record.kind === 'rbacPolicy' && record.target === EVERYBODY) return undefined;
   return COUNTED.get(record.kind);
 }

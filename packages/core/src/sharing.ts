@@ -50,7 +50,7 @@ export function usersOf(state: ClusterState, network: Network): ReadonlySet<Tena
 /**
  * A subnet of another network of the project's that has some of the subnet's addresses, if one of the two networks is shared. Groups know their
  * members by address. On a segment that several projects are on, an address must therefore be nobody's elsewhere who is on the segment,
- * too: else a stranger who has it here would be let in as the member that has it there (ADR 10). `as`: as if the network was shared.
+ * too: else a stranger who has it here would be let in as the member that has it there (ADR 11). `as`: as if the network was shared.
  */
 export function ambiguousSubnet(
   state: ClusterState,

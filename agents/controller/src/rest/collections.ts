@@ -19,6 +19,7 @@ import type { RouterSource } from '@weft/api/routers';
 import {
   SECURITY_GROUPS,
   SECURITY_GROUP_RULES,
+  checkRulesTogether,
   createSecurityGroupRequest,
   createSecurityGroupRuleRequest,
   securityGroupAttributes,
@@ -34,6 +35,7 @@ import type { CommandContext } from '@weft/core/command/context';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
+import type { FixedIpRequest } from '@weft/core/command/port';
 import { createRbacPolicy, deleteRbacPolicy, updateRbacPolicy } from '@weft/core/command/rbac-policy';
 import { createRouter, deleteRouter, updateRouter } from '@weft/core/command/router';
 import {
@@ -82,6 +84,8 @@ export type Collection = Readonly<{
   checkOwner: (caller: Caller, id: string, verb: 'update' | 'delete') => void;
   /** Throws BadRequest for a query that cannot be. */
   list: (caller: Caller, query: Query) => Page<unknown>;
+  /** Throws for bodies that cannot be made in one request. */
+  checkBulk?: (bodies: readonly object[]) => void;
   /** Parses a body at once; what it returns decides. Throws as the tables do. */
   create?: (caller: Caller, body: object) => Decide<[]>;
   update?: (caller: Caller, body: object) => Decide<[id: string]>;
@@ -198,6 +202,7 @@ export function collections(controller: Controller): readonly Collection[] {
           if (!network.external) checkNewPort(caller, network, request);
           // An administrator who names no project means the network's.
           const tenantId = caller.kind === 'admin' ? ((values.project_id as TenantId | undefined) ?? network.tenantId) : caller.tenantId;
+          checkSubnets(present, caller, request.fixedIps);
           const { port, ...changes } = createPort(present, context, { ...request, tenantId });
           return { ...changes, id: port.id };
         };
@@ -208,6 +213,7 @@ export function collections(controller: Controller): readonly Collection[] {
           const old = visible(present, caller, 'port', id);
           const network = present.networks.get(old.networkId);
           if (network !== undefined) checkPortChange(caller, network, old, request);
+          checkSubnets(present, caller, request.fixedIps);
           return { ...updatePort(present, context, id as PortId, request), id };
         };
       },
@@ -292,6 +298,7 @@ export function collections(controller: Controller): readonly Collection[] {
         table: securityGroupRuleAttributes,
         source: plain,
       }),
+      checkBulk: checkRulesTogether,
       create: (caller, body) => {
         const request = createSecurityGroupRuleRequest(parseCreate(securityGroupRuleAttributes, SECURITY_GROUP_RULES, body, caller));
         return (present, context) => {
@@ -395,6 +402,11 @@ function ownerOf(caller: Caller, project: string | undefined): TenantId {
   if (project === undefined && caller.tenantId !== undefined) return caller.tenantId;
   if (project === undefined) throw new BadRequest("Failed to parse request. Required attribute 'tenant_id' not specified");
   return project as TenantId;
+}
+
+/** Of another project's subnet nobody says more than that there is none. */
+function checkSubnets(state: ClusterState, caller: Caller, fixedIps: readonly FixedIpRequest[] | undefined): void {
+  for (const { subnetId } of fixedIps ?? []) if (subnetId !== undefined) visible(state, caller, 'subnet', subnetId);
 }
 
 /** What belongs to a network belongs to the network's project, and to no other. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { DocumentCheck } from '@weft/api/openapi/document-check.testing';
 import type { FastifyInstance } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
+import type { ExternalKeystone } from '../identity/external-keystone.ts';
 import { Identity } from '../identity/identity.ts';
 import { countedRandomness, nodeId, openController, settle } from '../test-support.ts';
 import type { TestController } from '../test-support.ts';
@@ -27,19 +29,32 @@ export type TestRest = TestController &
     /** A tenant of that name, made on first use. */
     as: (name: string) => Promise<Call>;
     tenantId: (name: string) => Promise<string>;
+    /** That tenant's fixed token. */
+    tokenOf: (name: string) => Promise<string>;
   }>;
 
-/** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
-export async function openRest(audit?: AuditSink, options: Partial<RestOptions> = {}): Promise<TestRest> {
+/** The API over a controller with nodes 1 (compute) and 2 (compute, network). `outside`: who says what tokens are worth, if not it itself. */
+export async function openRest(
+  audit?: AuditSink,
+  options: Partial<RestOptions> = {},
+  outside?: (rig: TestController) => ExternalKeystone,
+): Promise<TestRest> {
   const rig = await openController();
   const more = { wallMs: () => rig.clock.wallMs(), ...countedRandomness() };
   const identity = new Identity({}, { cluster: rig.controller.cluster, ...more });
-  const deps = { controller: rig.controller, identity, log: rig.log, ...more, ...(audit === undefined ? {} : { audit }) };
+  const deps = {
+    controller: rig.controller,
+    identity: outside?.(rig) ?? identity,
+    log: rig.log,
+    ...more,
+    ...(audit === undefined ? {} : { audit }),
+  };
   const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN), ...options }, deps);
   rig.link.stats(1);
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();
 
+  const document = new DocumentCheck();
   const send: TestRest['send'] = async ({ method, url, token, text, headers }) => {
     const response = await app.inject({
       method: method as 'GET',
@@ -48,6 +63,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
       ...(text === undefined ? {} : { payload: text }),
     });
     const { statusCode: status, payload: raw } = response;
+    document.check({ method, url, status, contentType: response.headers['content-type']?.toString(), raw });
     return { status, raw, headers: response.headers, body: raw.startsWith('{') ? (JSON.parse(raw) as Reply['body']) : {} };
   };
   const callWith =
@@ -80,6 +96,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
     admin,
     as: async (name) => callWith((await tenant(name)).token),
     tenantId: async (name) => (await tenant(name)).id,
+    tokenOf: async (name) => (await tenant(name)).token,
     async [Symbol.asyncDispose]() {
       await app.close();
       await rig.controller.close();

@@ -120,7 +120,7 @@ void test('how a guest’s port is known on the segment, and what it may do ther
       ['fixed_ips:ip_address', { fixed_ips: [{ subnet_id: subnet, ip_address: '10.0.0.77' }] }],
       ['port_security_enabled', { port_security_enabled: false }],
       ['allowed_address_pairs', { allowed_address_pairs: [{ ip_address: '10.0.0.78' }] }],
-      ['device_owner', { device_owner: 'network:dhcp' }],
+      ['device_owner', { device_owner: 'network:local_ip' }],
     ];
     const harmless = { port_security_enabled: true, allowed_address_pairs: [], device_owner: 'compute:nova' };
     const { id, fixed_ips } = await make(blue, 'ports', 'port', { network_id: network, ...harmless });

@@ -5,10 +5,12 @@ import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { EVERYBODY } from '../rbac-policy.ts';
 import { checkAddresses } from './shared-addresses.ts';
-import { externalChanges, policyFor, sharedChanges } from './rbac-policy.ts';
+import { externalChanges, policyFor, sharedChanges } from './network-policies.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { dhcpServiceOf, withDhcpPort } from './dhcp-port.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 
 export type CreateNetwork = Readonly<{
   tenantId: TenantId;
@@ -98,10 +100,11 @@ export function updateNetwork(
   ];
   const put = [
     ...putChanged(old, network),
-    ...policies.flatMap((changes) => changes.put),
+    ...policies.flatMap((each) => each.put),
     ...(served ? missingConcentrator(state, context, old.tenantId) : []),
   ];
-  return { put, remove: policies.flatMap((changes) => changes.remove), network };
+  const changes = { put, remove: policies.flatMap((each) => each.remove), network };
+  return network.external === old.external ? changes : withDhcpPort(state, context, id, changes);
 }
 
 /** A network goes with its subnets, once no port is left on it. */
@@ -111,12 +114,13 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
   checkNoRouters(state, id, 'cannot be deleted');
-  const remove: Resource[] = [network, ...state.subnetsOf(id), ...state.policiesOf(id)];
+  const remove: Resource[] = [network, ...state.subnetsOf(id), ...state.policiesOf(id), ...dhcpServiceOf(state, id)];
   return { put: [], remove };
 }
 
 function checkNoPorts(state: ClusterState, id: NetworkId): void {
   for (const port of state.portsOf(id)) {
+    if (isDhcpPort(port)) continue;
     throw new Conflict(
       'network_in_use',
       `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is: ${port.id}.`,
