@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 import { libc } from './libc.ts';
 import { withoutSignals } from './signals.ts';
 import { errnoName } from './sys-error.ts';
@@ -12,9 +12,9 @@ function wait(timeoutMs: number): string {
 }
 
 test('signals that interrupt a wait of this thread do not during withoutSignals, and are taken afterwards', async () => {
-  let taken = 0;
-  const take = (): number => (taken += 1);
-  process.on('SIGWINCH', take);
+  const ignore = (): void => {};
+  process.on('SIGWINCH', ignore);
+  const taken = once(process, 'SIGWINCH');
   // Not faster: libuv's pipe of signals would fill, and it would never hear that this child has ended.
   const sender = spawn('sh', ['-c', `while kill -WINCH ${process.pid}; do sleep 0.01; done`], { stdio: 'ignore' });
   try {
@@ -28,8 +28,8 @@ test('signals that interrupt a wait of this thread do not during withoutSignals,
   } finally {
     sender.kill('SIGKILL');
   }
-  while (taken === 0) await setImmediate();
-  process.off('SIGWINCH', take);
+  await taken;
+  process.off('SIGWINCH', ignore);
 });
 
 test('what the action throws comes out, and signals come in again', () => {
