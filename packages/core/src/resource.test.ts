@@ -123,6 +123,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'gatewayIp',
     'externalGateway',
     'routerId',
+    'concentrator.networkId',
     'external',
     'sshReach',
     'sshPort',

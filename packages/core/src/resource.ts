@@ -26,6 +26,7 @@ import { parseRouter, parseStaticRoute } from './router.ts';
 import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
+import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
@@ -53,6 +54,8 @@ export type Tenant = Stamps &
   Readonly<{
     kind: 'tenant';
     id: TenantId;
+    /** What the external identity service calls it, where it is that service's project. */
+    externalId?: string;
     name: string;
     description: string;
     /** A project that is switched off lets nobody in; what it has goes on. */
@@ -159,8 +162,10 @@ export type Concentrator = Stamps &
     kind: 'concentrator';
     id: ConcentratorId;
     tenantId: TenantId;
-    /** Whose routing it does; absent: it is the tenant's automatic gateway. */
+    /** Whose routing it does; without it and `networkId` it is the tenant's automatic gateway. */
     routerId?: RouterId | undefined;
+    /** Whose DHCP and names it serves from its `network:dhcp` port, forwarding nothing. */
+    networkId?: NetworkId | undefined;
     /** Absent until the scheduler has placed it. */
     nodeId: NodeId | undefined;
     /** Rises at every placement; peers and uplinks follow only the highest. */
@@ -184,6 +189,8 @@ export type Instance = Stamps &
     generation: number;
     /** Where the gateway listens for its SSH server, unique in the tenant; absent where the cluster has no range for it. */
     sshPort: number | undefined;
+    /** In base64; told by the metadata service of its node and by nobody else. */
+    userData?: string | undefined;
   }>;
 
 /** A public address of a tenant: 1:1 for one address of a port, or a holder of port forwardings. */
@@ -253,10 +260,16 @@ const parseUplink: Parse<Uplink> = (value, what) => {
   };
 };
 
+function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
+  const externalId = f.optional('externalId', parseString);
+  return externalId === undefined ? {} : { externalId };
+}
+
 const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
   tenant: (f) => ({
     kind: 'tenant',
     id: f.required('id', id<TenantId>),
+    ...parseExternalId(f),
     name: f.required('name', parseString),
     description: f.optional('description', parseString) ?? '',
     enabled: f.optional('enabled', parseBoolean) ?? true,
@@ -339,6 +352,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     id: f.required('id', id<ConcentratorId>),
     tenantId: f.required('tenantId', id<TenantId>),
     routerId: f.optional('routerId', id<RouterId>),
+    networkId: f.optional('networkId', id<NetworkId>),
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     uplink: f.optional('uplink', parseUplink),
@@ -356,6 +370,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     sshPort: f.optional('sshPort', bit16),
+    userData: f.optional('userData', parseUserData),
     ...parseStamps(f),
   }),
   floatingIp: (f) => ({

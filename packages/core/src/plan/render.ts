@@ -5,6 +5,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
+import { DHCP_LEASE_MINUTES, isDhcpPort } from '../dhcp-service.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
@@ -19,6 +20,7 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
+import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
@@ -214,12 +216,22 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     gateway,
     routes: routes.length === 0 ? undefined : routes,
     gateway6: undefined,
+    tenantId: instance.tenantId,
+    networkId: network.id,
+    publicIps: publicIpsOf(state, port.id),
+    userData: instance.userData,
   };
+}
+
+function publicIpsOf(state: ClusterState, portId: PortId): readonly Ipv4[] | undefined {
+  const addresses = Array.from(state.floatingIpsOfPort(portId), ({ address }) => address).toSorted();
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   if (concentrator?.nodeId !== nodeId) return undefined;
+  const isServer = concentrator.networkId !== undefined;
   const segments: GatewaySegment[] = [];
   for (const network of state.networksOf(concentrator.tenantId)) {
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
@@ -232,6 +244,8 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
         dnsNameservers: subnet.dnsNameservers,
         hostRoutes: subnet.hostRoutes,
+        routers: isServer ? [subnet.gatewayIp].filter((address) => address !== undefined) : undefined,
+        leaseMinutes: isServer ? DHCP_LEASE_MINUTES : undefined,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
     segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
@@ -245,7 +259,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     infrastructure: facts.infrastructure,
     segments: segments.toSorted((a, b) => a.vni - b.vni),
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
-    forwarding: router?.adminStateUp,
+    forwarding: isServer ? false : router?.adminStateUp,
     sourceNat: router?.externalGateway?.enableSnat,
     routes: router?.routes.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
   };
@@ -258,7 +272,7 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   const address = parseIpv4(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port)) continue;
+    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
@@ -273,18 +287,12 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
   const address = parseIpv4(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || isRouterInterface(port)) continue;
+    if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
   }
   return undefined;
-}
-
-/** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
-function hostName(name: string | undefined, address: Ipv4): string {
-  const lower = name?.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
 /** Nothing as long as another gateway may still answer for the address: it waits until that one's node has confirmed. */
@@ -334,7 +342,7 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
 /** Absent where the tenant has no rule. */
 function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): FirewallBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
-  if (concentrator?.nodeId !== nodeId) return undefined;
+  if (concentrator?.nodeId !== nodeId || concentrator.networkId !== undefined) return undefined;
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
@@ -349,7 +357,7 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
 function renderNat(state: ClusterState, nodeId: NodeId, key: string): NatBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   // NAT rules are the automatic gateway's.
-  if (concentrator?.nodeId !== nodeId || concentrator.routerId !== undefined) return undefined;
+  if (concentrator?.nodeId !== nodeId || (concentrator.routerId ?? concentrator.networkId) !== undefined) return undefined;
   const rules = [...state.natRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap((rule) => compileNatRule(state, rule, concentrator.id));
