@@ -141,9 +141,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     check: 'metadata',
-    what: 'compute1 lets nobody to its metadata service',
+    what: 'nothing comes to the metadata service of compute1',
     run: async (context, saboteur) => {
-      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft to_metadata', 'drop');
+      await saboteur.addFilter(context.metadata('compute1'), 'input', 'drop');
     },
   },
   {

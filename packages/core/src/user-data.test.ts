@@ -15,7 +15,7 @@ test('what is no base64, or too long, is refused without being repeated', () => 
       () => parseUserData(value, 'instance.userData'),
       (error) =>
         error instanceof InvalidValue &&
-        /^instance\.userData/.test(error.message) &&
+        error.message.startsWith('instance.userData') &&
         !error.message.includes('secret') &&
         error.message.length < 200,
       String(value).slice(0, 20),
