@@ -8,7 +8,7 @@ import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 export const DNS_PORT = 53;
 
 const HEADER_BYTES = 12;
-const TYPES = { A: 1, PTR: 12 } as const;
+const TYPES = { A: 1, PTR: 12, AAAA: 28 } as const;
 const CLASS_IN = 1;
 const RESPONSE = 0x8000;
 const RECURSION_DESIRED = 0x0100;

@@ -17,6 +17,8 @@ export type CreateNetwork = Readonly<{
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
+  /** Empty or absent: the cluster's. */
+  dnsDomain?: string;
 }>;
 
 export function createNetwork(
@@ -38,13 +40,17 @@ export function createNetwork(
     topology: request.topology ?? context.cluster.defaultTopology,
     mtu: checkMtu(context, request.mtu),
     gatewayMac: localMac(context.random(5)),
+    dnsDomain: request.dnsDomain || undefined,
     ...stamps(context),
   };
   return { put: [network], remove: [], network };
 }
 
 export type UpdateNetwork = Readonly<
-  Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>>
+  Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>> & {
+    /** Empty: the cluster's. */
+    dnsDomain?: string;
+  }
 >;
 
 export function updateNetwork(
@@ -61,7 +67,8 @@ export function updateNetwork(
     checkNoFloatingIps(state, id, 'cannot become internal');
     checkNoRouters(state, id, 'cannot become internal');
   }
-  const network = updated(context, old, { ...request, mtu });
+  const dnsDomain = request.dnsDomain === undefined ? old.dnsDomain : request.dnsDomain || undefined;
+  const network = updated(context, old, { ...request, mtu, dnsDomain });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
   return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
 }

@@ -14,6 +14,8 @@ import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../res
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { changedExtras } from './port-extras.ts';
+import type { PortExtras } from './port-extras.ts';
 import { servingSubnets } from './service-subnets.ts';
 import { defaultGroupOf } from './tenant.ts';
 
@@ -38,7 +40,8 @@ export type CreatePort = Readonly<{
   tags?: readonly string[];
   addressPairs?: readonly AddressPairRequest[];
   rateLimit?: RateLimitChange;
-}>;
+}> &
+  PortExtras;
 
 export function createPort(state: ClusterState, context: CommandContext, request: CreatePort): Changes & Readonly<{ port: Port }> {
   const network = state.networks.get(request.networkId);
@@ -68,6 +71,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     deviceOwner: request.deviceOwner,
     addressPairs: pairsFor(network, mac, request.addressPairs ?? [], portSecurityEnabled),
     rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
+    ...changedExtras(state, context, { networkId: network.id }, request),
     ...stamps(context),
     ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
   };
@@ -75,13 +79,13 @@ export function createPort(state: ClusterState, context: CommandContext, request
 }
 
 export type UpdatePort = Readonly<
-  Partial<
-    Pick<Port, 'name' | 'description' | 'adminStateUp' | 'mac' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>
-  > & {
+  Partial<Pick<Port, 'name' | 'description' | 'adminStateUp' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>> & {
     fixedIps?: readonly FixedIpRequest[];
     addressPairs?: readonly AddressPairRequest[];
     rateLimit?: RateLimitChange;
-  }
+    /** `null`: another one, made up. */
+    mac?: Mac | null;
+  } & PortExtras
 >;
 
 /** A public address that led to an address which the port no longer has is taken off it. */
@@ -97,7 +101,7 @@ export function updatePort(
   if (isRouterInterface(old)) checkInterface(request, old);
   else checkNoInterface(request.deviceOwner);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
-  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, ...plain } = request;
+  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, dhcpOptions: _, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
     throw new Conflict(
       'port_security_has_groups',
@@ -114,7 +118,7 @@ export function updatePort(
     });
   }
   const groups = request.securityGroups ?? old.securityGroups;
-  const mac = request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id);
+  const mac = changedMac(state, context, network, old, request.mac);
   const port = updated(context, old, {
     ...plain,
     portSecurityEnabled,
@@ -123,6 +127,7 @@ export function updatePort(
     securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
     addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
+    ...changedExtras(state, context, old, request),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
   return { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
@@ -180,6 +185,11 @@ function disassociated(context: CommandContext, floating: FloatingIp): FloatingI
 
 /** Weft's own bridges use these (dataplane, `bridgeMac`); a workload with one could not be reached. */
 export const RESERVED_MAC_PREFIX = '06:57:45:';
+
+function changedMac(state: ClusterState, context: CommandContext, network: Network, old: Port, wanted: Mac | null | undefined): Mac {
+  if (wanted === undefined) return old.mac;
+  return wanted === null ? freeMac(state, context, network) : checkMac(state, network, wanted, old.id);
+}
 
 function checkMac(state: ClusterState, network: Network, mac: Mac, portId: PortId): Mac {
   if (isMulticastMac(mac) || mac === '00:00:00:00:00:00') {

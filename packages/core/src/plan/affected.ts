@@ -339,6 +339,7 @@ function collectPublicSide(state: ClusterState, port: Port, affected: Affected):
 function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: Affected): void {
   for (const { nodeId } of placedOf(state, floating.tenantId)) {
     affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
+    affected.add(nodeId, { kind: 'dnsname', key: dnsNameKey(undefined, floating.address) });
     for (const forwarding of state.forwardingsOf(floating.id))
       for (const ref of refsOfForwarding(floating, forwarding)) affected.add(nodeId, ref);
   }

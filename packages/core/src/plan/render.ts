@@ -1,6 +1,8 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { plannedDhcpOptions } from '../dhcp-option.ts';
+import { nameOfAddress, ownDomain } from '../dns-name.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
@@ -15,6 +17,7 @@ import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
+import { PUBLIC } from './dnsname.ts';
 import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
@@ -26,6 +29,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
+import { renderPublicName } from './public-name.ts';
 import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
@@ -234,7 +238,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         hostRoutes: subnet.hostRoutes,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, subnets, subnets6: undefined });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   return {
@@ -261,13 +265,15 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
     if (port === undefined || !subnet.enableDhcp || isRouterInterface(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
+    const options = port.dhcpOptions === undefined ? undefined : plannedDhcpOptions(port.dhcpOptions);
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address), options };
   }
   return undefined;
 }
 
 function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNameBody | undefined {
   const [vni, text] = splitKey(key);
+  if (vni === PUBLIC) return renderPublicName(state, nodeId, text as Ipv4);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
   const address = parseIpv4(text, 'dnsname key');
@@ -276,15 +282,10 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     if (port === undefined || isRouterInterface(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
+    const name = nameOfAddress(state, port, address);
+    return { concentratorId: concentrator.id, vni: network.vni, address, name, domain: ownDomain(state, port) };
   }
   return undefined;
-}
-
-/** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
-function hostName(name: string | undefined, address: Ipv4): string {
-  const lower = name?.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
 /** Nothing as long as another gateway may still answer for the address: it waits until that one's node has confirmed. */
