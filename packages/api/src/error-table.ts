@@ -25,6 +25,11 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   // Networks.
   network_in_use: { neutron: [409, 'NetworkInUse'], v1: [409, 'Network in use'] },
   no_network_available: { neutron: [503, 'NoNetworkAvailable'], v1: [503, 'No segment id left'] },
+  tunnel_id_in_use: { neutron: [409, 'TunnelIdInUse'], v1: [409, 'Segment id taken'] },
+  segmentation_id_out_of_range: { neutron: [400, 'InvalidInput'], v1: [422, 'Segment id out of range'] },
+  segmentation_id_fixed: { neutron: [400, 'InvalidInput'], v1: [422, 'Segment id cannot change'] },
+  default_external_network_exists: { neutron: [409, 'DefaultExternalNetworkExists'], v1: [409, 'Default external network exists'] },
+  default_network_not_external: { neutron: [400, 'BadRequest'], v1: [422, 'Not an external network'] },
   mtu_too_big: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too big'] },
   mtu_too_small: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too small'] },
   // Subnets.

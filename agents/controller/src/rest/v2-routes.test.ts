@@ -22,6 +22,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
     subnets: [],
     shared: false,
     'router:external': false,
+    is_default: false,
     mtu: 1450,
     port_security_enabled: true,
     'weft:topology': 'mesh',
