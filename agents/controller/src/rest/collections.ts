@@ -47,6 +47,7 @@ import type { Quota } from '@weft/core/quota';
 import type { Changes, Network, Resource } from '@weft/core/resource';
 import type { FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
+import { dnsAssignment } from '../dns-assignment.ts';
 import { answererOf } from '@weft/core/public-gateway';
 import { floatingIpStatus, portStatus, routerStatus } from '../status.ts';
 
@@ -97,6 +98,9 @@ export function collections(controller: Controller): readonly Collection[] {
     get host(): string | undefined {
       const nodeId = state.nodeOfPort(this.record.id);
       return nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
+    }
+    get dnsAssignment(): PortSource['dnsAssignment'] {
+      return dnsAssignment(state, controller.cluster.config, this.record);
     }
   }
   const portSource = (record: PortSource['record']): PortSource => new Computed(record);

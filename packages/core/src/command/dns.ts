@@ -2,14 +2,14 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ownDomain, withoutDot } from '../dns-name.ts';
 import type { FloatingIp, Port } from '../resource.ts';
 import { Refused } from './context.ts';
-import type { CommandContext } from './context.ts';
+import type { ClusterConfig, CommandContext } from './context.ts';
 
 /** What names of tenants end with unless they, or the operator, say otherwise. */
 const DEFAULT_DOMAIN = 'weft.internal';
 const MAX_LENGTH = 255;
 
 /** The cluster's domain, with a dot at its end. */
-export const clusterDomain = ({ dnsDomain }: CommandContext['cluster']): string => `${withoutDot(dnsDomain ?? DEFAULT_DOMAIN)}.`;
+export const clusterDomain = ({ dnsDomain }: ClusterConfig): string => `${withoutDot(dnsDomain ?? DEFAULT_DOMAIN)}.`;
 
 /** A whole name must be in the domain that it would get otherwise, and any name must fit with it (neutron-api.md §5.1). */
 export function checkDnsName(
