@@ -232,8 +232,7 @@ export function problemAnswer(error: unknown, requestId: string): ErrorAnswer {
 /** The answer under /v3, in Keystone's form (neutron-api.md §13.3). */
 export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
   const [row, known] = rowOf(error);
-  // Keystone knows no 422.
-  const code = row.v1[0] === 422 ? 400 : row.v1[0];
+  const code = keystoneStatus(row);
   const message = notFoundOf(known)?.[1] ?? known?.message ?? 'An unexpected error prevented the server from fulfilling your request.';
   const wait = known?.details['retryAfterSeconds'];
   return {
@@ -247,10 +246,38 @@ export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
   };
 }
 
+/** How an error of a code is answered by each of the three APIs. */
+export type ErrorFacts = Readonly<{
+  neutron: readonly [status: number, type: string];
+  problem: readonly [status: number, code: string];
+  keystone: number;
+  title: string;
+}>;
+
+/** For the API's document. `code` may be followed by what is not there: `not_found:network`. Throws Error for a code that the table has not. */
+export function errorFacts(code: string): ErrorFacts {
+  const [name = '', kind] = code.split(':');
+  const row = name === 'internal' ? INTERNAL : ROWS[name];
+  const object = kind === undefined ? undefined : NOT_FOUND[kind];
+  if (row === undefined) throw new Error(`the table of errors has no ${code}`);
+  const [status, title] = row.v1;
+  return {
+    neutron: [row.neutron[0], object?.[0] ?? row.neutron[1]],
+    problem: [status, name],
+    keystone: keystoneStatus(row),
+    title,
+  };
+}
+
 /** What is not there, in the words of the API that it belongs to. */
 function notFoundOf(known: WeftError | undefined): readonly [type: string, message: string] | undefined {
   const object = known?.code === 'not_found' ? NOT_FOUND[String(known.details['kind'])] : undefined;
   return object === undefined ? undefined : [object[0], object[1](String(known?.details['id']))];
+}
+
+/** Keystone knows no 422. */
+function keystoneStatus({ v1: [status] }: ErrorRow): number {
+  return status === 422 ? 400 : status;
 }
 
 function rowOf(error: unknown): readonly [row: ErrorRow, known: WeftError | undefined] {

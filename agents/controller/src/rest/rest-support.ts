@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DocumentCheck } from '@weft/api/openapi/document-check.testing';
 import type { FastifyInstance } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
 import { Identity } from '../identity/identity.ts';
@@ -40,6 +41,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();
 
+  const document = new DocumentCheck();
   const send: TestRest['send'] = async ({ method, url, token, text, headers }) => {
     const response = await app.inject({
       method: method as 'GET',
@@ -48,6 +50,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
       ...(text === undefined ? {} : { payload: text }),
     });
     const { statusCode: status, payload: raw } = response;
+    document.check({ method, url, status, contentType: response.headers['content-type']?.toString(), raw });
     return { status, raw, headers: response.headers, body: raw.startsWith('{') ? (JSON.parse(raw) as Reply['body']) : {} };
   };
   const callWith =
