@@ -10,6 +10,7 @@ type ErrorRow = Readonly<{ neutron: readonly [status: number, type: string]; v1:
 const ROWS: Readonly<Record<string, ErrorRow>> = {
   // The request.
   bad_request: { neutron: [400, 'HTTPBadRequest'], v1: [400, 'Bad request'] },
+  bad_part: { neutron: [400, 'BadRequest'], v1: [400, 'Bad request'] },
   invalid_input: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid input'] },
   invalid_value: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid value'] },
   body_too_large: { neutron: [413, 'HTTPRequestEntityTooLarge'], v1: [413, 'Body too large'] },
@@ -108,6 +109,8 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
     v1: [422, 'Protocol without ports'],
   },
   security_group_no_address_groups: { neutron: [404, 'AddressGroupNotFound'], v1: [404, 'No address groups'] },
+  security_group_not_single_group_rules: { neutron: [400, 'SecurityGroupNotSingleGroupRules'], v1: [422, 'Rules of several groups'] },
+  security_group_rules_not_single_tenant: { neutron: [400, 'SecurityGroupRulesNotSingleTenant'], v1: [422, 'Rules of several projects'] },
   invalid_remote_prefix: { neutron: [400, 'InvalidCIDR'], v1: [422, 'Unusable prefix'] },
   // The public side.
   service_port_in_use: { neutron: [409, 'ServicePortInUse'], v1: [409, 'Port of a router'] },
@@ -195,6 +198,12 @@ export type ErrorAnswer = Readonly<{ status: number; headers: Readonly<Record<st
 
 /** RFC 9457 problem details, with Weft's `code`, `remedy` and `requestId`. */
 export type Problem = Readonly<{ status: number; code: string; title: string; detail: string; remedy?: string; requestId: string }>;
+
+/** Every exception that an answer under /v2.0 can name. */
+export function neutronTypes(): readonly string[] {
+  const rows = [...Object.values(ROWS), INTERNAL].map(({ neutron }) => neutron[1]);
+  return [...new Set([...rows, ...Object.values(NOT_FOUND).map(([type]) => type)])];
+}
 
 /** True when the table knows what to tell the caller; anything else is answered `internal` and belongs into the log. */
 export function isAnswerable(error: unknown): error is WeftError {

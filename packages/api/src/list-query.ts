@@ -1,7 +1,7 @@
 import { isSeen, shower } from './attribute.ts';
 import type { Attribute, AttributeTable, View } from './attribute.ts';
 import type { Caller } from './caller.ts';
-import { BadRequest } from './request-error.ts';
+import { BadPart, BadRequest } from './request-error.ts';
 import { parseTagFilter, TAG_FILTERS } from './tags.ts';
 import { boolean } from './values.ts';
 
@@ -33,7 +33,7 @@ export type Page<V> = Readonly<{
 
 const CONTROL_KEYS = new Set(['fields', 'limit', 'marker', 'page_reverse', 'sort_key', 'sort_dir']);
 
-/** Throws BadRequest for a key that cannot be filtered or sorted by, and for a malformed limit. */
+/** Throws BadRequest for a key that cannot be filtered or sorted by, BadPart for a malformed limit. */
 export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller: Caller): ListQuery {
   const usable = (name: string): boolean => {
     const attribute: Attribute<S> | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
@@ -62,7 +62,7 @@ export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller
     return { key, descending: direction === 'desc' };
   });
   const limit = valuesOf(query, 'limit').at(-1) ?? '0';
-  if (!/^\d{1,15}$/.test(limit)) throw new BadRequest(`Bad limit request: Limit must be an integer 0 or greater and not '${limit}'.`);
+  if (!/^\d{1,15}$/.test(limit)) throw new BadPart('limit', `Limit must be an integer 0 or greater and not '${limit}'`);
   const fields = valuesOf(query, 'fields');
   return {
     filters,

@@ -16,6 +16,7 @@ import type { RouterSource } from '@weft/api/routers';
 import {
   SECURITY_GROUPS,
   SECURITY_GROUP_RULES,
+  checkRulesTogether,
   createSecurityGroupRequest,
   createSecurityGroupRuleRequest,
   securityGroupAttributes,
@@ -31,6 +32,7 @@ import type { CommandContext } from '@weft/core/command/context';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
+import type { FixedIpRequest } from '@weft/core/command/port';
 import { createRouter, deleteRouter, updateRouter } from '@weft/core/command/router';
 import {
   createSecurityGroup,
@@ -73,6 +75,8 @@ export type Collection = Readonly<{
   checkOwner: (caller: Caller, id: string, verb: 'update' | 'delete') => void;
   /** Throws BadRequest for a query that cannot be. */
   list: (caller: Caller, query: Query) => Page<unknown>;
+  /** Throws for bodies that cannot be made in one request. */
+  checkBulk?: (bodies: readonly object[]) => void;
   /** Parses a body at once; what it returns decides. Throws as the tables do. */
   create?: (caller: Caller, body: object) => Decide<[]>;
   update?: (caller: Caller, body: object) => Decide<[id: string]>;
@@ -179,13 +183,17 @@ export function collections(controller: Controller): readonly Collection[] {
         const request = createPortRequest(values);
         return (present, context) => {
           checkNetwork(present, caller, request.networkId, values.project_id);
+          checkSubnets(present, caller, request.fixedIps);
           const { port, ...changes } = createPort(present, context, request);
           return { ...changes, id: port.id };
         };
       },
       update: (caller, body) => {
         const request = updatePortRequest(parseUpdate(portAttributes, PORTS, body, caller));
-        return (present, context, id) => ({ ...updatePort(present, context, id as PortId, request), id });
+        return (present, context, id) => {
+          checkSubnets(present, caller, request.fixedIps);
+          return { ...updatePort(present, context, id as PortId, request), id };
+        };
       },
       delete: (present, context, id) => deletePort(present, context, id as PortId),
     },
@@ -268,6 +276,7 @@ export function collections(controller: Controller): readonly Collection[] {
         table: securityGroupRuleAttributes,
         source: plain,
       }),
+      checkBulk: checkRulesTogether,
       create: (caller, body) => {
         const request = createSecurityGroupRuleRequest(parseCreate(securityGroupRuleAttributes, SECURITY_GROUP_RULES, body, caller));
         return (present, context) => {
@@ -381,6 +390,11 @@ function ownerOf(caller: Caller, project: string | undefined): TenantId {
   if (project === undefined && caller.tenantId !== undefined) return caller.tenantId;
   if (project === undefined) throw new BadRequest("Failed to parse request. Required attribute 'tenant_id' not specified");
   return project as TenantId;
+}
+
+/** Of another project's subnet nobody says more than that there is none. */
+function checkSubnets(state: ClusterState, caller: Caller, fixedIps: readonly FixedIpRequest[] | undefined): void {
+  for (const { subnetId } of fixedIps ?? []) if (subnetId !== undefined) visible(state, caller, 'subnet', subnetId);
 }
 
 /** Subnets and ports belong to their network's project, and to no other. */

@@ -28,6 +28,8 @@ export type TestRest = TestController &
     /** A tenant of that name, made on first use. */
     as: (name: string) => Promise<Call>;
     tenantId: (name: string) => Promise<string>;
+    /** That tenant's fixed token. */
+    tokenOf: (name: string) => Promise<string>;
   }>;
 
 /** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
@@ -83,6 +85,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
     admin,
     as: async (name) => callWith((await tenant(name)).token),
     tenantId: async (name) => (await tenant(name)).id,
+    tokenOf: async (name) => (await tenant(name)).token,
     async [Symbol.asyncDispose]() {
       await app.close();
       await rig.controller.close();

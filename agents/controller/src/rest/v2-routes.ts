@@ -51,6 +51,7 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
       handler: async (request, reply) => {
         const who = caller(request);
         const { bulk, bodies } = unwrapCreate(request.body, collection.names);
+        collection.checkBulk?.(bodies);
         const decisions = bodies.map((body) => create(who, body));
         const views = await decider.decideAndShow(
           request,

@@ -42,7 +42,7 @@ function verbsOf(collection: DocumentedCollection): readonly Operation[] {
       summary: `List ${spaced(plural)}`,
       query: listParameters(table),
       answer: { status: 200, schema: listSchema(plural, view) },
-      errors: [...missing, 'invalid_input'],
+      errors: [...missing, 'invalid_input', 'bad_part'],
     },
   ];
   if (verbs.includes('show')) {
@@ -83,7 +83,7 @@ function verbsOf(collection: DocumentedCollection): readonly Operation[] {
       ...(under === undefined ? { headers: [IF_MATCH] } : {}),
       body: Type.Object({ [singular]: ref(`${view}Update`) }),
       answer: { status: 200, ...shown },
-      errors: [...missing, ...(errors.update ?? []), ...written, 'revision_number_constraint_failed'],
+      errors: [...missing, ...(errors.update ?? []), ...written, 'bad_part', 'revision_number_constraint_failed'],
     });
   }
   if (verbs.includes('delete')) {
@@ -95,7 +95,7 @@ function verbsOf(collection: DocumentedCollection): readonly Operation[] {
       summary: `Delete ${withArticle(what)}`,
       ...(under === undefined ? { headers: [IF_MATCH] } : {}),
       answer: { status: 204 },
-      errors: [...missing, ...(errors.delete ?? []), 'revision_number_constraint_failed'],
+      errors: [...missing, ...(errors.delete ?? []), 'bad_part', 'revision_number_constraint_failed'],
     });
   }
   return operations;
@@ -112,7 +112,7 @@ function tagsOf({ names }: DocumentedCollection): readonly Operation[] {
   const tag = spaced(plural);
   const list = { status: 200, schema: Type.Object({ tags: Tags }) } as const;
   const missing = ['tag_resource_not_found'];
-  const writes = { headers: [IF_MATCH], errors: [...missing, 'invalid_input', 'revision_number_constraint_failed'] };
+  const writes = { headers: [IF_MATCH], errors: [...missing, 'invalid_input', 'bad_part', 'revision_number_constraint_failed'] };
   return [
     {
       method: 'get',

@@ -211,6 +211,8 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
         'security_group_missing_icmp_type',
         'security_group_invalid_protocol_for_port',
         'security_group_no_address_groups',
+        'security_group_not_single_group_rules',
+        'security_group_rules_not_single_tenant',
         'invalid_remote_prefix',
       ],
     },

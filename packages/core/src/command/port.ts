@@ -14,6 +14,7 @@ import type { Changes, FixedIp, FloatingIp, Network, Port, Subnet } from '../res
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import type { WeftError } from '../weft-error.ts';
 import { changedExtras } from './port-extras.ts';
 import type { PortExtras } from './port-extras.ts';
 import { servingSubnets } from './service-subnets.ts';
@@ -303,7 +304,7 @@ function allocate(
     const given = named[index];
     if (given !== undefined) return given;
     const subnet = subnets.find((candidate) => candidate.id === request.subnetId);
-    if (subnet === undefined) throw new NotFound('subnet', request.subnetId ?? '');
+    if (subnet === undefined) throw notOfNetwork(state, network, request.subnetId);
     const keep = held.find((fixed) => fixed.subnetId === subnet.id && !includes(settled, fixed));
     const fixed = keep ?? allocateFrom(state, context, network, [subnet], settled);
     settled.push(fixed);
@@ -323,7 +324,7 @@ function claim(
   subnetId: SubnetId | undefined,
   held: readonly FixedIp[],
 ): FixedIp {
-  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw new NotFound('subnet', subnetId);
+  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw notOfNetwork(state, network, subnetId);
   const subnet = subnets.find(
     (candidate) => (subnetId === undefined || candidate.id === subnetId) && cidrContains(candidate.cidr, address),
   );
@@ -337,6 +338,13 @@ function claim(
   const mine = held.some((fixed) => fixed.subnetId === subnet.id && fixed.address === address);
   if (!mine && (address === subnet.gatewayIp || state.portByAddress(subnet.id, address) !== undefined)) throw taken(network, address);
   return { subnetId: subnet.id, address };
+}
+
+function notOfNetwork(state: ClusterState, network: Network, subnetId: SubnetId | undefined): WeftError {
+  if (subnetId === undefined || !state.subnets.has(subnetId)) return new NotFound('subnet', subnetId ?? '');
+  return new Refused('invalid_ip_for_network', `Subnet ${subnetId} is not one of network ${network.id}.`, {
+    remedy: 'Name a subnet of the port’s own network.',
+  });
 }
 
 function taken(network: Network, address: Ipv4): Conflict {
