@@ -133,6 +133,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'dhcpOptions',
     'externalGateway',
     'routerId',
+    'concentrator.networkId',
     'external',
     'sshReach',
     'sshPort',

@@ -168,8 +168,10 @@ export type Concentrator = Stamps &
     kind: 'concentrator';
     id: ConcentratorId;
     tenantId: TenantId;
-    /** Whose routing it does; absent: it is the tenant's automatic gateway. */
+    /** Whose routing it does; without it and `networkId` it is the tenant's automatic gateway. */
     routerId?: RouterId | undefined;
+    /** Whose DHCP and names it serves from its `network:dhcp` port, forwarding nothing. */
+    networkId?: NetworkId | undefined;
     /** Absent until the scheduler has placed it. */
     nodeId: NodeId | undefined;
     /** Rises at every placement; peers and uplinks follow only the highest. */
@@ -355,6 +357,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     id: f.required('id', id<ConcentratorId>),
     tenantId: f.required('tenantId', id<TenantId>),
     routerId: f.optional('routerId', id<RouterId>),
+    networkId: f.optional('networkId', id<NetworkId>),
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     uplink: f.optional('uplink', parseUplink),

@@ -10,6 +10,13 @@ export function* routersOfSubnet(state: ClusterState, subnetId: SubnetId): Gener
       yield port.deviceId as RouterId;
 }
 
+/** Whether nothing that routes answers for a subnet's DHCP: a `network:dhcp` port is to do it. */
+export function wantsDhcpPort(state: ClusterState, subnet: Subnet): boolean {
+  if (!subnet.enableDhcp || state.networks.get(subnet.networkId)?.external !== false || isAutomaticallyRouted(state, subnet)) return false;
+  for (const _ of routersOfSubnet(state, subnet.id)) return false;
+  return true;
+}
+
 /** Whether the tenant's automatic gateway answers for a subnet: it has a gateway address and is on no router (design §8). */
 export function isAutomaticallyRouted(state: ClusterState, subnet: Subnet): boolean {
   if (subnet.gatewayIp === undefined || state.networks.get(subnet.networkId)?.external !== false) return false;

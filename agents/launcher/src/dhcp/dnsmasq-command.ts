@@ -102,22 +102,25 @@ function ownDomain({ dnsDomain = '' }: GatewaySegment): string[] {
   return isHostName(withoutDot(dnsDomain)) ? [withoutDot(dnsDomain)] : [];
 }
 
-function subnetOptions(segment: GatewaySegment, { cidr, gatewayIp, dnsNameservers, hostRoutes }: GatewaySubnet, tag: string): string[] {
+function subnetOptions(segment: GatewaySegment, subnet: GatewaySubnet, tag: string): string[] {
+  const { cidr, gatewayIp, dnsNameservers, hostRoutes, routers = [gatewayIp], leaseMinutes } = subnet;
   const dns = dnsNameservers.length === 0 ? gatewayIp : dnsNameservers.join(',');
   return [
-    `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},1h`,
-    `--dhcp-option=tag:${tag},3,${gatewayIp}`,
+    `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},${leaseMinutes === undefined ? '1h' : `${leaseMinutes}m`}`,
+    // Without a value it is not sent, and neither is the server's own address in its place.
+    `--dhcp-option=${['tag:' + tag, '3', ...routers].join(',')}`,
     `--dhcp-option=tag:${tag},26,${segment.mtu}`,
     `--dhcp-option=tag:${tag},6,${dns}`,
     ...ownDomain(segment).map((own) => `--dhcp-option=tag:${tag},15,${own}`),
-    ...classlessRoutes(hostRoutes ?? [], gatewayIp).map((option) => `--dhcp-option=tag:${tag},${option}`),
+    ...classlessRoutes(hostRoutes ?? [], routers[0]).map((option) => `--dhcp-option=tag:${tag},${option}`),
   ];
 }
 
 /** RFC 3442, and the number that older Windows asks for it by. A client that gets it passes over option 3, so the way to everything is in it. */
-function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4): string[] {
+function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4 | undefined): string[] {
   if (routes.length === 0) return [];
-  const everything = routes.some(({ destination }) => cidrPrefixLength(destination) === 0) ? [] : [`0.0.0.0/0,${gatewayIp}`];
+  const isNamed = gatewayIp === undefined || routes.some(({ destination }) => cidrPrefixLength(destination) === 0);
+  const everything = isNamed ? [] : [`0.0.0.0/0,${gatewayIp}`];
   const list = [...routes.map(({ destination, nexthop }) => `${destination},${nexthop}`), ...everything].join(',');
   return [`121,${list}`, `249,${list}`];
 }

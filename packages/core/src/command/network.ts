@@ -6,6 +6,8 @@ import type { Vni } from '../vni.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { dhcpServiceOf, withDhcpPort } from './dhcp-port.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 
 export type CreateNetwork = Readonly<{
   tenantId: TenantId;
@@ -87,7 +89,9 @@ export function updateNetwork(
   const dnsDomain = request.dnsDomain === undefined ? old.dnsDomain : request.dnsDomain || undefined;
   const network = updated(context, old, { ...plain, mtu, isDefault, dnsDomain });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
-  return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
+  const put = [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])];
+  const changes = { put, remove: [], network };
+  return network.external === old.external ? changes : withDhcpPort(state, context, id, changes);
 }
 
 /** A network goes with its subnets, once no port is left on it. */
@@ -97,12 +101,13 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
   checkNoRouters(state, id, 'cannot be deleted');
-  const remove: Resource[] = [network, ...state.subnetsOf(id)];
+  const remove: Resource[] = [network, ...state.subnetsOf(id), ...dhcpServiceOf(state, id)];
   return { put: [], remove };
 }
 
 function checkNoPorts(state: ClusterState, id: NetworkId): void {
   for (const port of state.portsOf(id)) {
+    if (isDhcpPort(port)) continue;
     throw new Conflict(
       'network_in_use',
       `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is: ${port.id}.`,

@@ -11,6 +11,7 @@ import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { missingConcentrator } from './concentrator.ts';
+import { withDhcpPort } from './dhcp-port.ts';
 import { movedGateway } from './subnet-gateway.ts';
 
 export type CreateSubnet = Readonly<{
@@ -68,7 +69,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
   };
   const put: Resource[] = [subnet, revised(context, network, {})];
   if (gatewayIp !== undefined && !network.external) put.push(...missingConcentrator(state, context, network.tenantId));
-  return { put, remove: [], subnet };
+  return withDhcpPort(state, context, network.id, { put, remove: [], subnet });
 }
 
 /** One gateway routes all of a tenant's subnets that are on no router, so no two of them may overlap: it could not tell where an address is. */
@@ -133,7 +134,8 @@ export function updateSubnet(
   });
   const more = [...moved, ...(isFirst ? missingConcentrator(state, context, old.tenantId) : [])];
   const isNews = subnet !== old && network !== undefined;
-  return { put: isNews ? [subnet, revised(context, network, {}), ...more] : putChanged(old, subnet), remove: [], subnet };
+  if (!isNews) return { put: putChanged(old, subnet), remove: [], subnet };
+  return withDhcpPort(state, context, network.id, { put: [subnet, revised(context, network, {}), ...more], remove: [], subnet });
 }
 
 export function deleteSubnet(state: ClusterState, context: CommandContext, id: SubnetId): Changes {
@@ -141,7 +143,8 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
   if (subnet === undefined) throw new NotFound('subnet', id);
   const gateways = [...state.routers.values()].flatMap(({ externalGateway }) => externalGateway?.fixedIps ?? []);
   const held = [...state.floatingIpsIn(id)].length + gateways.filter(({ subnetId }) => subnetId === id).length;
-  if (state.addressCount(id) + held > 0) {
+  const server = state.dhcpPortOn(subnet.networkId)?.fixedIps.filter(({ subnetId }) => subnetId === id) ?? [];
+  if (state.addressCount(id) + held > server.length) {
     throw new Conflict(
       'subnet_in_use',
       `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
@@ -151,7 +154,8 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
     );
   }
   const network = state.networks.get(subnet.networkId);
-  return { put: network === undefined ? [] : [revised(context, network, {})], remove: [subnet] };
+  const put = network === undefined ? [] : [revised(context, network, {})];
+  return withDhcpPort(state, context, subnet.networkId, { put, remove: [subnet] });
 }
 
 function checkCidr(request: Pick<CreateSubnet, 'cidr' | 'enableDhcp'>): void {

@@ -27,6 +27,10 @@ export type GatewaySubnet = Readonly<{
   dnsNameservers: readonly Ipv4[];
   /** What its DHCP server tells of other ways. */
   hostRoutes?: readonly StaticRoute[] | undefined;
+  /** What leases name as the way on. Absent: the gateway itself; empty: none. */
+  routers?: readonly Ipv4[] | undefined;
+  /** How long a lease lasts, at least 2. Absent: an hour. */
+  leaseMinutes?: number | undefined;
 }>;
 
 /** How hosts of an IPv6 subnet get their addresses (neutron-api.md §4.2): by advertised prefix, by DHCPv6, or the former with DHCPv6 for all else. */
@@ -116,6 +120,8 @@ export function parseGatewayBody(value: unknown): GatewayBody {
             dhcp: n.required('dhcp', parseBoolean),
             dnsNameservers: n.list('dnsNameservers', parseIpv4),
             hostRoutes: n.optional('hostRoutes', listOf(parseStaticRoute)),
+            routers: n.optional('routers', listOf(parseIpv4)),
+            leaseMinutes: n.optional('leaseMinutes', integerIn(2, 1440)),
           };
         }),
         subnets6: s.optional('subnets6', listOf(parseSubnet6)),

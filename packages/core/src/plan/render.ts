@@ -7,6 +7,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
+import { DHCP_LEASE_MINUTES, isDhcpPort } from '../dhcp-service.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
@@ -224,6 +225,7 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
 function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   if (concentrator?.nodeId !== nodeId) return undefined;
+  const isServer = concentrator.networkId !== undefined;
   const segments: GatewaySegment[] = [];
   for (const network of state.networksOf(concentrator.tenantId)) {
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
@@ -236,6 +238,8 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
         dnsNameservers: subnet.dnsNameservers,
         hostRoutes: subnet.hostRoutes,
+        routers: isServer ? [subnet.gatewayIp].filter((address) => address !== undefined) : undefined,
+        leaseMinutes: isServer ? DHCP_LEASE_MINUTES : undefined,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
     segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, subnets, subnets6: undefined });
@@ -249,7 +253,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     infrastructure: facts.infrastructure,
     segments: segments.toSorted((a, b) => a.vni - b.vni),
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
-    forwarding: router?.adminStateUp,
+    forwarding: isServer ? false : router?.adminStateUp,
     sourceNat: router?.externalGateway?.enableSnat,
     routes: router?.routes.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
   };
@@ -262,7 +266,7 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   const address = parseIpv4(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port)) continue;
+    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     const options = port.dhcpOptions === undefined ? undefined : plannedDhcpOptions(port.dhcpOptions);
@@ -279,7 +283,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
   const address = parseIpv4(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || isRouterInterface(port)) continue;
+    if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     const name = nameOfAddress(state, port, address);
@@ -335,7 +339,7 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
 /** Absent where the tenant has no rule. */
 function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): FirewallBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
-  if (concentrator?.nodeId !== nodeId) return undefined;
+  if (concentrator?.nodeId !== nodeId || concentrator.networkId !== undefined) return undefined;
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
@@ -350,7 +354,7 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
 function renderNat(state: ClusterState, nodeId: NodeId, key: string): NatBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   // NAT rules are the automatic gateway's.
-  if (concentrator?.nodeId !== nodeId || concentrator.routerId !== undefined) return undefined;
+  if (concentrator?.nodeId !== nodeId || (concentrator.routerId ?? concentrator.networkId) !== undefined) return undefined;
   const rules = [...state.natRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap((rule) => compileNatRule(state, rule, concentrator.id));
