@@ -55,6 +55,8 @@ export type Tenant = Stamps &
   Readonly<{
     kind: 'tenant';
     id: TenantId;
+    /** What the external identity service calls it, where it is that service's project. */
+    externalId?: string;
     name: string;
     description: string;
     /** A project that is switched off lets nobody in; what it has goes on. */
@@ -267,10 +269,16 @@ const parseUplink: Parse<Uplink> = (value, what) => {
   };
 };
 
+function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
+  const externalId = f.optional('externalId', parseString);
+  return externalId === undefined ? {} : { externalId };
+}
+
 const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
   tenant: (f) => ({
     kind: 'tenant',
     id: f.required('id', id<TenantId>),
+    ...parseExternalId(f),
     name: f.required('name', parseString),
     description: f.optional('description', parseString) ?? '',
     enabled: f.optional('enabled', parseBoolean) ?? true,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { Cidr } from '@weft/core/cidr';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { PlannedDhcpOption } from '@weft/core/dhcp-option';
@@ -128,16 +129,16 @@ class Bench implements AsyncDisposable {
   }
 
   host(address: string, mac: Mac | undefined, vni = VNI, options?: readonly PlannedDhcpOption[]): PlanRef {
-    const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as Ipv4) } as const;
+    const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as IpAddress) } as const;
     if (mac === undefined) this.plan.delete(ref.kind, ref.key);
     else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni, options });
     return ref;
   }
 
   name(address: string, name: string | undefined, vni: Vni | undefined = VNI, domain?: string): PlanRef {
-    const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as Ipv4) } as const;
+    const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as IpAddress) } as const;
     if (name === undefined) this.plan.delete(ref.kind, ref.key);
-    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as Ipv4, name, domain });
+    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as IpAddress, name, domain });
     return ref;
   }
 
@@ -156,7 +157,7 @@ class Bench implements AsyncDisposable {
     const { type = 'A', server = '10.0.0.1' } = options;
     const payload = encodeDnsQuestion({ id: 7, name, type });
     const client = { netns: this.#netns.client, ifname: `c${VNI}`, mac: testMac(99) };
-    const outcome = await udpAsk(client, server as Ipv4, DNS_PORT, { payload, timeoutMs: 1000 });
+    const outcome = await udpAsk(client, server as IpAddress, DNS_PORT, { payload, timeoutMs: 1000 });
     if (outcome.kind !== 'answered') return outcome.kind;
     const answer = decodeDnsAnswer(outcome.bytes);
     assert.equal(answer?.id, 7);

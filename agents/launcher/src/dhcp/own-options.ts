@@ -1,3 +1,4 @@
+import { isIpv6 } from '@weft/core/ip';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
 import { readFileIfPresent, replaceFile } from '../state-file.ts';
 import type { FileChange } from './by-gateway.ts';
@@ -20,7 +21,8 @@ export function ownOptionsContent(body: DhcpHostBody): string {
 }
 
 function optionLines(body: DhcpHostBody): string[] {
-  return (body.options ?? [])
+  // Options of IPv6 are others.
+  return (isIpv6(body.address) ? [] : (body.options ?? []))
     .filter(({ name, value }) => OPTION.test(name) && VALUE.test(value))
     .map(({ name, value }) => {
       const option = /^\d/.test(name) ? name : `option:${name}`;
