@@ -23,6 +23,7 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
+import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
@@ -219,7 +220,16 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     gateway,
     routes: routes.length === 0 ? undefined : routes,
     gateway6: undefined,
+    tenantId: instance.tenantId,
+    networkId: network.id,
+    publicIps: publicIpsOf(state, port.id),
+    userData: instance.userData,
   };
+}
+
+function publicIpsOf(state: ClusterState, portId: PortId): readonly Ipv4[] | undefined {
+  const addresses = Array.from(state.floatingIpsOfPort(portId), ({ address }) => address).toSorted();
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
