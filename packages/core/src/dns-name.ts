@@ -1,6 +1,6 @@
 import type { ClusterState } from './cluster-state.ts';
 import type { IpAddress } from './ip.ts';
-import { dhcpHostName } from './plan/dhcphost.ts';
+import { hostName } from './plan/host-name.ts';
 import type { Port } from './resource.ts';
 
 /**
@@ -30,9 +30,7 @@ export function ownDomain(state: ClusterState, port: Pick<Port, 'dnsDomain' | 'n
 
 /** What one of a port's addresses is called, without a domain unless the name is whole. */
 export function nameOfAddress(state: ClusterState, port: Port, address: IpAddress): string {
-  if (port.dnsName !== undefined) return port.dnsName;
-  const workload = state.instanceOfPort(port.id)?.name.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(workload) ? workload : dhcpHostName(address);
+  return port.dnsName ?? hostName(state.instanceOfPort(port.id)?.name, address);
 }
 
 /** A name in the first of its domains: `{ hostname: 'web', fqdn: 'web.weft.internal.' }`. A whole name loses the domain that it ends with. */

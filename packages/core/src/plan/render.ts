@@ -23,7 +23,6 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
-import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
