@@ -13,6 +13,9 @@ export type PortExtras = Readonly<{
 }>;
 
 type Extras = Pick<Port, 'dnsName' | 'dnsDomain' | 'dhcpOptions'>;
+/** Of a port that nobody says such things of. */
+export const NO_EXTRAS: Extras = { dnsName: undefined, dnsDomain: undefined, dhcpOptions: undefined };
+
 type Known = Pick<Port, 'networkId'> & Partial<Extras>;
 
 /** These attributes of a new port, or of one as it was, after the request. Throws WeftError. */
