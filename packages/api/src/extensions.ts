@@ -9,6 +9,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   agent: 'Nodes are shown as agents',
   'allowed-address-pairs': 'Ports may send as further addresses',
   availability_zone: 'Zones are shown; there is one',
+  binding: 'Ports are bound to hosts, and show what becomes of it',
   'dns-domain-ports': 'Ports have a domain of their own for their names',
   'dns-integration': 'Ports and floating IPs have names, which the gateways of their project tell',
   'empty-string-filtering': 'A filter with an empty value finds what is empty',

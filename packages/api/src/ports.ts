@@ -4,6 +4,7 @@ import type { IpAddress } from '@weft/core/ip';
 import type { PortExtras } from '@weft/core/command/port-extras';
 import { Refused } from '@weft/core/command/context';
 import type { AddressPairRequest, CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
+import type { EffectiveBinding } from '@weft/core/port-binding';
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import type { RateLimitChange } from '@weft/core/rate-limit';
 import type { Port } from '@weft/core/resource';
@@ -22,14 +23,14 @@ import {
   nameText,
   stampAttributes,
 } from './standard-attributes.ts';
+import { bindingAttributes, bindingChange } from './port-binding.ts';
 import { parseTags, tagAttributes } from './tags.ts';
 import { boolean, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
 export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
 
-/** `host` is the host name of the node that the port is plugged in on. */
-export type PortSource = Readonly<{ record: Port; status: PortStatus; host: string | undefined; dnsAssignment: readonly DnsAssignment[] }>;
+export type PortSource = Readonly<{ record: Port; status: PortStatus; binding: EffectiveBinding; dnsAssignment: readonly DnsAssignment[] }>;
 
 /** What one of its addresses is called in its tenant's DNS; `fqdn` ends with a dot. */
 export type DnsAssignment = Readonly<{ ip_address: IpAddress; hostname: string; fqdn: string }>;
@@ -172,15 +173,7 @@ export const portAttributes = {
     show: (source) => source.dnsAssignment,
     shows: Type.Array(Type.Object({ ip_address: Type.String(), hostname: Type.String(), fqdn: Type.String() })),
   },
-  'binding:vnic_type': { show: () => 'normal', shows: Type.Literal('normal') },
-  'binding:host_id': { show: (source) => source.host ?? '', shows: Type.String(), seenBy: 'admin', filter: 'equal' },
-  'binding:profile': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
-  'binding:vif_type': {
-    show: (source) => (source.host === undefined ? 'unbound' : 'bridge'),
-    shows: Type.Enum(['unbound', 'bridge']),
-    seenBy: 'admin',
-  },
-  'binding:vif_details': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
+  ...bindingAttributes,
   'weft:ingress_kbps': {
     show: (source) => source.record.rateLimit?.ingressKbps ?? null,
     parse: kbps,
@@ -221,6 +214,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     ...(values.allowed_address_pairs === undefined ? {} : { addressPairs: values.allowed_address_pairs }),
     ...rateLimitChange(values),
     ...extrasOf(values),
+    ...bindingChange(values),
   };
 }
 
@@ -241,6 +235,7 @@ export function updatePortRequest(values: UpdateValues<typeof portAttributes>): 
     ...(pairs === undefined ? {} : { addressPairs: pairs }),
     ...rateLimitChange(values),
     ...extrasOf(values),
+    ...bindingChange(values),
   };
 }
 

@@ -25,7 +25,10 @@ function records(): readonly Resource[] {
   const cluster = new TestCluster();
   const node = cluster.node(1);
   for (const gatewayIp of [undefined, null]) {
-    const names = gatewayIp === null ? {} : { dnsName: 'web', dnsDomain: 'red.example.', dhcpOptions: [{ name: 'mtu', value: '1400' }] };
+    const names =
+      gatewayIp === null
+        ? {}
+        : { dnsName: 'web', dnsDomain: 'red.example.', dhcpOptions: [{ name: 'mtu', value: '1400' }], binding: { host: 'n1' } };
     const network = cluster.network(cluster.tenant().id, names);
     const told =
       gatewayIp === null
@@ -131,6 +134,8 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'dnsName',
     'dnsDomain',
     'dhcpOptions',
+    'binding',
+    'otherBindings',
     'externalGateway',
     'routerId',
     'concentrator.networkId',

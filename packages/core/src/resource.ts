@@ -20,6 +20,8 @@ import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts'
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { parseNatRule } from './nat-rule.ts';
 import type { NatRule } from './nat-rule.ts';
+import { parsePortBinding } from './port-binding.ts';
+import type { PortBinding } from './port-binding.ts';
 import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
@@ -145,6 +147,10 @@ export type Port = Stamps &
     dnsDomain?: string | undefined;
     /** Absent: its subnets' alone. */
     dhcpOptions?: readonly DhcpOption[] | undefined;
+    /** Absent: bound nowhere, or where its instance is. */
+    binding?: PortBinding | undefined;
+    /** On other hosts, for it to move to. Absent: none. */
+    otherBindings?: readonly PortBinding[] | undefined;
   }>;
 
 /** `network`: hosts concentrators that the scheduler places. `concentrator`: hosts those that an operator moves there. */
@@ -349,6 +355,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     dnsName: f.optional('dnsName', parseString),
     dnsDomain: f.optional('dnsDomain', parseString),
     dhcpOptions: f.optional('dhcpOptions', listOf(parseDhcpOption)),
+    binding: f.optional('binding', parsePortBinding),
+    otherBindings: f.optional('otherBindings', listOf(parsePortBinding)),
     ...parseStamps(f),
   }),
   router: parseRouter,

@@ -45,6 +45,7 @@ import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
 import { createTenant } from '@weft/core/command/tenant';
 import type { IdentityRecord } from '@weft/core/identity';
+import { bindingOf } from '@weft/core/port-binding';
 import type { Quota } from '@weft/core/quota';
 import type { Changes, Network, Resource } from '@weft/core/resource';
 import type { FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
@@ -99,9 +100,8 @@ export function collections(controller: Controller): readonly Collection[] {
     get status(): PortSource['status'] {
       return portStatus(controller.statusSources, this.record);
     }
-    get host(): string | undefined {
-      const nodeId = state.nodeOfPort(this.record.id);
-      return nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
+    get binding(): PortSource['binding'] {
+      return bindingOf(state, this.record);
     }
     get dnsAssignment(): PortSource['dnsAssignment'] {
       return dnsAssignment(state, controller.cluster.config, this.record);

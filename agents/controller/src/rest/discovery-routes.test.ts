@@ -85,6 +85,10 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'allowed-address-pairs': updates(port, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.99' }] } }),
   availability_zone: async ({ call }) =>
     assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
+  binding: async ({ rest, port: { id } }) => {
+    const reply = await rest.admin('PUT', `/v2.0/ports/${String(id)}`, { port: { 'binding:host_id': 'node1' } });
+    assert.equal((reply.body['port'] as Record<string, unknown>)['binding:vif_type'], 'tap', reply.raw);
+  },
   'dns-domain-ports': updates(port, { port: { dns_name: 'web', dns_domain: 'red.example.' } }),
   'dns-integration': async ({ call, network: id }) => {
     assert.equal((await call('PUT', `/v2.0/networks/${id}`, { network: { dns_domain: 'red.example.' } })).status, 200);

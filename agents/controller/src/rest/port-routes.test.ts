@@ -63,6 +63,18 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   'an option of IPv6': [put(option('dns-server', '::1', { ip_version: 6 })), 400, 'ExtraDhcpOptBadData', /options for IP version 4 alone/],
   'an option of IPv5': [put(option('mtu', '1400', { ip_version: 5 })), 400, 'HTTPBadRequest', /'5' is not in \[4, 6\]/],
   'an option with more in it': [put(option('mtu', '1400', { zzz: 1 })), 400, 'HTTPBadRequest', /'zzz' is not expected/],
+  'a host by a member': [put({ 'binding:host_id': 'node1' }), 403, 'PolicyNotAuthorized', /update_port:binding:host_id/],
+  'a host by a member at create': [post({ 'binding:host_id': 'node1' }), 403, 'PolicyNotAuthorized', /create_port:binding:host_id/],
+  'a profile by a member': [put({ 'binding:profile': { a: 1 } }), 403, 'PolicyNotAuthorized', /update_port:binding:profile/],
+  'a profile that is none': [put({ 'binding:profile': [] }, 'admin'), 400, 'HTTPBadRequest', /is not a dictionary/],
+  'a profile of 4096 bytes': [
+    put({ 'binding:profile': { a: 'x'.repeat(4088) } }, 'admin'),
+    400,
+    'HTTPBadRequest',
+    /has 4096 bytes, and may have 4095/,
+  ],
+  'a vnic type that is none': [put({ 'binding:vnic_type': 'zzz' }), 400, 'HTTPBadRequest', /'zzz' is not in \[normal, direct/],
+  'a vif type': [put({ 'binding:vif_type': 'tap' }, 'admin'), 400, 'HTTPBadRequest', /Cannot update read-only attribute/],
   'another MAC by a member': [put({ mac_address: '02:00:00:00:00:99' }), 403, 'PolicyNotAuthorized', /update_port:mac_address/],
   'a new MAC by a member': [put({ mac_address: null }), 403, 'PolicyNotAuthorized', /update_port:mac_address/],
   'a MAC that is none': [put({ mac_address: 'zz' }, 'admin'), 400, 'HTTPBadRequest', /'zz' is not a valid MAC address/],
@@ -214,4 +226,29 @@ test('a floating IP has a whole name in the tenant’s DNS from the first, or no
   assert.deepEqual([made['dns_name'], made['dns_domain']], ['shop', 'red.example.']);
   const changed = await call('PUT', `/v2.0/floatingips/${String(made['id'])}`, { floatingip: { dns_name: 'www' } });
   assertNeutron(changed, 400, 'HTTPBadRequest', /Cannot update read-only attribute dns_name/);
+});
+
+test('administrators bind ports, everybody sees of what kind they are, and nobody else where', async () => {
+  await using scene = await openScene();
+  const asAdmin = async (): Promise<View> => view(scene.rest.admin('GET', `/v2.0/ports/${scene.port}`));
+  const profile = { pci_slot: '0000:03:10.1', numbers: [1, 2] };
+  const bound = await view(put({ 'binding:host_id': 'node1', 'binding:profile': profile }, 'admin')(scene));
+  assert.deepEqual(
+    [bound['binding:host_id'], bound['binding:vif_type'], bound['binding:vif_details'], bound['binding:profile'], bound['status']],
+    ['node1', 'tap', { port_filter: true, connectivity: 'l2' }, profile, 'DOWN'],
+  );
+  const mine = await view(put({ 'binding:vnic_type': 'direct' })(scene));
+  assert.deepEqual(
+    Object.keys(mine).filter((name) => name.startsWith('binding:')),
+    ['binding:vnic_type'],
+  );
+  assert.deepEqual([mine['binding:vnic_type'], (await asAdmin())['binding:vif_type']], ['direct', 'binding_failed']);
+  const found = async (query: string): Promise<number> =>
+    ((await scene.rest.admin('GET', `/v2.0/ports?${query}`)).body['ports'] as unknown[]).length;
+  assert.deepEqual([await found('binding%3Ahost_id=node1'), await found('binding%3Ahost_id=node2')], [1, 0]);
+  await put({ 'binding:vnic_type': 'normal' })(scene);
+  assert.equal((await view(put({ 'binding:host_id': 'nowhere' }, 'admin')(scene)))['binding:vif_type'], 'binding_failed');
+  const none = await view(put({ 'binding:host_id': null, 'binding:profile': null }, 'admin')(scene));
+  assert.deepEqual([none['binding:host_id'], none['binding:vif_type'], none['binding:profile']], ['', 'unbound', {}]);
+  assert.equal((await post({ 'binding:vnic_type': 'normal', 'binding:host_id': '', 'binding:profile': {} })(scene)).status, 201);
 });

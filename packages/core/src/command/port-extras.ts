@@ -2,6 +2,9 @@ import type { ClusterState } from '../cluster-state.ts';
 import { changedDhcpOptions } from '../dhcp-option.ts';
 import type { DhcpOptionChange } from '../dhcp-option.ts';
 import type { Port } from '../resource.ts';
+import type { NetworkId } from '../uuid.ts';
+import { changedBinding } from './bind-port.ts';
+import type { BindingChange } from './bind-port.ts';
 import { checkDnsName } from './dns.ts';
 import type { CommandContext } from './context.ts';
 
@@ -10,19 +13,34 @@ export type PortExtras = Readonly<{
   dnsName?: string;
   dnsDomain?: string;
   dhcpOptions?: readonly DhcpOptionChange[];
+  binding?: BindingChange;
 }>;
 
-type Extras = Pick<Port, 'dnsName' | 'dnsDomain' | 'dhcpOptions'>;
+type Extras = Pick<Port, 'dnsName' | 'dnsDomain' | 'dhcpOptions' | 'binding' | 'otherBindings'>;
 /** Of a port that nobody says such things of. */
-export const NO_EXTRAS: Extras = { dnsName: undefined, dnsDomain: undefined, dhcpOptions: undefined };
+export const NO_EXTRAS: Extras = {
+  dnsName: undefined,
+  dnsDomain: undefined,
+  dhcpOptions: undefined,
+  binding: undefined,
+  otherBindings: undefined,
+};
 
-type Known = Pick<Port, 'networkId'> & Partial<Extras>;
-
-/** These attributes of a new port, or of one as it was, after the request. Throws WeftError. */
-export function changedExtras(state: ClusterState, context: CommandContext, old: Known, request: PortExtras): Extras {
+/** These attributes of a new port of the network, or of one as it was, after the request. Throws WeftError. */
+export function changedExtras(
+  state: ClusterState,
+  context: CommandContext,
+  networkId: NetworkId,
+  port: Port | undefined,
+  request: PortExtras,
+): Extras {
+  const old = port ?? NO_EXTRAS;
   const dnsDomain = request.dnsDomain === undefined ? old.dnsDomain : request.dnsDomain || undefined;
   const dnsName = request.dnsName === undefined ? old.dnsName : request.dnsName || undefined;
-  if (request.dnsName !== undefined || request.dnsDomain !== undefined)
-    checkDnsName(state, context, dnsName, { dnsDomain, networkId: old.networkId });
-  return { dnsName, dnsDomain, dhcpOptions: changedDhcpOptions(old.dhcpOptions, request.dhcpOptions ?? []) };
+  if (request.dnsName !== undefined || request.dnsDomain !== undefined) checkDnsName(state, context, dnsName, { dnsDomain, networkId });
+  const dhcpOptions = changedDhcpOptions(old.dhcpOptions, request.dhcpOptions ?? []);
+  const binding = request.binding === undefined ? old.binding : changedBinding(state, port, request.binding);
+  // Where it is now it is not yet to move to.
+  const others = old.otherBindings?.filter(({ host }) => host !== binding?.host) ?? [];
+  return { dnsName, dnsDomain, dhcpOptions, binding, otherBindings: others.length === 0 ? undefined : others };
 }

@@ -17,6 +17,7 @@ import type { CommandContext } from './context.ts';
 import { lacksDhcpPort, withDhcpPort } from './dhcp-port.ts';
 import { freeFixedIp, freeMac, includesFixedIp as includes } from './free-address.ts';
 import type { WeftError } from '../weft-error.ts';
+import { isBound } from './bind-port.ts';
 import { changedExtras } from './port-extras.ts';
 import type { PortExtras } from './port-extras.ts';
 import { servingSubnets } from './service-subnets.ts';
@@ -74,7 +75,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     deviceOwner: request.deviceOwner,
     addressPairs: pairsFor(network, mac, request.addressPairs ?? [], portSecurityEnabled),
     rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
-    ...changedExtras(state, context, { networkId: network.id }, request),
+    ...changedExtras(state, context, network.id, undefined, request),
     ...stamps(context),
     ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
   };
@@ -105,7 +106,7 @@ export function updatePort(
   if (isRouterInterface(old) || isDhcpPort(old)) checkService(request, old);
   else checkNoInterface(request.deviceOwner);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
-  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, dhcpOptions: _, ...plain } = request;
+  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, dhcpOptions: _, binding: __, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
     throw new Conflict(
       'port_security_has_groups',
@@ -115,10 +116,9 @@ export function updatePort(
       },
     );
   }
-  const placed = state.nodeOfPort(id);
-  if (request.mac !== undefined && request.mac !== old.mac && placed !== undefined) {
+  if (request.mac !== undefined && request.mac !== old.mac && isBound(state, old)) {
     throw new Conflict('port_bound', `Unable to complete operation on port ${id}, port is already bound; its MAC address cannot change.`, {
-      remedy: 'Delete the instance that it is plugged in to first.',
+      remedy: 'Delete the instance that it is plugged in to first, or unbind it.',
     });
   }
   const groups = request.securityGroups ?? old.securityGroups;
@@ -131,7 +131,7 @@ export function updatePort(
     securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
     addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
-    ...changedExtras(state, context, old, request),
+    ...changedExtras(state, context, network.id, old, request),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
   const changes = { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };

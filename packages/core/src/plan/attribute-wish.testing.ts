@@ -36,6 +36,7 @@ function decideNames(state: ClusterState, ctx: CommandContext, { a, b, pick }: P
   const some = b % 3 > 0;
   if (b % 5 === 0) return updateNetwork(state, ctx, pick(state.networks.values(), a).id, { dnsDomain: some ? 'red.example.' : '' });
   const port = pick(state.ports.values(), a);
+  if (b % 7 === 3) return updatePort(state, ctx, port.id, { binding: { host: some ? `n${b % 4}` : '' } });
   if (b % 5 === 1)
     return updatePort(state, ctx, port.id, { dnsName: some ? `web${b}` : '', dnsDomain: b % 2 === 0 ? 'blue.example.' : '' });
   if (b % 5 === 2) {
