@@ -68,3 +68,16 @@ test('a public address has a name in a domain, or neither', () => {
   );
   assert.equal(create({ dnsName: 'shop', dnsDomain: 'red.example.' })().floatingIp.dnsName, 'shop');
 });
+
+test('a guest of a network has no say in what it is called there', () => {
+  const cluster = new TestCluster();
+  const network = cluster.network(cluster.tenant().id, { dnsDomain: 'red.example.' });
+  cluster.subnet(network, '10.0.0.0/24');
+  const own = cluster.port(network, { dnsName: 'web', dnsDomain: 'blue.example.' });
+  const guest = { ...own, tenantId: cluster.tenant().id };
+  const [fixed] = own.fixedIps;
+  assert.ok(fixed !== undefined);
+  assert.deepEqual([nameOfAddress(cluster.state, own, fixed.address), ownDomain(cluster.state, own)], ['web', 'blue.example.']);
+  assert.match(nameOfAddress(cluster.state, guest, fixed.address), /^host-10-0-0-/);
+  assert.equal(ownDomain(cluster.state, guest), 'red.example.');
+});

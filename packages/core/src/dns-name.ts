@@ -2,6 +2,7 @@ import type { ClusterState } from './cluster-state.ts';
 import type { IpAddress } from './ip.ts';
 import { hostName } from './plan/host-name.ts';
 import type { Port } from './resource.ts';
+import { isGuest } from './sharing.ts';
 
 /**
  * What addresses of ports are called in their tenant's own DNS: the port's `dns_name`, else its workload's name, else one made of the
@@ -23,13 +24,18 @@ export function isDnsName(text: string): boolean {
 
 export const withoutDot = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name);
 
-/** The domain that a port's names are in: its own, or its network's. Undefined: the cluster's. */
-export function ownDomain(state: ClusterState, port: Pick<Port, 'dnsDomain' | 'networkId'>): string | undefined {
-  return port.dnsDomain ?? state.networks.get(port.networkId)?.dnsDomain;
+/**
+ * The domain that a port's names are in: its own, or its network's. Undefined: the cluster's. A guest of the network has no say in it: by a name of
+ * its choice it would be taken for somebody of the network's project.
+ */
+export function ownDomain(state: ClusterState, port: Pick<Port, 'dnsDomain' | 'networkId' | 'tenantId'>): string | undefined {
+  const network = state.networks.get(port.networkId)?.dnsDomain;
+  return isGuest(state, port) ? network : (port.dnsDomain ?? network);
 }
 
-/** What one of a port's addresses is called, without a domain unless the name is whole. */
+/** What one of a port's addresses is called, without a domain unless the name is whole; one of a guest by itself. */
 export function nameOfAddress(state: ClusterState, port: Port, address: IpAddress): string {
+  if (isGuest(state, port)) return hostName(undefined, address);
   return port.dnsName ?? hostName(state.instanceOfPort(port.id)?.name, address);
 }
 

@@ -16,7 +16,7 @@ export function checkDnsName(
   state: ClusterState,
   context: CommandContext,
   name: string | undefined,
-  port: Pick<Port, 'dnsDomain' | 'networkId'>,
+  port: Pick<Port, 'dnsDomain' | 'networkId' | 'tenantId'>,
 ): void {
   if (name === undefined) return;
   const domain = ownDomain(state, port) ?? clusterDomain(context.cluster);

@@ -2,7 +2,6 @@ import type { ClusterState } from '../cluster-state.ts';
 import { changedDhcpOptions } from '../dhcp-option.ts';
 import type { DhcpOptionChange } from '../dhcp-option.ts';
 import type { Port } from '../resource.ts';
-import type { NetworkId } from '../uuid.ts';
 import { changedBinding } from './bind-port.ts';
 import type { BindingChange } from './bind-port.ts';
 import { checkDnsName } from './dns.ts';
@@ -26,18 +25,18 @@ export const NO_EXTRAS: Extras = {
   otherBindings: undefined,
 };
 
-/** These attributes of a new port of the network, or of one as it was, after the request. Throws WeftError. */
+/** These attributes of a new port, or of one as it was, after the request. Throws WeftError. */
 export function changedExtras(
   state: ClusterState,
   context: CommandContext,
-  networkId: NetworkId,
+  at: Pick<Port, 'networkId' | 'tenantId'>,
   port: Port | undefined,
   request: PortExtras,
 ): Extras {
   const old = port ?? NO_EXTRAS;
   const dnsDomain = request.dnsDomain === undefined ? old.dnsDomain : request.dnsDomain || undefined;
   const dnsName = request.dnsName === undefined ? old.dnsName : request.dnsName || undefined;
-  if (request.dnsName !== undefined || request.dnsDomain !== undefined) checkDnsName(state, context, dnsName, { dnsDomain, networkId });
+  if (request.dnsName !== undefined || request.dnsDomain !== undefined) checkDnsName(state, context, dnsName, { ...at, dnsDomain });
   const dhcpOptions = changedDhcpOptions(old.dhcpOptions, request.dhcpOptions ?? []);
   const binding = request.binding === undefined ? old.binding : changedBinding(state, port, request.binding);
   // Where it is now it is not yet to move to.
