@@ -139,7 +139,6 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'dnsDomain',
     'dhcpOptions',
     'binding',
-    'otherBindings',
     'externalGateway',
     'routerId',
     'concentrator.networkId',

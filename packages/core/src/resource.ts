@@ -151,8 +151,6 @@ export type Port = Stamps &
     dhcpOptions?: readonly DhcpOption[] | undefined;
     /** Absent: bound nowhere, or where its instance is. */
     binding?: PortBinding | undefined;
-    /** On other hosts, for it to move to. Absent: none. */
-    otherBindings?: readonly PortBinding[] | undefined;
   }>;
 
 /** `network`: hosts concentrators that the scheduler places. `concentrator`: hosts those that an operator moves there. */
@@ -359,7 +357,6 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     dnsDomain: f.optional('dnsDomain', parseString),
     dhcpOptions: f.optional('dhcpOptions', listOf(parseDhcpOption)),
     binding: f.optional('binding', parsePortBinding),
-    otherBindings: f.optional('otherBindings', listOf(parsePortBinding)),
     ...parseStamps(f),
   }),
   router: parseRouter,

@@ -15,14 +15,13 @@ export type PortExtras = Readonly<{
   binding?: BindingChange;
 }>;
 
-type Extras = Pick<Port, 'dnsName' | 'dnsDomain' | 'dhcpOptions' | 'binding' | 'otherBindings'>;
+type Extras = Pick<Port, 'dnsName' | 'dnsDomain' | 'dhcpOptions' | 'binding'>;
 /** Of a port that nobody says such things of. */
 export const NO_EXTRAS: Extras = {
   dnsName: undefined,
   dnsDomain: undefined,
   dhcpOptions: undefined,
   binding: undefined,
-  otherBindings: undefined,
 };
 
 /** These attributes of a new port, or of one as it was, after the request. Throws WeftError. */
@@ -39,7 +38,5 @@ export function changedExtras(
   if (request.dnsName !== undefined || request.dnsDomain !== undefined) checkDnsName(state, context, dnsName, { ...at, dnsDomain });
   const dhcpOptions = changedDhcpOptions(old.dhcpOptions, request.dhcpOptions ?? []);
   const binding = request.binding === undefined ? old.binding : changedBinding(state, port, request.binding);
-  // Where it is now it is not yet to move to.
-  const others = old.otherBindings?.filter(({ host }) => host !== binding?.host) ?? [];
-  return { dnsName, dnsDomain, dhcpOptions, binding, otherBindings: others.length === 0 ? undefined : others };
+  return { dnsName, dnsDomain, dhcpOptions, binding };
 }
