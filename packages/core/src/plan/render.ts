@@ -10,6 +10,7 @@ import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
+import { isGuest } from '../sharing.ts';
 import { servingGateway } from '../segment-gateway.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
@@ -290,7 +291,9 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
+    // A guest's name is made of its address: by one of its choice it would be taken for somebody of the network's project.
+    const name = isGuest(state, port) ? undefined : state.instanceOfPort(port.id)?.name;
+    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(name, address) };
   }
   return undefined;
 }
