@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Cidr6 } from '@weft/core/cidr6';
 import type { Ipv4 } from '@weft/core/ipv4';
-import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { Ipv6 } from '@weft/core/ipv6';
+import type { GatewayBody, GatewaySubnet6 } from '@weft/core/plan/gateway';
 import type { ConcentratorId } from '@weft/core/uuid';
 import { decodeDhcp } from '@weft/core/packet/dhcp';
 import * as fc from 'fast-check';
@@ -10,9 +12,16 @@ import { dnsDomainOf } from './dns-domain.ts';
 import { encodeDhcpRelease } from './dhcp-release.ts';
 import { dnsmasqCommand, DnsmasqMissing, requireDnsmasq } from './dnsmasq-command.ts';
 import { hostFileContent, nameFileContent } from './hosts-directory.ts';
+import { ownOptionsContent } from './own-options.ts';
 import { parseLeaseFile } from './lease-file.ts';
 
-const PATHS = { hostsDirectory: '/run/hosts', namesDirectory: '/run/names', leaseFile: '/var/leases', domain: 'weft.internal' };
+const PATHS = {
+  hostsDirectory: '/run/hosts',
+  namesDirectory: '/run/names',
+  configurationFile: '/run/own.conf',
+  leaseFile: '/var/leases',
+  domain: 'weft.internal',
+};
 
 test('each served subnet has a range of its own that tags its options', () => {
   const body = gatewayBody(9);
@@ -52,6 +61,27 @@ test('a server that is no way on names the one that is, or none, and its leases 
     assert.ok(another.includes(`--dhcp-option=tag:v10001n0,${option}`), option);
 });
 
+test('of IPv6 each subnet is advertised or leased as it says, and one that cannot be is left out', () => {
+  const body = gatewayBody(9);
+  const subnet = { cidr: 'fd00:1::/64' as Cidr6, gatewayIp: 'fd00:1::1' as Ipv6, dhcp: true, dnsNameservers: [] };
+  const command = (...subnets6: readonly GatewaySubnet6[]): readonly string[] =>
+    (dnsmasqCommand({ ...body, segments: body.segments.map((segment) => ({ ...segment, subnets: [], subnets6 })) }, PATHS) ?? []).filter(
+      (option) => /ra$|dhcp-(range|option)/.test(option),
+    );
+  const dnsNameservers = ['fd00:1::53' as Ipv6, 'fd00:1::54' as Ipv6];
+  assert.deepEqual(command({ ...subnet, advertise: 'slaac' }), ['--dhcp-range=set:v10001s0,fd00:1::,ra-only,64']);
+  assert.deepEqual(command({ ...subnet, advertise: 'dhcpv6-stateless' }), ['--dhcp-range=set:v10001s0,fd00:1::,ra-stateless,64']);
+  assert.deepEqual(command({ ...subnet, advertise: 'dhcpv6-stateful', dnsNameservers }), [
+    '--enable-ra',
+    '--dhcp-range=set:v10001s0,fd00:1::,static,64,1h',
+    '--dhcp-option=tag:v10001s0,option6:dns-server,[fd00:1::53],[fd00:1::54]',
+  ]);
+  assert.deepEqual(command(subnet), ['--dhcp-range=set:v10001s0,fd00:1::,static,64,1h'], 'leased, not advertised');
+  assert.deepEqual(command({ ...subnet, dhcp: false }), [], 'neither');
+  assert.deepEqual(command({ ...subnet, cidr: 'fd00::/48' as Cidr6 }), [], 'too short');
+  assert.deepEqual(command({ ...subnet, cidr: 'fd00::/80' as Cidr6, advertise: 'slaac' }), [], 'nobody makes addresses there');
+});
+
 test('a gateway without DHCP serves names only, and one without subnets needs no server', () => {
   const body = gatewayBody(9);
   const without: GatewayBody = {
@@ -87,6 +117,42 @@ test('a name is told with and without its domain; one that is none does not get 
   assert.equal(nameFileContent(body, 'weft.internal'), '10.0.0.11 web.weft.internal web\n');
   for (const name of ['', 'a b', 'a\nb', '-a', '#', 'a'.repeat(64), 'a..b']) {
     assert.equal(nameFileContent({ ...body, name }, 'weft.internal'), '', JSON.stringify(name));
+  }
+});
+
+test('a name has its own domain first, and a whole one is not put into another', () => {
+  const body = { concentratorId: testId<ConcentratorId>(9), vni: VNI, address: '10.0.0.11' as Ipv4, name: 'web' };
+  const own = { ...body, domain: 'red.example.' };
+  const rows = [
+    [own, '10.0.0.11 web.red.example web.weft.internal web\n'],
+    [{ ...own, name: 'web.red.example.' }, '10.0.0.11 web.red.example web.weft.internal web\n'],
+    [{ ...body, name: 'web.weft.internal.' }, '10.0.0.11 web.weft.internal web\n'],
+    [{ ...own, name: 'web.blue.example.' }, '10.0.0.11 web.blue.example\n'],
+    [{ ...own, domain: 'a b.' }, ''],
+  ] as const;
+  for (const [given, expected] of rows) assert.equal(nameFileContent(given, 'weft.internal'), expected, JSON.stringify(given));
+});
+
+test('a host’s own options are selected by its tag; what could mean something else to dnsmasq is left out', () => {
+  const host = dhcpHost(9, '10.0.0.11', testMac(11));
+  const good = {
+    ...host,
+    options: [
+      { name: 'ntp-server', value: '10.0.0.1,10.0.0.2' },
+      { name: '249', value: '' },
+    ],
+  };
+  assert.deepEqual(ownOptionsContent(good).split('\n'), [
+    'dhcp-host=02:00:00:00:00:0b,set:h10001-10.0.0.11,10.0.0.11,host-10-0-0-11',
+    'dhcp-option=tag:h10001-10.0.0.11,option:ntp-server,10.0.0.1,10.0.0.2',
+    'dhcp-option=tag:h10001-10.0.0.11,249',
+    '',
+  ]);
+  const bad = ['a\nb', 'a"b', 'a\\b', 'a#b', 'ä'].map((value) => ({ name: 'bootfile-name', value }));
+  for (const options of [...bad, { name: 'tag:x', value: '1' }, { name: 'a,b', value: '1' }, { name: '', value: '1' }].map((each) => [
+    each,
+  ])) {
+    assert.equal(ownOptionsContent({ ...host, options }), '', JSON.stringify(options));
   }
 });
 
