@@ -15,7 +15,7 @@ const id = '22222222-2222-4222-8222-222222222222';
 
 const network = (body: object, caller: Caller = tenant): unknown =>
   createNetworkRequest(parseCreate(networkAttributes, NETWORKS, body, caller), tenantId);
-const subnet = (body: object): unknown => createSubnetRequest(parseCreate(subnetAttributes, SUBNETS, body, tenant));
+const subnet = (body: object): unknown => createSubnetRequest(parseCreate(subnetAttributes, SUBNETS, body, tenant), undefined);
 const port = (body: object): unknown => createPortRequest(parseCreate(portAttributes, PORTS, body, tenant));
 const portUpdate = (body: object, caller: Caller = tenant): unknown => updatePortRequest(parseUpdate(portAttributes, PORTS, body, caller));
 

@@ -8,7 +8,9 @@ export type ExtensionView = Readonly<{ alias: string; name: string; description:
 const OBEYED: Readonly<Record<string, string>> = {
   agent: 'Nodes are shown as agents',
   'allowed-address-pairs': 'Ports may send as further addresses',
+  'auto-allocated-topology': 'A network, a subnet and a router for a project that describes none',
   availability_zone: 'Zones are shown; there is one',
+  'default-subnetpools': 'Subnets that name no pool can be of the default one',
   'empty-string-filtering': 'A filter with an empty value finds what is empty',
   'expose-port-forwarding-in-fip': 'Floating IPs show their port forwardings',
   'ext-gw-mode': 'Source NAT of a router can be switched off',
@@ -42,6 +44,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   'standard-attr-tag': 'Objects have tags',
   'standard-attr-timestamp': 'Objects show when they were made and changed',
   'stateful-security-group': 'Security groups can be stateless',
+  subnet_allocation: 'Subnet pools give subnets their prefixes',
   'tag-ports-during-bulk-creation': 'Ports are made with their tags',
 };
 

@@ -62,6 +62,7 @@ const COUNT = {
   natRule: 4,
   addressHold: 3,
   quota: 2,
+  subnetPool: 2,
 };
 const LAST_CONCENTRATOR = COUNT.concentrator - 1;
 type Kind = keyof typeof COUNT;
@@ -115,6 +116,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         enableDhcp: true,
         dnsNameservers: [],
         allocationPools: [],
+        subnetPoolId: v(5) % 2 === 0 ? undefined : id('subnetPool', v(7)),
         ...common,
       };
     case 'port':
@@ -259,6 +261,11 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'subnetPool': {
+      const lengths = { minPrefixLength: 8, maxPrefixLength: 32, defaultPrefixLength: 24 };
+      const prefixes = [parseCidr('10.0.0.0/8')];
+      return { kind, id: id(kind, n), tenantId: id('tenant', variant), prefixes, ...lengths, isDefault: false, shared: false, ...common };
+    }
     case 'quota':
       return { kind, id: id(kind, n), tenantId: id('tenant', variant), limits: { port: variant }, ...stamps };
     case 'addressHold':
@@ -334,6 +341,7 @@ function answers(state: Questions): string[] {
     say(`interfaces of ${n}`, [ids(state.interfacesOf(routerId)), ids(state.interfacesOn(networkId))]);
     say(`gateway of subnet ${n}`, state.gatewayOfSubnet(subnetId)?.id);
     say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
+    say(`subnets from ${n}`, ids(state.subnetsFrom(id('subnetPool', n))));
     say(`ports of ${n}`, [state.portCount(networkId), ...ids(state.portsOf(networkId))]);
     say(`nodes of ${n}`, texts(state.nodesOf(networkId)));
     say(`addresses of ${n}`, state.addressCount(subnetId));
@@ -525,6 +533,9 @@ class Scan implements Questions {
     return this.#all('concentrator').find(
       (concentrator) => concentrator.tenantId === tenantId && (concentrator.routerId ?? concentrator.networkId) === undefined,
     );
+  }
+  *subnetsFrom(poolId: Uuid): Generator<Subnet> {
+    yield* this.#all('subnet').filter((subnet) => subnet.subnetPoolId === poolId);
   }
   concentratorOfNetwork(networkId: Uuid): Concentrator | undefined {
     return this.#all('concentrator').find((concentrator) => concentrator.networkId === networkId);

@@ -35,6 +35,7 @@ import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { segmentGateways, servingGateway } from './segment-gateway.ts';
 import type { SegmentGateway } from './segment-gateway.ts';
 import { setOrDelete } from './set-or-delete.ts';
+import type { SubnetPool } from './subnet-pool.ts';
 import type {
   AddressHoldId,
   ConcentratorId,
@@ -51,6 +52,7 @@ import type {
   SecurityGroupId,
   SecurityGroupRuleId,
   SubnetId,
+  SubnetPoolId,
   TenantId,
 } from './uuid.ts';
 import type { Vni } from './vni.ts';
@@ -84,6 +86,7 @@ export class ClusterState {
   readonly natRules = this.#layers.map<NatRuleId, NatRule>();
   readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
   readonly quotas = this.#layers.map<QuotaId, Quota>();
+  readonly subnetPools = this.#layers.map<SubnetPoolId, SubnetPool>();
   /** Who may use the API. */
   readonly identity = this.#layers.layer(new IdentityIndex());
 
@@ -104,6 +107,7 @@ export class ClusterState {
     natRule: this.natRules,
     addressHold: this.addressHolds,
     quota: this.quotas,
+    subnetPool: this.subnetPools,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
     applicationCredential: this.identity.applicationCredentials,
@@ -115,6 +119,7 @@ export class ClusterState {
   /** SHA-256 of an API token, hex → whose it is. */
   readonly tenantByTokenHash = this.#layers.map<string, Tenant>();
   readonly #networksByTenant = this.#layers.layer(new MultiMap<TenantId, NetworkId>());
+  readonly #subnetsByPool = this.#layers.layer(new MultiMap<SubnetPoolId, SubnetId>());
   readonly #subnetsByNetwork = this.#layers.layer(new MultiMap<NetworkId, SubnetId>());
   readonly #portIndex = this.#layers.layer(new PortIndex());
   readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
@@ -195,6 +200,11 @@ export class ClusterState {
 
   *subnetsOf(networkId: NetworkId): Generator<Subnet> {
     for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
+  }
+
+  /** The subnets whose prefixes are from the pool. */
+  *subnetsFrom(poolId: SubnetPoolId): Generator<Subnet> {
+    for (const id of this.#subnetsByPool.of(poolId)) yield must(this.subnets.get(id));
   }
 
   portsOf(networkId: NetworkId): Iterable<Port> {
@@ -502,6 +512,7 @@ export class ClusterState {
         break;
       case 'subnet':
         this.#subnetsByNetwork[verb](resource.networkId, resource.id);
+        if (resource.subnetPoolId !== undefined) this.#subnetsByPool[verb](resource.subnetPoolId, resource.id);
         break;
       case 'port':
         this.#portIndex.index(resource, verb);
@@ -559,7 +570,8 @@ export class ClusterState {
         this.#holdsByNode[verb](resource.nodeId, resource.id);
         break;
       case 'quota':
-        // Found by its tenant's id, which is its own.
+      case 'subnetPool':
+        // Found by its id, which is its tenant's of a quota.
         break;
     }
   }

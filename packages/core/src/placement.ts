@@ -30,6 +30,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'natRule':
     case 'addressHold':
     case 'quota':
+    case 'subnetPool':
     case 'user':
     case 'roleAssignment':
     case 'applicationCredential':

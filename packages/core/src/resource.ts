@@ -26,6 +26,8 @@ import { parseRouter, parseStaticRoute } from './router.ts';
 import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
+import { parseSubnetPool } from './subnet-pool.ts';
+import type { SubnetPool } from './subnet-pool.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
@@ -38,6 +40,7 @@ import type {
   RouterId,
   SecurityGroupId,
   SubnetId,
+  SubnetPoolId,
   TenantId,
   Uuid,
 } from './uuid.ts';
@@ -83,6 +86,8 @@ export type Network = Stamps &
     external: boolean;
     /** Of the networks outside, the one that topologies made of themselves lead to. */
     isDefault?: true | undefined;
+    /** It was made without being described, together with this router. */
+    autoRouterId?: RouterId | undefined;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -108,6 +113,8 @@ export type Subnet = Stamps &
     allocationPools: readonly AllocationPool[];
     /** What workloads are told of other ways than the gateway. Absent: nothing. */
     hostRoutes?: readonly StaticRoute[] | undefined;
+    /** Where its prefix is from. Absent: somebody said it. */
+    subnetPoolId?: SubnetPoolId | undefined;
     /** Owners of ports that it is kept for. Absent: all. */
     serviceTypes?: readonly string[] | undefined;
   }>;
@@ -236,6 +243,7 @@ export type Resource =
   | NatRule
   | AddressHold
   | Quota
+  | SubnetPool
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -253,6 +261,12 @@ const parseUplink: Parse<Uplink> = (value, what) => {
     prefixLength: f.required('prefixLength', integerIn(0, 32)),
     gateway: f.required('gateway', parseIpv4),
   };
+};
+
+/** Absent where it was not said. */
+const parseAutoRouter = (f: Fields): Pick<Network, 'autoRouterId'> => {
+  const autoRouterId = f.optional('autoRouterId', id<RouterId>);
+  return autoRouterId === undefined ? {} : { autoRouterId };
 };
 
 const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
@@ -278,6 +292,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     external: f.optional('external', parseBoolean) ?? false,
     ...(f.optional('isDefault', parseBoolean) === true ? { isDefault: true as const } : {}),
+    ...parseAutoRouter(f),
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
@@ -301,6 +316,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     }),
     hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
     serviceTypes: f.optional('serviceTypes', listOf(parseString)),
+    subnetPoolId: f.optional('subnetPoolId', id<SubnetPoolId>),
     ...parseStamps(f),
   }),
   port: (f) => ({
@@ -396,6 +412,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   natRule: parseNatRule,
   addressHold: parseAddressHold,
   quota: parseQuota,
+  subnetPool: parseSubnetPool,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

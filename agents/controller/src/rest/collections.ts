@@ -26,6 +26,8 @@ import {
 import type { SecurityGroupRuleSource, SecurityGroupSource } from '@weft/api/security-groups';
 import { SUBNETS, createSubnetRequest, subnetAttributes, updateSubnetRequest } from '@weft/api/subnets';
 import type { SubnetSource } from '@weft/api/subnets';
+import { SUBNET_POOLS, createSubnetPoolRequest, subnetPoolAttributes, updateSubnetPoolRequest } from '@weft/api/subnet-pools';
+import type { SubnetPoolSource } from '@weft/api/subnet-pools';
 import type { ClusterState } from '@weft/core/cluster-state';
 import { NotFound } from '@weft/core/command/context';
 import type { CommandContext } from '@weft/core/command/context';
@@ -43,11 +45,22 @@ import {
 } from '@weft/core/command/security-group';
 import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
+import { createSubnetPool, defaultSubnetPool, deleteSubnetPool, updateSubnetPool } from '@weft/core/command/subnet-pool';
 import { createTenant } from '@weft/core/command/tenant';
 import type { IdentityRecord } from '@weft/core/identity';
 import type { Quota } from '@weft/core/quota';
 import type { Changes, Network, Resource } from '@weft/core/resource';
-import type { FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
+import type {
+  FloatingIpId,
+  NetworkId,
+  PortId,
+  RouterId,
+  SecurityGroupId,
+  SecurityGroupRuleId,
+  SubnetId,
+  SubnetPoolId,
+  TenantId,
+} from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
 import { answererOf } from '@weft/core/public-gateway';
 import { floatingIpStatus, portStatus, routerStatus } from '../status.ts';
@@ -158,8 +171,9 @@ export function collections(controller: Controller): readonly Collection[] {
       ...readable<'subnet', SubnetSource>({ ...kinds, kind: 'subnet', names: SUBNETS, table: subnetAttributes, source: plain }),
       create: (caller, body) => {
         const values = parseCreate(subnetAttributes, SUBNETS, body, caller);
-        const request = createSubnetRequest(values);
         return (present, context) => {
+          const request = createSubnetRequest(values, defaultSubnetPool(present)?.id);
+          if (values.subnetpool_id !== null) visible(present, caller, 'subnetPool', values.subnetpool_id);
           const network = checkNetwork(present, caller, request.networkId, values.project_id);
           if (!maySee(caller, network)) throw new Forbidden('rule:create_subnet is disallowed by policy');
           const { subnet, ...changes } = createSubnet(present, context, request);
@@ -171,6 +185,31 @@ export function collections(controller: Controller): readonly Collection[] {
         return (present, context, id) => ({ ...updateSubnet(present, context, id as SubnetId, request), id });
       },
       delete: (present, context, id) => deleteSubnet(present, context, id as SubnetId),
+    },
+    {
+      ...readable<'subnetPool', SubnetPoolSource>({
+        ...kinds,
+        kind: 'subnetPool',
+        names: SUBNET_POOLS,
+        table: subnetPoolAttributes,
+        source: plain,
+      }),
+      create: (caller, body) => {
+        const values = parseCreate(subnetPoolAttributes, SUBNET_POOLS, body, caller);
+        const owner = values.project_id ?? caller.tenantId;
+        return (present, context) => {
+          const create = (given: ClusterState, tenantId: TenantId): Changes & Readonly<{ id: string }> => {
+            const { pool, ...changes } = createSubnetPool(given, context, createSubnetPoolRequest(values, tenantId));
+            return { ...changes, id: pool.id };
+          };
+          return owner === undefined ? asOperator(present, context, create) : create(present, owner as TenantId);
+        };
+      },
+      update: (caller, body) => {
+        const request = updateSubnetPoolRequest(parseUpdate(subnetPoolAttributes, SUBNET_POOLS, body, caller));
+        return (present, context, id) => ({ ...updateSubnetPool(present, context, id as SubnetPoolId, request), id });
+      },
+      delete: (present, _context, id) => deleteSubnetPool(present, id as SubnetPoolId),
     },
     {
       ...readable<'port', PortSource>({ ...kinds, kind: 'port', names: PORTS, table: portAttributes, source: portSource }),
@@ -297,6 +336,7 @@ export function visible<K extends OwnedKind>(state: ClusterState, caller: Caller
 function isVisible(state: ClusterState, caller: Caller, record: Owned): boolean {
   if (maySee(caller, record)) return true;
   if (record.kind === 'network') return record.external;
+  if (record.kind === 'subnetPool') return record.shared;
   return record.kind === 'subnet' && state.networks.get(record.networkId)?.external === true;
 }
 
@@ -343,6 +383,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
   const tables = {
     network: state.networks,
     subnet: state.subnets,
+    subnetPool: state.subnetPools,
     port: state.ports,
     router: state.routers,
     securityGroup: state.securityGroups,
@@ -358,7 +399,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
 }
 
 /**
- * The project of external networks whose project the administrator does not say. In Neutron that is the administrator's own one; here
+ * The project of external networks, and of subnet pools, whose project the administrator does not say. In Neutron that is the administrator's own one; here
  * administrators have none, so it is made with the first such network. No token is ever its.
  */
 const OPERATOR = 'operator';

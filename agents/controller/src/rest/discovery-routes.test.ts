@@ -83,8 +83,28 @@ const routed =
 const PROOFS: Readonly<Record<string, Proof>> = {
   agent: async ({ rest }) => assert.equal(((await rest.admin('GET', '/v2.0/agents')).body['agents'] as unknown[]).length, 2),
   'allowed-address-pairs': updates(port, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.99' }] } }),
+  'auto-allocated-topology': async ({ rest, call }) => {
+    const { id } = await make(rest.admin, 'subnetpools', 'subnetpool', {
+      name: 'd',
+      prefixes: ['10.99.0.0/16'],
+      default_prefixlen: 24,
+      is_default: true,
+    });
+    const made = await call('GET', '/v2.0/auto-allocated-topology/None');
+    const { id: network } = made.body['auto_allocated_topology'] as { id: string };
+    assert.equal((await call('GET', `/v2.0/networks/${network}`)).status, 200, made.raw);
+    assert.equal((await call('DELETE', '/v2.0/auto-allocated-topology/None')).status, 204);
+    assert.equal((await rest.admin('DELETE', `/v2.0/subnetpools/${String(id)}`)).status, 204);
+  },
   availability_zone: async ({ call }) =>
     assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
+  'default-subnetpools': async ({ rest, call }) => {
+    const { id } = await make(rest.admin, 'subnetpools', 'subnetpool', { name: 'd', prefixes: ['10.98.0.0/16'], is_default: true });
+    const net = await make(call, 'networks', 'network', {});
+    const wish = { network_id: net['id'], ip_version: 4, use_default_subnetpool: true, prefixlen: 24 };
+    assert.equal((await make(call, 'subnets', 'subnet', wish))['subnetpool_id'], id);
+    assert.equal((await rest.admin('PUT', `/v2.0/subnetpools/${String(id)}`, { subnetpool: { is_default: false } })).status, 200);
+  },
   'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
   'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
   'ext-gw-mode': async ({ rest, call }) => {
@@ -173,6 +193,12 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'standard-attr-timestamp': shows(network, 'created_at', 'updated_at'),
   'stateful-security-group': async ({ call }) =>
     assert.equal((await make(call, 'security-groups', 'security_group', { name: 's', stateful: false }))['stateful'], false),
+  subnet_allocation: async ({ call }) => {
+    const pool = await make(call, 'subnetpools', 'subnetpool', { name: 'p', prefixes: ['10.97.0.0/16'], default_prefixlen: '26' });
+    const net = await make(call, 'networks', 'network', {});
+    const made = await make(call, 'subnets', 'subnet', { network_id: net['id'], ip_version: 4, subnetpool_id: pool['id'] });
+    assert.equal(made['cidr'], '10.97.0.0/26');
+  },
   'tag-ports-during-bulk-creation': async ({ call, network: id }) => {
     const { body } = await call('POST', '/v2.0/ports', { ports: [{ network_id: id, tags: ['a'] }] });
     assert.deepEqual((body['ports'] as { tags: unknown }[])[0]?.tags, ['a']);
@@ -184,6 +210,7 @@ test('each extension that is advertised is obeyed', async (t) => {
   assert.deepEqual(Object.keys(PROOFS).toSorted(), [...EXTENSIONS.keys()].toSorted());
   const external = await make(rest.admin, 'networks', 'network', { name: 'out', 'router:external': true });
   await make(rest.admin, 'subnets', 'subnet', { network_id: external['id'], ip_version: 4, cidr: '203.0.113.0/24', enable_dhcp: false });
+  await rest.admin('PUT', `/v2.0/networks/${String(external['id'])}`, { network: { is_default: true } });
   for (const [alias, proof] of Object.entries(PROOFS)) {
     await t.test(alias, async () => {
       const call = await rest.as(alias);

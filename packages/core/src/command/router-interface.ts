@@ -119,6 +119,7 @@ function ofSubnet(
     portSecurityEnabled: false,
     deviceId: router.id,
     deviceOwner: ROUTER_INTERFACE,
+    addressPairs: undefined,
     rateLimit: undefined,
     ...stamps(context),
   };

@@ -73,8 +73,21 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       remedy: 'Delete its floating IPs first.',
     });
   }
+  const pools = [...state.subnetPools.values()].filter(({ tenantId }) => tenantId === id);
+  for (const pool of pools) {
+    for (const { networkId } of state.subnetsFrom(pool.id)) {
+      throw new Conflict(
+        'tenant_in_use',
+        `tenant ${tenant.name} still has subnet pool ${pool.id}, which network ${networkId} has a prefix of`,
+        {
+          remedy: 'Delete the subnets from its pools first.',
+        },
+      );
+    }
+  }
   const remove: Resource[] = [
     tenant,
+    ...pools,
     ...state.firewallRulesOf(id),
     ...state.natRulesOf(id),
     ...state.identity.assignmentsIn(id),

@@ -47,6 +47,7 @@ import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests, planRefText } from './plan.ts';
 import { render } from './render.ts';
 import { decideRouter } from './router-wish.testing.ts';
+import { decideTopology } from './topology-wish.testing.ts';
 
 const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
 const NODES = [1, 2, 3, 4].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}` as NodeId);
@@ -81,7 +82,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(49), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(51), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -183,6 +184,9 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
             addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`), parseIpv4(`10.88.0.${(a % 4) + 40}`)],
             vtep: b % 4 === 0 ? parseIpv4(`10.88.0.${(a % 4) + 40}`) : undefined,
           });
+    case 50:
+    case 51:
+      return decideTopology(state, ctx, { a, b, pick });
     case 16: {
       if (b % 4 === 0) return setQuotas(state, ctx, pick(state.tenants.values(), a).id, { port: b, network: a });
       if (b % 8 === 1) return resetQuotas(state, pick(state.tenants.values(), a).id);
@@ -359,6 +363,9 @@ const START: readonly Wish[] = [
   { verb: 36, a: 0, b: 11 },
 ];
 
+/** A default pool, a default external network, and a topology that stands on them. */
+const AUTOMATIC: readonly Wish[] = [0, 1, 4].map((b) => ({ verb: 50, a: 0, b }));
+
 /** A tenant without an automatic gateway, whose workloads on subnets without a router are served DHCP nevertheless. */
 const UNROUTED: readonly Wish[] = [
   { verb: 0, a: 2, b: 2 },
@@ -403,7 +410,12 @@ test('after any sequence of changes the incremental plan equals the full compile
       const state = new ClusterState();
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
-      for (const [step, next] of [...START, ...(unrouted ? UNROUTED : []), ...(routed ? ROUTED : []), ...wishes].entries()) {
+      for (const [step, next] of [
+        ...START,
+        ...(unrouted ? [...AUTOMATIC, ...UNROUTED] : []),
+        ...(routed ? ROUTED : []),
+        ...wishes,
+      ].entries()) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const [asWas, records] = [new Map(NODES.map((nodeId) => [nodeId, dump(plans.get(nodeId)!)])), JSON.stringify([...state.all()])];
@@ -442,7 +454,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
     fc.property(fc.array(wish, { maxLength: 60 }), (wishes) => {
       const state = new ClusterState();
       const ctx = context();
-      for (const next of [...START, ...UNROUTED, ...ROUTED, ...wishes]) {
+      for (const next of [...START, ...UNROUTED, ...ROUTED, ...AUTOMATIC, ...wishes]) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }
