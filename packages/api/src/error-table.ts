@@ -31,6 +31,11 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   segmentation_id_fixed: { neutron: [400, 'InvalidInput'], v1: [422, 'Segment id cannot change'] },
   default_external_network_exists: { neutron: [409, 'DefaultExternalNetworkExists'], v1: [409, 'Default external network exists'] },
   default_network_not_external: { neutron: [400, 'BadRequest'], v1: [422, 'Not an external network'] },
+  invalid_shared_setting: { neutron: [409, 'InvalidSharedSetting'], v1: [409, 'Used by other tenants'] },
+  shared_addresses_overlap: { neutron: [409, 'Conflict'], v1: [409, 'Addresses overlap a shared network'] },
+  network_not_shared: { neutron: [400, 'BadRequest'], v1: [422, 'Network not shared'] },
+  duplicate_rbac_policy: { neutron: [409, 'DuplicateRbacPolicy'], v1: [409, 'RBAC policy exists'] },
+  rbac_policy_in_use: { neutron: [409, 'RbacPolicyInUse'], v1: [409, 'RBAC policy in use'] },
   mtu_too_big: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too big'] },
   mtu_too_small: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too small'] },
   // Subnets.
@@ -127,6 +132,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   not_a_router_interface: { neutron: [400, 'BadRequest'], v1: [422, 'Not a router interface'] },
   router_port_ip_change: { neutron: [400, 'BadRequest'], v1: [422, 'Router interface'] },
   bad_router_request: { neutron: [400, 'BadRequest'], v1: [422, 'Bad router request'] },
+  foreign_network: { neutron: [400, 'BadRequest'], v1: [422, 'Network of another tenant'] },
   external_fixed_ips: { neutron: [400, 'BadRequest'], v1: [422, 'Too many external addresses'] },
   external_subnet_without_gateway: { neutron: [400, 'BadRequest'], v1: [422, 'No gateway outside'] },
   external_ip_address_exhausted: { neutron: [400, 'ExternalIpAddressExhausted'], v1: [409, 'No address left outside'] },
@@ -174,6 +180,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   nothing_held: { neutron: [409, 'Conflict'], v1: [409, 'Nothing to accept'] },
   // The cluster.
   too_many_streams: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Too many event streams'] },
+  identity_unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Identity service unavailable'] },
   unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Temporarily unavailable'] },
 };
 
@@ -185,6 +192,7 @@ const NOT_FOUND: Readonly<Record<string, readonly [type: string, text: (id: stri
   port: ['PortNotFound', (id) => `Port ${id} could not be found.`],
   securityGroup: ['SecurityGroupNotFound', (id) => `Security group ${id} does not exist`],
   securityGroupRule: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
+  rbacPolicy: ['RbacPolicyNotFound', (id) => `RBAC policy of type policy with ID ${id} not found`],
   router: ['RouterNotFound', (id) => `Router ${id} could not be found`],
   floatingIp: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
   portForwarding: ['PortForwardingNotFound', (id) => `Port Forwarding ${id} could not be found.`],

@@ -11,7 +11,8 @@ import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, cidr, integerIn, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
-export type SubnetSource = Readonly<{ record: Subnet }>;
+/** `shared`: as its network is. */
+export type SubnetSource = Readonly<{ record: Subnet; shared: boolean }>;
 
 export const SUBNETS = { path: 'subnets', plural: 'subnets', singular: 'subnet' } as const;
 
@@ -95,6 +96,7 @@ export const subnetAttributes = {
   },
   ipv6_ra_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
   ipv6_address_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
+  shared: { filter: (source, value) => source.shared === boolean(value, 'shared') },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SubnetSource>;

@@ -14,6 +14,7 @@ import { PortIndex } from './port-index.ts';
 import { PublicIndex } from './public-index.ts';
 import { quotaResourceOf } from './quota.ts';
 import type { Quota, QuotaResource } from './quota.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import type {
   Changes,
   Concentrator,
@@ -48,6 +49,7 @@ import type {
   PortForwardingId,
   PortId,
   QuotaId,
+  RbacPolicyId,
   RouterId,
   SecurityGroupId,
   SecurityGroupRuleId,
@@ -87,6 +89,7 @@ export class ClusterState {
   readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
   readonly quotas = this.#layers.map<QuotaId, Quota>();
   readonly subnetPools = this.#layers.map<SubnetPoolId, SubnetPool>();
+  readonly rbacPolicies = this.#layers.map<RbacPolicyId, RbacPolicy>();
   /** Who may use the API. */
   readonly identity = this.#layers.layer(new IdentityIndex());
 
@@ -108,6 +111,7 @@ export class ClusterState {
     addressHold: this.addressHolds,
     quota: this.quotas,
     subnetPool: this.subnetPools,
+    rbacPolicy: this.rbacPolicies,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
     applicationCredential: this.identity.applicationCredentials,
@@ -121,6 +125,7 @@ export class ClusterState {
   readonly #networksByTenant = this.#layers.layer(new MultiMap<TenantId, NetworkId>());
   readonly #subnetsByPool = this.#layers.layer(new MultiMap<SubnetPoolId, SubnetId>());
   readonly #subnetsByNetwork = this.#layers.layer(new MultiMap<NetworkId, SubnetId>());
+  readonly #policiesByNetwork = this.#layers.layer(new MultiMap<NetworkId, RbacPolicyId>());
   readonly #portIndex = this.#layers.layer(new PortIndex());
   readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
   readonly #rulesByGroup = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
@@ -205,6 +210,16 @@ export class ClusterState {
   /** The subnets whose prefixes are from the pool. */
   *subnetsFrom(poolId: SubnetPoolId): Generator<Subnet> {
     for (const id of this.#subnetsByPool.of(poolId)) yield must(this.subnets.get(id));
+  }
+
+  /** Who else may use a network. */
+  *policiesOf(networkId: NetworkId): Generator<RbacPolicy> {
+    for (const id of this.#policiesByNetwork.of(networkId)) yield must(this.rbacPolicies.get(id));
+  }
+
+  /** Networks that the tenant has ports on, whosever they are. */
+  networksUsedBy(tenantId: TenantId): Iterable<NetworkId> {
+    return this.#portIndex.networksUsedBy(tenantId);
   }
 
   portsOf(networkId: NetworkId): Iterable<Port> {
@@ -568,6 +583,9 @@ export class ClusterState {
       case 'addressHold':
         this.#holdsByAddress[verb](resource.address, resource.id);
         this.#holdsByNode[verb](resource.nodeId, resource.id);
+        break;
+      case 'rbacPolicy':
+        this.#policiesByNetwork[verb](resource.objectId, resource.id);
         break;
       case 'quota':
       case 'subnetPool':

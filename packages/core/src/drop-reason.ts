@@ -48,6 +48,10 @@ export const DROPS = {
     explanation: 'It asked by ARP or neighbour discovery for addresses that nobody on its network has.',
     remedy: 'Check the address it looks for, and that the port with that address is up.',
   },
+  'port arp_flood sent': {
+    explanation: 'It asked or announced by ARP or neighbour discovery faster than any host has reason to.',
+    remedy: 'Look for a program in the workload that scans its network, or for a loop behind it.',
+  },
   'port closed sent': {
     explanation: 'It sent while the port was administratively down.',
     remedy: 'Set admin_state_up of the port to true.',
@@ -63,6 +67,18 @@ export const DROPS = {
   'port group received': {
     explanation: 'No rule of the port’s security groups lets this in.',
     remedy: 'Give the port a security group with an ingress rule for it.',
+  },
+  'port metadata sent': {
+    explanation: 'It asked the metadata address for something else than the metadata service: only TCP port 80 is there.',
+    remedy: 'Ask http://169.254.169.254/ without a port.',
+  },
+  'port metadata_source sent': {
+    explanation: 'It asked the metadata service from an address that is not a fixed address of its port.',
+    remedy: 'Let it ask from the port’s own address: allowed address pairs and a port without port security make no difference here.',
+  },
+  'port metadata_rate sent': {
+    explanation: 'It, or its network, began more connections to the metadata service of its node than that serves in a second.',
+    remedy: 'Let it keep what it was told, and ask again later.',
   },
   'port invalid sent': {
     explanation: 'It sent packets of connections that are not known, for instance of one that was revoked or timed out.',
@@ -103,6 +119,10 @@ export const DROPS = {
   'gateway service sent': {
     explanation: 'It asked its gateway for a service that it does not offer: only ping, DHCP and DNS.',
     remedy: 'Address the workload or the host that offers the service.',
+  },
+  'gateway neighbours sent': {
+    explanation: 'It, or others of its tenant, began to talk with more new addresses at once than a gateway looks for.',
+    remedy: 'Let it look through a network more slowly: some hundred addresses a second.',
   },
   'gateway invalid sent': {
     explanation:

@@ -31,6 +31,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'addressHold':
     case 'quota':
     case 'subnetPool':
+    case 'rbacPolicy':
     case 'user':
     case 'roleAssignment':
     case 'applicationCredential':

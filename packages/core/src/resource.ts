@@ -22,12 +22,15 @@ import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { parseRbacPolicy } from './rbac-policy.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import { parseRouter, parseStaticRoute } from './router.ts';
 import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseSubnetPool } from './subnet-pool.ts';
 import type { SubnetPool } from './subnet-pool.ts';
+import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
@@ -56,6 +59,8 @@ export type Tenant = Stamps &
   Readonly<{
     kind: 'tenant';
     id: TenantId;
+    /** What the external identity service calls it, where it is that service's project. */
+    externalId?: string;
     name: string;
     description: string;
     /** A project that is switched off lets nobody in; what it has goes on. */
@@ -193,6 +198,8 @@ export type Instance = Stamps &
     generation: number;
     /** Where the gateway listens for its SSH server, unique in the tenant; absent where the cluster has no range for it. */
     sshPort: number | undefined;
+    /** In base64; told by the metadata service of its node and by nobody else. */
+    userData?: string | undefined;
   }>;
 
 /** A public address of a tenant: 1:1 for one address of a port, or a holder of port forwardings. */
@@ -244,6 +251,7 @@ export type Resource =
   | AddressHold
   | Quota
   | SubnetPool
+  | RbacPolicy
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -268,11 +276,16 @@ const parseAutoRouter = (f: Fields): Pick<Network, 'autoRouterId'> => {
   const autoRouterId = f.optional('autoRouterId', id<RouterId>);
   return autoRouterId === undefined ? {} : { autoRouterId };
 };
+function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
+  const externalId = f.optional('externalId', parseString);
+  return externalId === undefined ? {} : { externalId };
+}
 
 const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
   tenant: (f) => ({
     kind: 'tenant',
     id: f.required('id', id<TenantId>),
+    ...parseExternalId(f),
     name: f.required('name', parseString),
     description: f.optional('description', parseString) ?? '',
     enabled: f.optional('enabled', parseBoolean) ?? true,
@@ -375,6 +388,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     sshPort: f.optional('sshPort', bit16),
+    userData: f.optional('userData', parseUserData),
     ...parseStamps(f),
   }),
   floatingIp: (f) => ({
@@ -413,6 +427,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   addressHold: parseAddressHold,
   quota: parseQuota,
   subnetPool: parseSubnetPool,
+  rbacPolicy: parseRbacPolicy,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

@@ -118,6 +118,7 @@ function collect(state: ClusterState, old: Resource, addresses: Set<Ipv4>, tenan
     case 'tokenRevocation':
     case 'quota':
     case 'subnetPool':
+    case 'rbacPolicy':
       break;
   }
 }

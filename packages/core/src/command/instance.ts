@@ -14,6 +14,8 @@ export type CreateInstance = Readonly<{
   portId: PortId;
   addressing: 'static' | 'dhcp';
   nodeId: NodeId | undefined;
+  /** In base64. */
+  userData?: string | undefined;
 }>;
 
 /** A workload, not placed yet; the port learns whose it is, as Nova would tell it. */
@@ -44,11 +46,12 @@ export function createInstance(
     nodeId: undefined,
     generation: 0,
     sshPort: freeSshPort(state, context, request.tenantId),
+    userData: request.userData,
     ...stamps(context),
   };
   const network = state.networks.get(port.networkId);
   const served = network !== undefined && [...state.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
-  const gateway = served ? missingConcentrator(state, context, port.tenantId) : [];
+  const gateway = served ? missingConcentrator(state, context, network.tenantId) : [];
   const server = missingDhcpConcentrator(state, context, port.networkId);
   return {
     put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' }), ...gateway, ...server],

@@ -1,7 +1,7 @@
 import { cidrContains, cidrsOverlap } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { answererOf } from '../public-gateway.ts';
-import type { Changes, Port, Resource, Subnet } from '../resource.ts';
+import type { Changes, Network, Port, Resource, Subnet } from '../resource.ts';
 import { ROUTER_INTERFACE } from '../router.ts';
 import type { Router } from '../router.ts';
 import type { PortId, RouterId, SubnetId } from '../uuid.ts';
@@ -93,8 +93,8 @@ function ofSubnet(
 ): Readonly<{ port: Port; subnet: Subnet }> {
   const subnet = state.subnets.get(subnetId);
   const network = subnet === undefined ? undefined : state.networks.get(subnet.networkId);
-  // A gateway in another project's segment would be that project's neighbour.
-  if (subnet?.tenantId !== router.tenantId || network === undefined || network.external) throw new NotFound('subnet', subnetId);
+  if (subnet === undefined || network === undefined || network.external) throw new NotFound('subnet', subnetId);
+  checkOwn(router, network);
   if (subnet.gatewayIp === undefined) throw bad(`Subnet for router interface must have a gateway IP`);
   const taken = state.portByAddress(subnet.id, subnet.gatewayIp);
   for (const own of state.interfacesOf(router.id))
@@ -137,6 +137,8 @@ function ofPort(state: ClusterState, context: CommandContext, router: Router, po
       remedy: 'Name a port that nothing uses.',
     });
   }
+  const network = state.networks.get(old.networkId);
+  if (network !== undefined) checkOwn(router, network);
   const [fixed, ...more] = old.fixedIps;
   const subnet = fixed === undefined ? undefined : state.subnets.get(fixed.subnetId);
   if (subnet === undefined) throw bad(`Router port must have at least one fixed IP`);
@@ -148,6 +150,16 @@ function ofPort(state: ClusterState, context: CommandContext, router: Router, po
     securityGroups: [],
   });
   return { port, subnet };
+}
+
+/** A router of another project would bring packets with any source address to the segment, where groups know their members by address (ADR 11). */
+function checkOwn(router: Router, network: Network): void {
+  if (network.tenantId === router.tenantId) return;
+  throw new Refused(
+    'foreign_network',
+    `Bad router request: network ${network.id} is of another project: a router connects networks of its own project.`,
+    { remedy: 'Plug a workload into the shared network, or make the router in the project of the network.' },
+  );
 }
 
 function interfaceNamed(state: ClusterState, router: Router, subnetId: SubnetId | undefined, portId: PortId | undefined): Port {

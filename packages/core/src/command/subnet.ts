@@ -10,6 +10,7 @@ import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { checkAddresses } from './shared-addresses.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { withDhcpPort } from './dhcp-port.ts';
 import { movedGateway } from './subnet-gateway.ts';
@@ -51,6 +52,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, wante
       );
     }
   }
+  if (!network.external) checkAddresses(state, network, [request]);
   if (request.gatewayIp !== null && !network.external) checkRouted(state, network, request.cidr);
   const gatewayIp = request.gatewayIp === null ? undefined : (request.gatewayIp ?? cidrHosts(request.cidr).first);
   checkGateway(request.cidr, gatewayIp);

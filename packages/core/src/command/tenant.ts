@@ -10,6 +10,9 @@ import type { CommandContext } from './context.ts';
 import { EVERYTHING, ruleRecord } from './security-group.ts';
 
 export type CreateTenant = Readonly<{
+  /** Default: a new one. */
+  id?: TenantId;
+  externalId?: string;
   name: string;
   tokenHash: string;
   description?: string;
@@ -23,7 +26,8 @@ export function createTenant(state: ClusterState, context: CommandContext, reque
   checkName(state, request.name, undefined);
   const tenant: Tenant = {
     kind: 'tenant',
-    id: context.uuid() as TenantId,
+    id: request.id ?? (context.uuid() as TenantId),
+    ...(request.externalId === undefined ? {} : { externalId: request.externalId }),
     name: request.name,
     description: request.description ?? '',
     enabled: request.enabled ?? true,
@@ -85,9 +89,15 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       );
     }
   }
+  for (const networkId of state.networksUsedBy(id)) {
+    throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has ports on network ${networkId}`, {
+      remedy: 'Delete its ports on shared networks first.',
+    });
+  }
   const remove: Resource[] = [
     tenant,
     ...pools,
+    ...[...state.rbacPolicies.values()].filter(({ target }) => target === id),
     ...state.firewallRulesOf(id),
     ...state.natRulesOf(id),
     ...state.identity.assignmentsIn(id),

@@ -145,6 +145,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'addressHold':
       case 'quota':
       case 'subnetPool':
+      case 'rbacPolicy':
         break;
     }
   }
@@ -256,6 +257,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'tokenRevocation':
     case 'quota':
     case 'subnetPool':
+    case 'rbacPolicy':
       break;
     case 'addressHold': {
       // Whoever waits for it.
@@ -340,6 +342,8 @@ function collectPublicSide(state: ClusterState, port: Port, affected: Affected):
 }
 
 function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: Affected): void {
+  const instance = floating.portId === undefined ? undefined : state.instanceOfPort(floating.portId);
+  if (instance?.nodeId !== undefined) affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
   for (const { nodeId } of placedOf(state, floating.tenantId)) {
     affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
     for (const forwarding of state.forwardingsOf(floating.id))

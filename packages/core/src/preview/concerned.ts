@@ -99,6 +99,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'tokenRevocation':
     case 'quota':
     case 'subnetPool':
+    case 'rbacPolicy':
       break;
   }
 }

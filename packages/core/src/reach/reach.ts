@@ -2,6 +2,7 @@ import { pairsInclude } from '../address-pair.ts';
 import { cidrContains } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { METADATA_ADDRESS, METADATA_PORT } from '../metadata-address.ts';
 import { nextHop } from '../plan/host-routes.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
@@ -72,10 +73,12 @@ class Walk {
     if (!isUp(this.#state, port)) return dropped(at, 'admin_down');
     if (source === undefined) return dropped(at, 'no_route');
     const packet = packetOf(source);
+    const { destination } = packet;
     const own = port.fixedIps.some(({ address }) => address === packet.destination);
     if (own) return { kind: 'delivered', to: at, packet };
     if (port.portSecurityEnabled && !port.fixedIps.some(({ address }) => address === source) && !pairsInclude(port.addressPairs, source))
       return dropped(at, 'spoofed_source');
+    if (destination === METADATA_ADDRESS) return this.#toMetadata(port, packet);
 
     const subnets = port.fixedIps.flatMap(({ subnetId }) => this.#state.subnets.get(subnetId) ?? []);
     const near = subnets.find(({ cidr }) => cidrContains(cidr, packet.destination));
@@ -94,6 +97,16 @@ class Walk {
     if (refused !== undefined) return refused;
     carry(this.#state, network, seat, gateway.nodeId, this.#steps);
     return this.#fromLeg(gateway, network, packet);
+  }
+
+  /** It is turned off its way at the port and answered on the node; whoever knows no gateway has a way there. */
+  #toMetadata(port: Port, packet: Packet): Verdict {
+    const at: ReachPlace = { kind: 'port', portId: port.id };
+    if (!port.fixedIps.some(({ address }) => address === packet.source)) return dropped(at, 'spoofed_source');
+    const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
+    if (refused !== undefined) return refused;
+    if (packet.protocol !== 'tcp' || packet.port !== METADATA_PORT) return dropped(at, 'metadata_closed');
+    return { kind: 'delivered', to: { kind: 'metadata', networkId: port.networkId }, packet };
   }
 
   /** At the gateway, from a segment of its tenant. */

@@ -36,6 +36,10 @@ export const BY_LINK = [
   'port group received',
   'port spoof_nd sent',
   'port headers sent',
+  'port arp_flood sent',
+  'port metadata sent',
+  'port metadata_source sent',
+  'port metadata_rate sent',
 ] as const satisfies readonly DropKind[];
 
 /** Counted by port number in the inet family: what is added to the number, which stands where the mark has it (bits 0–12, or 14–26). */
@@ -53,6 +57,7 @@ export const BY_ADDRESS = [
   'gateway firewall sent',
   'gateway firewall received',
   'gateway no_mapping received',
+  'gateway neighbours sent',
 ] as const satisfies readonly DropKind[];
 
 /** Each counted in a set of its own, by MAC. */

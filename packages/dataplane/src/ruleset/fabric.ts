@@ -2,6 +2,8 @@ import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
 import { ipv6Chains } from './fabric-ipv6.ts';
+import { NEIGHBOUR_FLOOD } from './neighbour-limit.ts';
+import { METADATA_SETS, metadataChains, TO_METADATA } from './fabric-metadata.ts';
 
 /**
  * The fabric's rules, two tables that meet in the packet's mark. `reference` for every line and its trap: datapath.md §4. The order of hooks
@@ -70,8 +72,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set ports { type ifname; }',
       // Those to which answers may go without being asked for: all but stateless ones.
       'set tracked { type ifname; }',
+      // How fast each port asks and announces who has which address.
+      'set neighbour_rate { typeof iifname; size 65535; flags dynamic; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
+      ...METADATA_SETS,
       // Tunnels of segments in which ARP goes everywhere.
       'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
@@ -83,7 +88,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'prerouting',
         hook: 'type filter hook prerouting priority -300; policy drop;',
-        rules: ['iifname vmap @from', 'counter name unplugged'],
+        rules: [
+          `ether type arp iifname != @tunnels iifname != @gateways iifname != @metadata ${NEIGHBOUR_FLOOD}`,
+          'iifname vmap @from',
+          'counter name unplugged',
+        ],
       },
       {
         name: 'from_workload',
@@ -114,6 +123,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           `ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED} accept`,
           `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port spoof_ip sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -125,6 +135,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -137,12 +148,14 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'ether type arp accept',
           'ether type ip6 goto from_unguarded_ip6',
           `ether type != ip goto ${dropChain('port ethertype sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
           `udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED}`,
           'accept',
         ],
       },
+      ...metadataChains(MARK_UNTRACKED),
       { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local goto drop_loop', 'goto trusted'] },
       {
         name: 'trusted',
@@ -171,6 +184,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           'ether type arp goto forward_arp',
           `${TO_MANY} goto forward_broadcast`,
+          'iifname @metadata goto answer_metadata',
           // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
@@ -190,6 +204,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'oifname @flooding accept',
           `oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`,
           'oifname @ports accept',
+          'oifname @metadata accept',
         ],
       },
       {
