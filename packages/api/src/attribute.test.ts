@@ -95,12 +95,6 @@ const refusals: readonly (readonly [name: string, act: () => unknown, code: stri
     "Invalid input for cidr. Reason: '10.0.0.0/33' is not a valid IP subnet.",
   ],
   [
-    'no CIDR',
-    () => subnet({ network_id: id, ip_version: 4 }),
-    'cidr_required',
-    'Bad subnets request: a subnetpool must be specified in the absence of a cidr.',
-  ],
-  [
     'IP version 6',
     () => subnet({ network_id: id, ip_version: 6, cidr: '10.0.0.0/24' }),
     'invalid_input',
@@ -143,6 +137,7 @@ test('fills defaults, converts, and clears host bits', () => {
     name: '',
     description: '',
     cidr: '10.6.0.0/24',
+    pool: undefined,
     gatewayIp: null,
     enableDhcp: true,
     dnsNameservers: [],
