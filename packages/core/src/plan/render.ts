@@ -1,6 +1,8 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { plannedDhcpOptions } from '../dhcp-option.ts';
+import { nameOfAddress, ownDomain } from '../dns-name.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
@@ -10,18 +12,17 @@ import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
-import { isGuest } from '../sharing.ts';
 import { servingGateway } from '../segment-gateway.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
+import { PUBLIC } from './dnsname.ts';
 import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
-import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
@@ -29,6 +30,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
+import { renderPublicName } from './public-name.ts';
 import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
@@ -249,7 +251,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
         leaseMinutes: isServer ? DHCP_LEASE_MINUTES : undefined,
       }))
       .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, subnets, subnets6: undefined });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   return {
@@ -276,13 +278,15 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
     if (port === undefined || !subnet.enableDhcp || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
+    const options = port.dhcpOptions === undefined ? undefined : plannedDhcpOptions(port.dhcpOptions);
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address), options };
   }
   return undefined;
 }
 
 function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNameBody | undefined {
   const [vni, text] = splitKey(key);
+  if (vni === PUBLIC) return renderPublicName(state, nodeId, text as Ipv4);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
   const address = parseIpv4(text, 'dnsname key');
@@ -291,9 +295,8 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    // A guest's name is made of its address: by one of its choice it would be taken for somebody of the network's project.
-    const name = isGuest(state, port) ? undefined : state.instanceOfPort(port.id)?.name;
-    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(name, address) };
+    const name = nameOfAddress(state, port, address);
+    return { concentratorId: concentrator.id, vni: network.vni, address, name, domain: ownDomain(state, port) };
   }
   return undefined;
 }
