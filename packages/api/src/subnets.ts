@@ -1,15 +1,15 @@
 import type { CreateSubnet, UpdateSubnet } from '@weft/core/command/subnet';
 import type { AllocationPool, Subnet } from '@weft/core/resource';
-import type { NetworkId } from '@weft/core/uuid';
+import type { NetworkId, SubnetPoolId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { described } from './described.ts';
-import { InvalidInput } from './request-error.ts';
+import { BadPart, InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
-import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
+import { boolean, cidr, integerIn, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
 /** `shared`: as its network is. */
 export type SubnetSource = Readonly<{ record: Subnet; shared: boolean }>;
@@ -38,7 +38,7 @@ const nameServers = described(NameServers, (value, what): Subnet['dnsNameservers
   return servers;
 });
 
-/** Subnets: neutron-api.md §4.2; IPv4 only for now. */
+/** Subnets: neutron-api.md §4.2; IPv4 only for now. The last three of the prefix are asked for at create; only where it is from is shown. */
 export const subnetAttributes = {
   ...identityAttributes,
   name: nameAttribute,
@@ -46,6 +46,15 @@ export const subnetAttributes = {
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
   ip_version: { show: () => 4, shows: Type.Literal(4), parse: oneOf(4, 6), create: 'required', filter: 'equal' },
   cidr: { show: (source) => source.record.cidr, parse: cidr, create: 'optional', filter: 'equal' },
+  subnetpool_id: {
+    show: (source) => source.record.subnetPoolId ?? null,
+    parse: nullOr(uuid<SubnetPoolId>()),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  prefixlen: { parse: integerIn(0, 32), create: 'optional' },
+  use_default_subnetpool: { parse: boolean, create: 'optional', default: false },
   gateway_ip: {
     show: (source) => source.record.gatewayIp ?? null,
     parse: nullOr(ipAddress),
@@ -94,18 +103,15 @@ export const subnetAttributes = {
 
 export type SubnetView = View<typeof subnetAttributes>;
 
-export function createSubnetRequest(values: CreateValues<typeof subnetAttributes>): CreateSubnet {
+/** `defaultPoolId`: the cluster's default pool. Throws BadRequest where pool and prefix contradict each other. */
+export function createSubnetRequest(values: CreateValues<typeof subnetAttributes>, defaultPoolId: SubnetPoolId | undefined): CreateSubnet {
   if (values.ip_version !== 4) throw new InvalidInput('only subnets of IP version 4 are supported');
-  if (values.cidr === undefined) {
-    throw new WeftError('cidr_required', 'Bad subnets request: a subnetpool must be specified in the absence of a cidr.', {
-      remedy: 'Name the cidr of the new subnet.',
-    });
-  }
   return {
     networkId: values.network_id,
     name: values.name,
     description: values.description,
     cidr: values.cidr,
+    pool: poolOf(values, defaultPoolId),
     gatewayIp: values.gateway_ip,
     enableDhcp: values.enable_dhcp,
     dnsNameservers: values.dns_nameservers,
@@ -113,6 +119,18 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     hostRoutes: values.host_routes,
     serviceTypes: values.service_types,
   };
+}
+
+function poolOf(values: CreateValues<typeof subnetAttributes>, defaultPoolId: SubnetPoolId | undefined): CreateSubnet['pool'] {
+  const { subnetpool_id: named, prefixlen: prefixLength, use_default_subnetpool: byDefault, cidr: given } = values;
+  const bad = (why: string): BadPart => new BadPart('subnets', why);
+  if (named !== null && byDefault) throw bad('subnetpool_id and use_default_subnetpool cannot both be specified');
+  if (byDefault && defaultPoolId === undefined) throw bad('No default subnetpool found for IPv4');
+  const poolId = byDefault ? defaultPoolId : (named ?? undefined);
+  if (given !== undefined && prefixLength !== undefined) throw bad('cidr and prefixlen must not be supplied together');
+  if (poolId === undefined && prefixLength !== undefined && given === undefined)
+    throw bad('a subnetpool must be specified in the absence of a cidr');
+  return poolId === undefined ? undefined : { poolId, prefixLength };
 }
 
 export function updateSubnetRequest(values: UpdateValues<typeof subnetAttributes>): UpdateSubnet {

@@ -32,6 +32,8 @@ import { parseRouter, parseStaticRoute } from './router.ts';
 import type { Router, StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
+import { parseSubnetPool } from './subnet-pool.ts';
+import type { SubnetPool } from './subnet-pool.ts';
 import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
@@ -45,6 +47,7 @@ import type {
   RouterId,
   SecurityGroupId,
   SubnetId,
+  SubnetPoolId,
   TenantId,
   Uuid,
 } from './uuid.ts';
@@ -92,6 +95,8 @@ export type Network = Stamps &
     external: boolean;
     /** Of the networks outside, the one that topologies made of themselves lead to. */
     isDefault?: true | undefined;
+    /** It was made without being described, together with this router. */
+    autoRouterId?: RouterId | undefined;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -119,6 +124,8 @@ export type Subnet = Stamps &
     allocationPools: readonly AllocationPool[];
     /** What workloads are told of other ways than the gateway. Absent: nothing. */
     hostRoutes?: readonly StaticRoute[] | undefined;
+    /** Where its prefix is from. Absent: somebody said it. */
+    subnetPoolId?: SubnetPoolId | undefined;
     /** Owners of ports that it is kept for. Absent: all. */
     serviceTypes?: readonly string[] | undefined;
   }>;
@@ -259,6 +266,7 @@ export type Resource =
   | NatRule
   | AddressHold
   | Quota
+  | SubnetPool
   | RbacPolicy
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
@@ -279,6 +287,11 @@ const parseUplink: Parse<Uplink> = (value, what) => {
   };
 };
 
+/** Absent where it was not said. */
+const parseAutoRouter = (f: Fields): Pick<Network, 'autoRouterId'> => {
+  const autoRouterId = f.optional('autoRouterId', id<RouterId>);
+  return autoRouterId === undefined ? {} : { autoRouterId };
+};
 function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
   const externalId = f.optional('externalId', parseString);
   return externalId === undefined ? {} : { externalId };
@@ -308,6 +321,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     external: f.optional('external', parseBoolean) ?? false,
     ...(f.optional('isDefault', parseBoolean) === true ? { isDefault: true as const } : {}),
+    ...parseAutoRouter(f),
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
@@ -332,6 +346,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     }),
     hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
     serviceTypes: f.optional('serviceTypes', listOf(parseString)),
+    subnetPoolId: f.optional('subnetPoolId', id<SubnetPoolId>),
     ...parseStamps(f),
   }),
   port: (f) => ({
@@ -434,6 +449,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   natRule: parseNatRule,
   addressHold: parseAddressHold,
   quota: parseQuota,
+  subnetPool: parseSubnetPool,
   rbacPolicy: parseRbacPolicy,
 };
 

@@ -14,12 +14,17 @@ import { checkAddresses } from './shared-addresses.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { withDhcpPort } from './dhcp-port.ts';
 import { movedGateway } from './subnet-gateway.ts';
+import { checkPoolAffinity, prefixFromPool } from './subnet-pool.ts';
+import type { PoolRequest } from './subnet-pool.ts';
 
 export type CreateSubnet = Readonly<{
   networkId: NetworkId;
   name: string;
   description: string;
-  cidr: Cidr;
+  /** Absent: one of the pool. */
+  cidr: Cidr | undefined;
+  /** Where the prefix is from, `cidr` or any. Absent: it is nobody's. */
+  pool?: Omit<PoolRequest, 'cidr'> | undefined;
   /** Absent: the first host address. `null`: none. */
   gatewayIp: Ipv4 | null | undefined;
   enableDhcp: boolean;
@@ -33,9 +38,10 @@ export type CreateSubnet = Readonly<{
 export type SubnetExtras = Readonly<{ hostRoutes?: readonly StaticRoute[]; serviceTypes?: readonly string[] }>;
 
 /** A subnet; with the first one that has a gateway its tenant gets a concentrator (design §8). */
-export function createSubnet(state: ClusterState, context: CommandContext, request: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
-  const network = state.networks.get(request.networkId);
-  if (network === undefined) throw new NotFound('network', request.networkId);
+export function createSubnet(state: ClusterState, context: CommandContext, wanted: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
+  const network = state.networks.get(wanted.networkId);
+  if (network === undefined) throw new NotFound('network', wanted.networkId);
+  const request = { ...wanted, cidr: prefixFor(state, network, wanted) };
   checkCidr(request);
   for (const other of state.subnetsOf(network.id)) {
     if (cidrsOverlap(other.cidr, request.cidr)) {
@@ -67,11 +73,21 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
     allocationPools,
     hostRoutes: kept(request.hostRoutes),
     serviceTypes: kept(request.serviceTypes),
+    subnetPoolId: request.pool?.poolId,
     ...stamps(context),
   };
   const put: Resource[] = [subnet, revised(context, network, {})];
   if (gatewayIp !== undefined && !network.external) put.push(...missingConcentrator(state, context, network.tenantId));
   return withDhcpPort(state, context, network.id, { put, remove: [], subnet });
+}
+
+function prefixFor(state: ClusterState, network: Network, { cidr, pool }: CreateSubnet): Cidr {
+  checkPoolAffinity(state, network, pool?.poolId);
+  if (pool !== undefined) return prefixFromPool(state, network, { ...pool, cidr });
+  if (cidr !== undefined) return cidr;
+  throw new Refused('cidr_required', 'Bad subnets request: a subnetpool must be specified in the absence of a cidr.', {
+    remedy: 'Name the cidr of the new subnet, or a subnet pool.',
+  });
 }
 
 /** One gateway routes all of a tenant's subnets that are on no router, so no two of them may overlap: it could not tell where an address is. */
@@ -160,7 +176,7 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
   return withDhcpPort(state, context, subnet.networkId, { put, remove: [subnet] });
 }
 
-function checkCidr(request: Pick<CreateSubnet, 'cidr' | 'enableDhcp'>): void {
+function checkCidr(request: Readonly<{ cidr: Cidr; enableDhcp: boolean }>): void {
   const firstByte = ipv4ToNumber(cidrNetwork(request.cidr)) >>> 24;
   const lastByte = ipv4ToNumber(cidrLast(request.cidr)) >>> 24;
   const refuse = (why: string): never => {
