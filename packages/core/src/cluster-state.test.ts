@@ -24,9 +24,9 @@ import type {
   PortForwarding,
   Resource,
   ResourceOf,
-  Subnet,
   Tenant,
 } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import { resourceKey } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NodeId, Uuid } from './uuid.ts';
@@ -108,6 +108,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         id: id(kind, n),
         tenantId: networkTenant(variant),
         networkId: id('network', variant),
+        ipVersion: 4,
         cidr: parseCidr('10.0.0.0/24'),
         gatewayIp: v(3) % 2 === 0 ? undefined : parseIpv4('10.0.0.1'),
         enableDhcp: true,

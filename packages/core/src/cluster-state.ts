@@ -25,9 +25,9 @@ import type {
   Resource,
   ResourceKind,
   ResourceOf,
-  Subnet,
   Tenant,
 } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import { isRouterInterface } from './router.ts';
 import type { Router } from './router.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
@@ -244,7 +244,7 @@ export class ClusterState {
     return this.#portIndex.portByMac(networkId, mac);
   }
 
-  portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
+  portByAddress(subnetId: SubnetId, address: IpAddress): Port | undefined {
     return this.#portIndex.portByAddress(subnetId, address);
   }
 

@@ -1,5 +1,5 @@
 import type { ClusterState } from './cluster-state.ts';
-import type { Subnet } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import type { NetworkId, RouterId, SubnetId } from './uuid.ts';
 
 /** The routers with an interface on the subnet. */

@@ -301,7 +301,7 @@ const refusals: readonly (readonly [
   ],
   [
     'an address pair that is no address',
-    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [{ ip_address: 'fe80::1' }] } }),
+    (call, { port }) => call('PUT', `/v2.0/ports/${port}`, { port: { allowed_address_pairs: [{ ip_address: 'fe80::x' }] } }),
     400,
     'HTTPBadRequest',
     /allowed_address_pairs.*is not a valid IP subnet/,

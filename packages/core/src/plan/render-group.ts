@@ -21,7 +21,7 @@ function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] 
   const compiled: GroupRule = {
     direction: rule.direction,
     ...(rule.ethertype === 'IPv6' ? { family: 'ipv6' as const } : {}),
-    protocol: wordOf(rule),
+    protocol: protocolWord(rule),
     portMin: rule.portMin,
     portMax: rule.portMax,
     remoteCidr: rule.remoteCidr,
@@ -32,8 +32,8 @@ function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] 
   return [compiled, ...prefixes.map((remoteCidr) => ({ ...compiled, remoteCidr, remoteGroup: undefined }))];
 }
 
-/** "icmp" means the rule's family's. */
-function wordOf({ protocol, ethertype }: SecurityGroupRule): string | undefined {
+/** What a rule calls its protocol: "icmp" means the rule's family's. */
+export function protocolWord({ protocol, ethertype }: SecurityGroupRule): string | undefined {
   if (protocol === undefined) return undefined;
   const isIcmpv6 = ethertype === 'IPv6' && ipProtocolNumber(protocol) === ICMP;
   return ipProtocolWord(isIcmpv6 ? parseIpProtocol(ICMPV6, 'protocol') : protocol);

@@ -1,15 +1,15 @@
-import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { ipCidrPrefixLength, isCidr4, isIpv4, parseIp } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
-import { isRouterInterface } from '../router.ts';
+import { isRoute4, isRoute6, isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
-import { servingGateway } from '../segment-gateway.ts';
+import { isSubnet4, isSubnet6, leases } from '../subnet.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
@@ -26,6 +26,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
+import { renderLegs } from './render-legs.ts';
 import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
@@ -111,7 +112,12 @@ function renderRemoteGateway(state: ClusterState, nodeId: NodeId, network: Netwo
   const concentrator = gateway?.concentrator;
   const home = gatewayNodeOf(state, network);
   if (concentrator === undefined || home?.vtep === undefined || home.id === nodeId) return undefined;
-  const [subnet] = gateway?.legs.map(({ subnet: { cidr } }) => cidr).toSorted() ?? [];
+  // What a hint says of it, which knows no IPv6.
+  const [subnet] =
+    gateway?.legs
+      .map(({ subnet: { cidr } }) => cidr)
+      .filter(isCidr4)
+      .toSorted() ?? [];
   if (subnet === undefined) return undefined;
   return { concentratorId: concentrator.id, tenantId: concentrator.tenantId, vtep: home.vtep, subnet };
 }
@@ -193,10 +199,7 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
   const network = port === undefined ? undefined : state.networks.get(port.networkId);
   if (instance?.nodeId !== nodeId || port === undefined || network === undefined) return undefined;
   const subnets = port.fixedIps.flatMap((fixed) => state.subnets.get(fixed.subnetId) ?? []);
-  const { gateway, routes } = workloadRoutes(
-    subnets,
-    port.fixedIps.map(({ address }) => address),
-  );
+  const { gateway, routes } = workloadRoutes(subnets.filter(isSubnet4), port.fixedIps.map(({ address }) => address).filter(isIpv4));
   return {
     instanceId: instance.id,
     name: instance.name,
@@ -209,11 +212,12 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     addressing: instance.addressing,
     addresses: port.fixedIps.map((fixed) => {
       const subnet = state.subnets.get(fixed.subnetId);
-      return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
+      const alone = isIpv4(fixed.address) ? 32 : 128;
+      return { address: fixed.address, prefixLength: subnet === undefined ? alone : ipCidrPrefixLength(subnet.cidr) };
     }),
     gateway,
     routes: routes.length === 0 ? undefined : routes,
-    gateway6: undefined,
+    gateway6: subnets.filter(isSubnet6).find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp,
   };
 }
 
@@ -225,18 +229,10 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
     const own = all.find((gateway) => gateway.concentrator.id === concentrator.id);
     if (own === undefined) continue;
-    const subnets = own.legs
-      .map(({ subnet, address }) => ({
-        cidr: subnet.cidr,
-        gatewayIp: address,
-        dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
-        dnsNameservers: subnet.dnsNameservers,
-        hostRoutes: subnet.hostRoutes,
-      }))
-      .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, subnets, subnets6: undefined });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, ...renderLegs(own, all) });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
+  const routes6 = router?.routes.filter(isRoute6).toSorted((a, b) => (a.destination < b.destination ? -1 : 1));
   return {
     concentratorId: concentrator.id,
     tenantId: concentrator.tenantId,
@@ -247,7 +243,8 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
     forwarding: router?.adminStateUp,
     sourceNat: router?.externalGateway?.enableSnat,
-    routes: router?.routes.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
+    routes: router?.routes.filter(isRoute4).toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
+    routes6: routes6 === undefined || routes6.length === 0 ? undefined : routes6,
   };
 }
 
@@ -255,10 +252,10 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   const [vni, text] = splitKey(key);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
-  const address = parseIpv4(text, 'dhcphost key');
+  const address = parseIp(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port)) continue;
+    if (port === undefined || !leases(subnet) || isRouterInterface(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
@@ -270,7 +267,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
   const [vni, text] = splitKey(key);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
-  const address = parseIpv4(text, 'dnsname key');
+  const address = parseIp(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
     if (port === undefined || isRouterInterface(port)) continue;
@@ -282,7 +279,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
 }
 
 /** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
-function hostName(name: string | undefined, address: Ipv4): string {
+function hostName(name: string | undefined, address: IpAddress): string {
   const lower = name?.toLowerCase() ?? '';
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
