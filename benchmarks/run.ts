@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { apiBenchmark } from './api.bench.ts';
 import { describeMachine } from './benchmark.ts';
 import type { Benchmark } from './benchmark.ts';
+import { groupsBenchmark } from './groups.bench.ts';
 import { limitBenchmark } from './limit.bench.ts';
+import { listsBenchmark } from './lists.bench.ts';
 import { nodeBenchmark } from './node.bench.ts';
 import { planBenchmark } from './plan.bench.ts';
 import { publicIpBenchmark } from './public-ip.bench.ts';
@@ -24,9 +26,11 @@ const ALL: readonly Benchmark[] = [
   planBenchmark,
   ssntpBenchmark,
   throughputBenchmark,
+  groupsBenchmark,
   limitBenchmark,
   routerBenchmark,
   apiBenchmark,
+  listsBenchmark,
   publicIpBenchmark,
   nodeBenchmark,
   scaleBenchmark,

@@ -7,16 +7,14 @@
  *     bridge and tunnel alone   two open ports of Weft    ÷  by hand, without any rule (where Weft's neighbours keep theirs)
  */
 import { parseIpv4 } from '@weft/core/ipv4';
-import { weave, workloadPin } from '@weft/lab/scenario';
-import type { Scenario } from '@weft/lab/scenario';
-import type { Lab } from '@weft/lab/cluster';
-import { netnsOpen } from '@weft/sys/netns';
+import { weave } from '@weft/lab/scenario';
 import type { Benchmark, BenchmarkContext } from './benchmark.ts';
 import { clusterUp } from './cluster.ts';
 import { median, percentile, table } from './figures.ts';
 import { HandDatapath } from './hand-datapath.ts';
 import { tcpTool } from './tcp-throughput.ts';
 import type { TcpPath } from './tcp-throughput.ts';
+import { workloadPath } from './workload-path.ts';
 
 /** Many short ones: what else the machine does then falls on both sides alike. */
 const ROUNDS = 15;
@@ -46,16 +44,6 @@ async function run(context: BenchmarkContext): Promise<void> {
   await measurePairs([groups, { name: 'port security off', ...open }], tool.measure, context);
   for (const node of ['cn1', 'cn2']) await hand.makePlain(node);
   await measurePairs([{ name: 'bridge and tunnel alone', ...open, goal: 0.97 }], tool.measure, context);
-}
-
-function workloadPath(lab: Lab, scenario: Scenario, from: string, to: string, stack: AsyncDisposableStack): TcpPath {
-  const workload = (name: string): NonNullable<ReturnType<typeof scenario.red.workloads.get>> => {
-    const found = scenario.red.workloads.get(name);
-    if (found === undefined) throw new Error(`the scenario has no workload ${name}`);
-    return found;
-  };
-  const open = (name: string): TcpPath['from'] => stack.use(netnsOpen(workloadPin(lab, workload(name))));
-  return { from: open(from), to: open(to), address: workload(to).ip };
 }
 
 async function measurePairs(

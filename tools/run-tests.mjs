@@ -25,10 +25,13 @@ export function unshareCommand(isRoot) {
   return ['unshare', isRoot ? '-nm' : '-Urnm', '--propagation', 'private'];
 }
 
+/** What Node has made of our TypeScript, by its content: each of some two hundred processes would make it again. */
+const compileCache = join(repository, 'node_modules/.cache/node');
+
 /** Environment of tests: the pinned Node and the system's programs are found, and no outer test runner is taken for ours. */
 export function testEnvironment(env = process.env) {
   const { NODE_TEST_CONTEXT: _outer, ...rest } = env;
-  return { ...rest, PATH: [join(repository, 'node_modules/.bin'), systemPath(env.PATH)].join(delimiter) };
+  return { ...rest, NODE_COMPILE_CACHE: compileCache, PATH: [join(repository, 'node_modules/.bin'), systemPath(env.PATH)].join(delimiter) };
 }
 
 /** Why test files of a kind cannot run here, undefined if they can. @param {import('./test-files.mjs').TestKind} kind */

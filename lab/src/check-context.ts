@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
 import type { ConcentratorId } from '@weft/core/uuid';
@@ -114,7 +115,7 @@ export class CheckContext implements Disposable {
   dataAddress(node: LabNodeName): Ipv4 | undefined {
     using rtnl = Rtnl.open(this.lab.network.netns(node));
     const index = linkGet(rtnl, DATA_IFNAME)?.index;
-    return addrList(rtnl).find((each) => each.index === index)?.address;
+    return addrList(rtnl).flatMap((each) => (each.index === index && isIpv4(each.address) ? [each.address] : []))[0];
   }
 
   /** A node's fabric, where all its tenant plumbing is. */

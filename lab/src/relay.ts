@@ -12,7 +12,7 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import { WeftError } from '@weft/core/weft-error';
 import { libc, sysCheck } from '@weft/sys/libc';
 import type { Netns } from '@weft/sys/netns';
-import { AF_INET, INET_ADDRESS_BYTES, encodeInetAddress } from '@weft/sys/socket-address';
+import { AF_INET, encodeInetAddress } from '@weft/sys/socket-address';
 import { SysError, errnoName } from '@weft/sys/sys-error';
 
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
@@ -94,7 +94,8 @@ export class Relay implements AsyncDisposable {
 export function connectInside(netns: Netns, address: Ipv4, port: number): Socket {
   const fd = netns.run(() => {
     const opened = sysCheck('socket', libc().socket(AF_INET, SOCK_STREAM_NONBLOCK_CLOEXEC, 0), 'tcp');
-    if (libc().connect(opened, encodeInetAddress(address, port), INET_ADDRESS_BYTES) === 0) return opened;
+    const target = encodeInetAddress(address, port);
+    if (libc().connect(opened, target, target.length) === 0) return opened;
     const errno = libc().errno();
     if (errnoName(errno) === 'EINPROGRESS') return opened;
     closeSync(opened);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isIpv4 } from '@weft/core/ip';
 import { addrList } from '@weft/netlink/addr';
 import { linkAdd, linkDelete, linkGet, linkSet } from '@weft/netlink/link';
 import { Rtnl } from '@weft/netlink/rtnl';
@@ -56,7 +57,7 @@ class Bench implements Disposable {
 
   onInterface(): string[] {
     const index = linkGet(this.#rtnl, 'under')?.index;
-    return addrList(this.#rtnl).flatMap((each) => (each.index === index ? [`${each.address}/${each.prefix}`] : []));
+    return addrList(this.#rtnl).flatMap((each) => (each.index === index && isIpv4(each.address) ? [`${each.address}/${each.prefix}`] : []));
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
+import { ipCidrContains, ipCidrOf } from '@weft/core/ip';
 import type { IpAddress } from '@weft/core/ip';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4ToBytes } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { WeftError } from '@weft/core/weft-error';
 import type { CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from '@weft/dataplane/kernel';
@@ -18,7 +18,7 @@ type Plain = Exclude<KernelObject, NftObject>;
 type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 type Held = { object: Plain; drifted: boolean };
 
-export type Announcement = Readonly<{ place: Place; link: string; address: Ipv4; mac: Mac }>;
+export type Announcement = Readonly<{ place: Place; link: string; address: IpAddress; mac: Mac }>;
 /** `denied`: only what the rules no longer allow. */
 export type Forgotten = Readonly<{
   place: Place;
@@ -144,14 +144,14 @@ export class FakeKernel implements Kernel {
     this.#call(`remove ${objectKey(object)}`, () => this.#remove(object));
   }
 
-  announce(place: Place, link: string, address: Ipv4, mac: Mac): void {
+  announce(place: Place, link: string, address: IpAddress, mac: Mac): void {
     this.#call('announce', () => {
       this.#requireLink(place, link);
       this.announcements.push({ place, link, address, mac });
     });
   }
 
-  forget(place: Place, zone: number, address?: Ipv4): void {
+  forget(place: Place, zone: number, address?: IpAddress): void {
     this.#call('IPCTNL_MSG_CT_DELETE', () => {
       if (place === 'fabric') this.#requirePlace(place);
       this.forgotten.push({ place, zone, address });
@@ -475,8 +475,6 @@ function isSameLink(held: LinkObject, object: MadeLink): boolean {
   return true;
 }
 
-function covers({ address, prefixLength }: AddressObject, other: Ipv4): boolean {
-  const bits = (ip: Ipv4): number => [...ipv4ToBytes(ip)].reduce((value, byte) => value * 256 + byte, 0);
-  const size = 2 ** (32 - prefixLength);
-  return Math.floor(bits(address) / size) === Math.floor(bits(other) / size);
+function covers({ address, prefixLength }: AddressObject, other: IpAddress): boolean {
+  return ipCidrContains(ipCidrOf(address, prefixLength), other);
 }

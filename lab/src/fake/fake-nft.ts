@@ -116,13 +116,13 @@ function checkReferences(table: Table): void {
   for (const element of table.elements.values()) check(referencesOf([element.value ?? '']), objectKey(element));
 }
 
-/** What rules name. One that nft would not parse is refused here: a range that ends before it begins. */
+/** What rules name; `@th,64,8` is a place in a packet. One that nft would not parse is refused here: a range that ends before it begins. */
 function referencesOf(rules: readonly string[]): References {
   const chains: string[] = [];
   const sets: string[] = [];
   for (const rule of rules) {
     for (const [, name = ''] of rule.matchAll(/\b(?:jump|goto) (\S+)/g)) chains.push(name);
-    for (const [, name = ''] of rule.matchAll(/@(\w+)/g)) sets.push(name);
+    for (const [, name = ''] of rule.matchAll(/@(\w+)\b(?!,)/g)) sets.push(name);
     const [, first, last] = /dport (\d+)-(\d+)/.exec(rule) ?? [];
     if (Number(first) > Number(last)) refuse(`Range negative size in: ${rule}`);
   }

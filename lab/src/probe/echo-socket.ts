@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
-import type { Ipv4 } from '@weft/core/ipv4';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { InetSocket } from '@weft/sys/inet-socket';
 import type { Netns } from '@weft/sys/netns';
 import { isSysError } from '@weft/sys/sys-error';
 import { concatBytes, viewOf } from '@weft/core/packet/bytes';
-import { decodeIcmpEcho, encodeIcmpEcho } from '../packet/icmp-echo.ts';
+import { asIcmpv6, decodeIcmpEcho, encodeIcmpEcho, fromIcmpv6 } from '../packet/icmp-echo.ts';
 import { decodeIpv4 } from '@weft/core/packet/ipv4';
 import { token } from './token.ts';
 
@@ -17,16 +18,16 @@ const NETWORK_ERRNOS = ['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EHOSTDOWN', 
  */
 export class EchoSocket implements Disposable {
   readonly #socket: InetSocket;
-  readonly #target: Ipv4;
+  readonly #target: IpAddress;
   readonly #identifier = randomInt(0x1_0000);
   readonly #mark = token();
   readonly #filler: Uint8Array;
 
   /** `payloadBytes` beyond the ICMP header, at least the 20 that the mark and the number need. */
-  constructor(options: Readonly<{ netns: Netns; target: Ipv4; payloadBytes?: number }>) {
+  constructor(options: Readonly<{ netns: Netns; target: IpAddress; payloadBytes?: number }>) {
     this.#target = options.target;
     this.#filler = new Uint8Array(Math.max(0, (options.payloadBytes ?? 0) - this.#mark.length - 4)).fill(0x77);
-    this.#socket = InetSocket.open({ netns: options.netns, kind: 'icmp' });
+    this.#socket = InetSocket.open({ netns: options.netns, kind: 'icmp', family: isIpv6(options.target) ? 6 : 4 });
   }
 
   /** Undefined if it was sent, else the errno with which the stack refused it. Throws SysError for anything else. */
@@ -35,11 +36,8 @@ export class EchoSocket implements Disposable {
     viewOf(counter).setUint32(0, number);
     const payload = concatBytes(this.#mark, counter, this.#filler);
     try {
-      this.#socket.sendTo(
-        encodeIcmpEcho({ kind: 'request', identifier: this.#identifier, sequence: number & 0xffff, payload }),
-        this.#target,
-        0,
-      );
+      const request = encodeIcmpEcho({ kind: 'request', identifier: this.#identifier, sequence: number & 0xffff, payload });
+      this.#socket.sendTo(isIpv6(this.#target) ? asIcmpv6(request) : request, this.#target, 0);
       return undefined;
     } catch (error) {
       if (isSysError(error, ...NETWORK_ERRNOS)) return error.errno;
@@ -52,8 +50,8 @@ export class EchoSocket implements Disposable {
     for (let received = this.#socket.receive(); received !== undefined; received = this.#socket.receive()) {
       // The error of an earlier echo (an ICMP unreachable); that echo stays unanswered.
       if (received.kind !== 'data') continue;
-      const packet = decodeIpv4(received.bytes);
-      const echo = packet === undefined ? undefined : decodeIcmpEcho(packet.payload);
+      const message = isIpv6(this.#target) ? fromIcmpv6(received.bytes) : decodeIpv4(received.bytes)?.payload;
+      const echo = message === undefined ? undefined : decodeIcmpEcho(message);
       if (echo?.kind !== 'reply' || echo.identifier !== this.#identifier || echo.payload.length < this.#mark.length + 4) continue;
       if (this.#mark.some((byte, index) => echo.payload[index] !== byte)) continue;
       answered(viewOf(echo.payload).getUint32(this.#mark.length));

@@ -1,4 +1,4 @@
-import type { Ipv4 } from '@weft/core/ipv4';
+import type { IpAddress } from '@weft/core/ip';
 import { EchoLedger } from './echo-ledger.ts';
 import type { EchoCount } from './echo-ledger.ts';
 import { EchoSocket } from './echo-socket.ts';
@@ -24,7 +24,7 @@ type Running = Readonly<{ socket: EchoSocket; repetition: Repetition; schedule: 
  */
 export class PingStream implements Disposable {
   readonly #place: Place;
-  readonly #target: Ipv4;
+  readonly #target: IpAddress;
   readonly #perSecond: number;
   readonly #ledger: EchoLedger;
   readonly #lossAfterMs: number;
@@ -38,7 +38,7 @@ export class PingStream implements Disposable {
   #longestPauseMs = 0;
   #sentForMs = 0;
 
-  constructor(options: Readonly<{ place: Place; target: Ipv4; perSecond?: number; lossAfterMs?: number }>) {
+  constructor(options: Readonly<{ place: Place; target: IpAddress; perSecond?: number; lossAfterMs?: number }>) {
     this.#place = options.place;
     this.#target = options.target;
     this.#perSecond = options.perSecond ?? 100;

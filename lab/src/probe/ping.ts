@@ -1,4 +1,4 @@
-import type { Ipv4 } from '@weft/core/ipv4';
+import type { IpAddress } from '@weft/core/ip';
 import { EchoSocket } from './echo-socket.ts';
 import type { Place } from './place.ts';
 import { poll } from './ticker.ts';
@@ -19,7 +19,7 @@ export type PingResult = Readonly<{ sent: number; received: number; rttMs: reado
  * Sends echo requests from `place`'s namespace, through its own stack, and counts answers. Ends as soon as all are answered. What the
  * stack refuses (no route, interface down) counts as sent and unanswered. Throws SysError if the socket cannot be made.
  */
-export async function ping(place: Place, target: Ipv4, options: PingOptions = {}): Promise<PingResult> {
+export async function ping(place: Place, target: IpAddress, options: PingOptions = {}): Promise<PingResult> {
   const { count = 1, intervalMs = 50, timeoutMs = 1000, payloadBytes = 56, signal } = options;
   using socket = new EchoSocket({ netns: place.netns, target, payloadBytes });
   const sentMs: number[] = [];

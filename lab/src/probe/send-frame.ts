@@ -1,3 +1,5 @@
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { InetSocket } from '@weft/sys/inet-socket';
 import { PacketSocket } from '@weft/sys/packet-socket';
@@ -9,14 +11,14 @@ export function sendFrame(place: Place, frame: Uint8Array, n = 1): void {
   for (let sent = 0; sent < n; sent++) socket.send(frame);
 }
 
-export type DatagramOptions = Readonly<{ target: Ipv4; port: number; payload: Uint8Array; sourcePort?: number; n?: number }>;
+export type DatagramOptions = Readonly<{ target: IpAddress; port: number; payload: Uint8Array; sourcePort?: number; n?: number }>;
 
 /**
  * Sends a UDP datagram through the IP stack of `place`'s namespace: its routes and address resolution, so it is on its way only when the
  * next hop's address is known. Throws SysError (ENETUNREACH…).
  */
 export function sendDatagram(place: Place, options: DatagramOptions): void {
-  using socket = InetSocket.open({ netns: place.netns, kind: 'udp' });
+  using socket = InetSocket.open({ netns: place.netns, kind: 'udp', family: isIpv6(options.target) ? 6 : 4 });
   if (options.sourcePort !== undefined) socket.bind(place.ip ?? ('0.0.0.0' as Ipv4), options.sourcePort);
   for (let sent = 0; sent < (options.n ?? 1); sent++) socket.sendTo(options.payload, options.target, options.port);
 }

@@ -1,5 +1,5 @@
-import type { Ipv4 } from '@weft/core/ipv4';
-import { parseIpv4 } from '@weft/core/ipv4';
+import { isIpv6, parseIp } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { InetSocket } from '@weft/sys/inet-socket';
 import type { Place } from './place.ts';
 import { pause, poll } from './ticker.ts';
@@ -9,7 +9,7 @@ import { pause, poll } from './ticker.ts';
  * `timeout`: no answer at all, as when a filter drops. `refused`: a RST. `unreachable`: our own stack or a router said no.
  */
 export type TcpOutcome =
-  | Readonly<{ kind: 'connected'; seenAs: Ipv4; tookMs: number }>
+  | Readonly<{ kind: 'connected'; seenAs: IpAddress; tookMs: number }>
   | Readonly<{ kind: 'silent' }>
   | Readonly<{ kind: 'timeout' }>
   | Readonly<{ kind: 'refused' }>
@@ -18,12 +18,12 @@ export type TcpOutcome =
 /** Connects from `place`, through its own stack, reads the greeting and closes. Throws SysError, and the signal's reason. */
 export async function tcpConnect(
   place: Place,
-  target: Ipv4,
+  target: IpAddress,
   port: number,
   options: Readonly<{ timeoutMs: number; signal?: AbortSignal }>,
 ): Promise<TcpOutcome> {
   const { timeoutMs, signal } = options;
-  using socket = InetSocket.open({ netns: place.netns, kind: 'tcp' });
+  using socket = InetSocket.open({ netns: place.netns, kind: 'tcp', family: isIpv6(target) ? 6 : 4 });
   const startMs = performance.now();
   socket.connect(target, port);
   const failure = await poll(() => connectOutcome(socket), { withinMs: timeoutMs, signal });
@@ -52,7 +52,7 @@ export type HeldConnections = Disposable & Readonly<{ connected: number }>;
  */
 export async function tcpHold(
   place: Place,
-  target: Ipv4,
+  target: IpAddress,
   port: number,
   options: Readonly<{ count: number; gapMs?: number; timeoutMs: number; signal?: AbortSignal }>,
 ): Promise<HeldConnections> {
@@ -60,7 +60,7 @@ export async function tcpHold(
   using stack = new DisposableStack();
   const sockets: InetSocket[] = [];
   for (let made = 0; made < count; made++) {
-    const socket = stack.use(InetSocket.open({ netns: place.netns, kind: 'tcp' }));
+    const socket = stack.use(InetSocket.open({ netns: place.netns, kind: 'tcp', family: isIpv6(target) ? 6 : 4 }));
     sockets.push(socket);
     socket.connect(target, port);
     if (gapMs > 0) await pause(gapMs, signal);
@@ -86,10 +86,10 @@ function connectOutcome(socket: InetSocket): 'connected' | TcpOutcome | undefine
   }
 }
 
-function addressOf(greeting: string): Ipv4 | undefined {
-  const line = /^([\d.]+)\n/.exec(greeting)?.[1];
+function addressOf(greeting: string): IpAddress | undefined {
+  const line = /^([\da-f.:]+)\n/.exec(greeting)?.[1];
   try {
-    return line === undefined ? undefined : parseIpv4(line);
+    return line === undefined ? undefined : parseIp(line);
   } catch {
     return undefined;
   }

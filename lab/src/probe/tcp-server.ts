@@ -1,4 +1,5 @@
-import type { Ipv4 } from '@weft/core/ipv4';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { InetSocket } from '@weft/sys/inet-socket';
 import { isSysError } from '@weft/sys/sys-error';
 import { concatBytes } from '@weft/core/packet/bytes';
@@ -12,8 +13,8 @@ import { Repetition } from './ticker.ts';
 const READS_PER_STEP = 16;
 
 export type TcpServerOptions = Readonly<{
-  /** Default: every address of the namespace. */
-  address?: Ipv4;
+  /** Default: every IPv4 address of the namespace. `::` is every one of both families, and IPv4 peers then seem to be `::ffff:…`. */
+  address?: IpAddress;
   /** Only take what comes (default), send it back, or send bytes of its own at a rate. */
   afterGreeting?: 'sink' | 'echo' | Readonly<{ bytesPerSecond: number }>;
   /** From which standstill on {@link TcpServer.progress} counts a stall. */
@@ -31,7 +32,7 @@ export class TcpServer implements Disposable {
   readonly #options: TcpServerOptions;
   readonly #listener: InetSocket;
   readonly #connections = new Set<Connection>();
-  readonly #peers: Ipv4[] = [];
+  readonly #peers: IpAddress[] = [];
   readonly #meter: ProgressMeter;
   readonly #repetition: Repetition;
 
@@ -39,8 +40,9 @@ export class TcpServer implements Disposable {
   constructor(options: TcpServerOptions & Readonly<{ place: Place; port: number }>) {
     using stack = new DisposableStack();
     this.#options = options;
-    this.#listener = stack.use(InetSocket.open({ netns: options.place.netns, kind: 'tcp' }));
-    this.#listener.bind(options.address ?? ('0.0.0.0' as Ipv4), options.port);
+    const address = options.address ?? ('0.0.0.0' as IpAddress);
+    this.#listener = stack.use(InetSocket.open({ netns: options.place.netns, kind: 'tcp', family: isIpv6(address) ? 6 : 4 }));
+    this.#listener.bind(address, options.port);
     this.#listener.listen(512);
     this.port = this.#listener.localPort();
     this.#meter = new ProgressMeter({ startMs: performance.now(), ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }) });
@@ -49,7 +51,7 @@ export class TcpServer implements Disposable {
   }
 
   /** The peers of all connections so far, in order of arrival. */
-  get peers(): readonly Ipv4[] {
+  get peers(): readonly IpAddress[] {
     this.#repetition.check();
     return this.#peers;
   }

@@ -1,4 +1,5 @@
-import type { Ipv4 } from '@weft/core/ipv4';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { InetSocket } from '@weft/sys/inet-socket';
 import { isSysError } from '@weft/sys/sys-error';
 import type { Place } from './place.ts';
@@ -46,7 +47,7 @@ export class TcpStream implements Disposable {
   ): Promise<Readonly<{ kind: 'connected' } | { kind: 'failed'; errno: string }>> {
     if (this.#running !== undefined) throw new Error('this stream was already started');
     const { place, target, port } = this.#options;
-    const socket = InetSocket.open({ netns: place.netns, kind: 'tcp' });
+    const socket = InetSocket.open({ netns: place.netns, kind: 'tcp', family: isIpv6(target) ? 6 : 4 });
     const running = { socket, repetition: new Repetition(() => this.#step()) };
     this.#running = running;
     try {
@@ -134,4 +135,4 @@ export class TcpStream implements Disposable {
 }
 
 /** `bytesPerSecond` 0 only listens. `stallMs` (default 500): from which standstill on one is counted. */
-export type TcpStreamOptions = Readonly<{ place: Place; target: Ipv4; port: number; bytesPerSecond: number; stallMs?: number }>;
+export type TcpStreamOptions = Readonly<{ place: Place; target: IpAddress; port: number; bytesPerSecond: number; stallMs?: number }>;

@@ -1,3 +1,5 @@
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { InetSocket } from '@weft/sys/inet-socket';
 import { isSysError } from '@weft/sys/sys-error';
@@ -54,18 +56,18 @@ export function udpEcho(place: Place, port: number): UdpEcho {
 }
 
 export type UdpAnswer =
-  | Readonly<{ kind: 'answered'; from: Ipv4; bytes: Uint8Array; tookMs: number }>
+  | Readonly<{ kind: 'answered'; from: IpAddress; bytes: Uint8Array; tookMs: number }>
   | Readonly<{ kind: 'timeout' }>
   | Readonly<{ kind: 'unreachable'; errno: string }>;
 
 /** Sends one datagram from `place` through its own stack and waits for one back, from whomever. Throws the signal's reason. */
 export async function udpAsk(
   place: Place,
-  target: Ipv4,
+  target: IpAddress,
   port: number,
   options: Readonly<{ payload: Uint8Array; timeoutMs: number; signal?: AbortSignal }>,
 ): Promise<UdpAnswer> {
-  using socket = InetSocket.open({ netns: place.netns, kind: 'udp' });
+  using socket = InetSocket.open({ netns: place.netns, kind: 'udp', family: isIpv6(target) ? 6 : 4 });
   const startMs = performance.now();
   try {
     socket.sendTo(options.payload, target, port);

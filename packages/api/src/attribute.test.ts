@@ -132,8 +132,10 @@ test('fills defaults, converts, and clears host bits', () => {
     adminStateUp: false,
     portSecurityEnabled: true,
     external: false,
+    isDefault: false,
     topology: undefined,
     mtu: 1400,
+    segmentationId: undefined,
   });
   assert.deepEqual(subnet({ network_id: id, ip_version: '4', cidr: '10.6.0.5/24', gateway_ip: null }), {
     networkId: id,

@@ -139,12 +139,23 @@ export function show<S, T extends AttributeTable<S>>(
   caller: Caller,
   fields?: ReadonlySet<string>,
 ): View<T> {
-  const view: Record<string, unknown> = {};
-  for (const [name, attribute] of Object.entries<Attribute<S>>(table)) {
-    if (attribute.show === undefined || !isSeen(attribute, caller) || fields?.has(name) === false) continue;
-    view[name] = attribute.show(source);
-  }
-  return view as View<T>;
+  return shower<S, T>(table, caller, fields)(source);
+}
+
+/** {@link show} for many: what this caller sees is found out once. */
+export function shower<S, T extends AttributeTable<S>>(
+  table: T & AttributeTable<S>,
+  caller: Caller,
+  fields?: ReadonlySet<string>,
+): (source: S) => View<T> {
+  const shown = Object.entries<Attribute<S>>(table).flatMap(([name, attribute]) =>
+    attribute.show === undefined || !isSeen(attribute, caller) || fields?.has(name) === false ? [] : [{ name, of: attribute.show }],
+  );
+  return (source) => {
+    const view: Record<string, unknown> = {};
+    for (const { name, of } of shown) view[name] = of(source);
+    return view as View<T>;
+  };
 }
 
 export function isSeen<S>(attribute: Attribute<S>, caller: Caller): boolean {

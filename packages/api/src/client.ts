@@ -88,8 +88,8 @@ export class WeftClient {
   readonly networks: Collection<NetworkView, Body> = this.#collection('networks', 'networks', 'network');
   readonly subnets: Collection<SubnetView, Body> = this.#collection('subnets', 'subnets', 'subnet');
   readonly ports: Collection<PortView, Body> = this.#collection('ports', 'ports', 'port');
-  readonly securityGroups: Reader<SecurityGroupView> = this.#collection('security-groups', 'security_groups', 'security_group');
-  readonly securityGroupRules: Reader<SecurityGroupRuleView> = this.#collection(
+  readonly securityGroups: Collection<SecurityGroupView, Body> = this.#collection('security-groups', 'security_groups', 'security_group');
+  readonly securityGroupRules: Collection<SecurityGroupRuleView, Body> = this.#collection(
     'security-group-rules',
     'security_group_rules',
     'security_group_rule',

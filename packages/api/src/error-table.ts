@@ -10,6 +10,7 @@ type ErrorRow = Readonly<{ neutron: readonly [status: number, type: string]; v1:
 const ROWS: Readonly<Record<string, ErrorRow>> = {
   // The request.
   bad_request: { neutron: [400, 'HTTPBadRequest'], v1: [400, 'Bad request'] },
+  bad_part: { neutron: [400, 'BadRequest'], v1: [400, 'Bad request'] },
   invalid_input: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid input'] },
   invalid_value: { neutron: [400, 'InvalidInput'], v1: [400, 'Invalid value'] },
   body_too_large: { neutron: [413, 'HTTPRequestEntityTooLarge'], v1: [413, 'Body too large'] },
@@ -25,6 +26,11 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   // Networks.
   network_in_use: { neutron: [409, 'NetworkInUse'], v1: [409, 'Network in use'] },
   no_network_available: { neutron: [503, 'NoNetworkAvailable'], v1: [503, 'No segment id left'] },
+  tunnel_id_in_use: { neutron: [409, 'TunnelIdInUse'], v1: [409, 'Segment id taken'] },
+  segmentation_id_out_of_range: { neutron: [400, 'InvalidInput'], v1: [422, 'Segment id out of range'] },
+  segmentation_id_fixed: { neutron: [400, 'InvalidInput'], v1: [422, 'Segment id cannot change'] },
+  default_external_network_exists: { neutron: [409, 'DefaultExternalNetworkExists'], v1: [409, 'Default external network exists'] },
+  default_network_not_external: { neutron: [400, 'BadRequest'], v1: [422, 'Not an external network'] },
   mtu_too_big: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too big'] },
   mtu_too_small: { neutron: [400, 'InvalidInput'], v1: [422, 'MTU too small'] },
   // Subnets.
@@ -105,6 +111,8 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
     v1: [422, 'Protocol without ports'],
   },
   security_group_no_address_groups: { neutron: [404, 'AddressGroupNotFound'], v1: [404, 'No address groups'] },
+  security_group_not_single_group_rules: { neutron: [400, 'SecurityGroupNotSingleGroupRules'], v1: [422, 'Rules of several groups'] },
+  security_group_rules_not_single_tenant: { neutron: [400, 'SecurityGroupRulesNotSingleTenant'], v1: [422, 'Rules of several projects'] },
   invalid_remote_prefix: { neutron: [400, 'InvalidCIDR'], v1: [422, 'Unusable prefix'] },
   // The public side.
   service_port_in_use: { neutron: [409, 'ServicePortInUse'], v1: [409, 'Port of a router'] },
@@ -192,6 +200,12 @@ export type ErrorAnswer = Readonly<{ status: number; headers: Readonly<Record<st
 /** RFC 9457 problem details, with Weft's `code`, `remedy` and `requestId`. */
 export type Problem = Readonly<{ status: number; code: string; title: string; detail: string; remedy?: string; requestId: string }>;
 
+/** Every exception that an answer under /v2.0 can name. */
+export function neutronTypes(): readonly string[] {
+  const rows = [...Object.values(ROWS), INTERNAL].map(({ neutron }) => neutron[1]);
+  return [...new Set([...rows, ...Object.values(NOT_FOUND).map(([type]) => type)])];
+}
+
 /** True when the table knows what to tell the caller; anything else is answered `internal` and belongs into the log. */
 export function isAnswerable(error: unknown): error is WeftError {
   return error instanceof WeftError && Object.hasOwn(ROWS, error.code);
@@ -228,8 +242,7 @@ export function problemAnswer(error: unknown, requestId: string): ErrorAnswer {
 /** The answer under /v3, in Keystone's form (neutron-api.md §13.3). */
 export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
   const [row, known] = rowOf(error);
-  // Keystone knows no 422.
-  const code = row.v1[0] === 422 ? 400 : row.v1[0];
+  const code = keystoneStatus(row);
   const message = notFoundOf(known)?.[1] ?? known?.message ?? 'An unexpected error prevented the server from fulfilling your request.';
   const wait = known?.details['retryAfterSeconds'];
   return {
@@ -243,10 +256,38 @@ export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
   };
 }
 
+/** How an error of a code is answered by each of the three APIs. */
+export type ErrorFacts = Readonly<{
+  neutron: readonly [status: number, type: string];
+  problem: readonly [status: number, code: string];
+  keystone: number;
+  title: string;
+}>;
+
+/** For the API's document. `code` may be followed by what is not there: `not_found:network`. Throws Error for a code that the table has not. */
+export function errorFacts(code: string): ErrorFacts {
+  const [name = '', kind] = code.split(':');
+  const row = name === 'internal' ? INTERNAL : ROWS[name];
+  const object = kind === undefined ? undefined : NOT_FOUND[kind];
+  if (row === undefined) throw new Error(`the table of errors has no ${code}`);
+  const [status, title] = row.v1;
+  return {
+    neutron: [row.neutron[0], object?.[0] ?? row.neutron[1]],
+    problem: [status, name],
+    keystone: keystoneStatus(row),
+    title,
+  };
+}
+
 /** What is not there, in the words of the API that it belongs to. */
 function notFoundOf(known: WeftError | undefined): readonly [type: string, message: string] | undefined {
   const object = known?.code === 'not_found' ? NOT_FOUND[String(known.details['kind'])] : undefined;
   return object === undefined ? undefined : [object[0], object[1](String(known?.details['id']))];
+}
+
+/** Keystone knows no 422. */
+function keystoneStatus({ v1: [status] }: ErrorRow): number {
+  return status === 422 ? 400 : status;
 }
 
 function rowOf(error: unknown): readonly [row: ErrorRow, known: WeftError | undefined] {

@@ -28,6 +28,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   'port-security': 'Anti-spoofing and security groups can be switched off, by port and by network',
   'port-security-groups-filtering': 'Ports are found by their security groups',
   'project-id': 'Objects show their owner as `project_id`, too',
+  provider: 'Administrators choose and see the segmentation id of a network',
   'quota-check-limit': 'A limit below what is in use can be refused',
   quota_details: 'Quotas show what is in use',
   quotas: 'How many of each a project may have',

@@ -1,5 +1,5 @@
 import { WeftError } from '@weft/core/weft-error';
-import { BadRequest } from './request-error.ts';
+import { BadPart } from './request-error.ts';
 
 /** The object is not at the revision that the request was made for (neutron-api.md §1.7). */
 export class RevisionMismatch extends WeftError {
@@ -11,16 +11,16 @@ export class RevisionMismatch extends WeftError {
 }
 
 /**
- * The revision that a request is bound to: `If-Match: revision_number=5`. Etags of other kinds bind it to nothing. Throws BadRequest for
+ * The revision that a request is bound to: `If-Match: revision_number=5`. Etags of other kinds bind it to nothing. Throws BadPart for
  * two of them, and for one that is no number.
  */
 export function parseIfMatch(header: string | undefined): number | undefined {
   const tags = (header ?? '').split(',').map((tag) => tag.trim().replaceAll('"', ''));
   const wanted = tags.filter((tag) => tag.startsWith('revision_number='));
-  if (wanted.length > 1) throw new BadRequest('Bad if-match request: Multiple revision_number constraints are not supported.');
+  if (wanted.length > 1) throw new BadPart('if-match', 'Multiple revision_number constraints are not supported');
   const number = wanted[0]?.slice('revision_number='.length);
   if (number === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(number)) throw new BadRequest('Bad if-match request: Revision number must be an integer.');
+  if (!/^\d{1,15}$/.test(number)) throw new BadPart('if-match', 'Revision number must be an integer');
   return Number(number);
 }
 

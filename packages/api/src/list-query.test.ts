@@ -31,7 +31,7 @@ function run(
   from: readonly Source[],
 ): Readonly<{ ids: unknown[]; next: string | undefined; previous: string | undefined }> {
   const { items, next, previous } = list(table, from, parseListQuery<Source>(table, query, caller), caller, (id) => new Error(`no ${id}`));
-  return { ids: items.map((item) => item.id), next, previous };
+  return { ids: Array.from(items, (item) => item.id), next, previous };
 }
 
 test('values of one key are alternatives, keys narrow', () => {
@@ -50,9 +50,9 @@ test('a key that is unknown, not for filtering, or hidden from the caller is ref
 
 test('fields choose what is shown, hidden ones stay hidden', () => {
   const query = parseListQuery<Source>(table, { fields: ['name', 'size', 'zzz'] }, admin);
-  assert.deepEqual(list(table, sources.slice(0, 1), query, admin, (id) => new Error(id)).items, [{ name: 'two', size: 20 }]);
+  assert.deepEqual([...list(table, sources.slice(0, 1), query, admin, (id) => new Error(id)).items], [{ name: 'two', size: 20 }]);
   const tenant: Caller = { kind: 'tenant', tenantId: 't' as never };
-  assert.deepEqual(list(table, sources.slice(0, 1), query, tenant, (id) => new Error(id)).items, [{ name: 'two' }]);
+  assert.deepEqual([...list(table, sources.slice(0, 1), query, tenant, (id) => new Error(id)).items], [{ name: 'two' }]);
 });
 
 test('sorts by several keys, then by id', () => {
@@ -70,19 +70,30 @@ test('a page says where its neighbours begin', () => {
   assert.throws(() => page({ limit: '-1' }), /Bad limit request/);
 });
 
-test('following next from page to page shows every object once, in order', () => {
+test('following the links from page to page shows every object once, in order, forwards and backwards', () => {
   const record = fc.record({ name: fc.constantFrom('x', 'y'), up: fc.boolean(), size: fc.nat(3), gateway: fc.constant(null) });
   fc.assert(
     fc.property(fc.uniqueArray(fc.tuple(fc.uuid(), record), { selector: ([id]) => id }), fc.integer({ min: 1, max: 4 }), (rows, limit) => {
       const all = rows.map(([id, rest]) => ({ record: { id, ...rest } }));
-      const seen: unknown[] = [];
-      let marker: string | undefined;
-      do {
-        const found = run({ limit: String(limit), sort_key: 'name', ...(marker === undefined ? {} : { marker }) }, admin, all);
-        seen.push(...found.ids);
-        marker = found.next;
-      } while (marker !== undefined);
-      assert.deepEqual(seen, run({ sort_key: 'name' }, admin, all).ids);
+      const pages = (direction: 'next' | 'previous'): unknown[][] => {
+        const seen: unknown[][] = [];
+        let marker: string | undefined;
+        do {
+          const from = marker === undefined ? {} : { marker };
+          const page_reverse = String(direction === 'previous');
+          const found = run(
+            { limit: String(limit), sort_key: ['name', 'size'], sort_dir: ['desc', 'asc'], page_reverse, ...from },
+            admin,
+            all,
+          );
+          seen.push(found.ids);
+          marker = found[direction];
+        } while (marker !== undefined);
+        return seen;
+      };
+      const { ids } = run({ sort_key: ['name', 'size'], sort_dir: ['desc', 'asc'] }, admin, all);
+      assert.deepEqual(pages('next').flat(), ids);
+      assert.deepEqual(pages('previous').toReversed().flat(), ids);
     }),
   );
 });

@@ -1,7 +1,7 @@
-import { isSeen, show } from './attribute.ts';
+import { isSeen, shower } from './attribute.ts';
 import type { Attribute, AttributeTable, View } from './attribute.ts';
 import type { Caller } from './caller.ts';
-import { BadRequest } from './request-error.ts';
+import { BadPart, BadRequest } from './request-error.ts';
 import { parseTagFilter, TAG_FILTERS } from './tags.ts';
 import { boolean } from './values.ts';
 
@@ -23,7 +23,9 @@ export type ListQuery = Readonly<{
 }>;
 
 export type Page<V> = Readonly<{
-  items: readonly V[];
+  count: number;
+  /** Each is made when it is asked for, so that whoever sends many can do so in parts. To be gone through once. */
+  items: Iterable<V>;
   /** The ids that the neighbouring pages start from, where the request was for a page. */
   next: string | undefined;
   previous: string | undefined;
@@ -31,7 +33,7 @@ export type Page<V> = Readonly<{
 
 const CONTROL_KEYS = new Set(['fields', 'limit', 'marker', 'page_reverse', 'sort_key', 'sort_dir']);
 
-/** Throws BadRequest for a key that cannot be filtered or sorted by, and for a malformed limit. */
+/** Throws BadRequest for a key that cannot be filtered or sorted by, BadPart for a malformed limit. */
 export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller: Caller): ListQuery {
   const usable = (name: string): boolean => {
     const attribute: Attribute<S> | undefined = Object.hasOwn(table, name) ? table[name] : undefined;
@@ -60,7 +62,7 @@ export function parseListQuery<S>(table: AttributeTable<S>, query: Query, caller
     return { key, descending: direction === 'desc' };
   });
   const limit = valuesOf(query, 'limit').at(-1) ?? '0';
-  if (!/^\d{1,15}$/.test(limit)) throw new BadRequest(`Bad limit request: Limit must be an integer 0 or greater and not '${limit}'.`);
+  if (!/^\d{1,15}$/.test(limit)) throw new BadPart('limit', `Limit must be an integer 0 or greater and not '${limit}'`);
   const fields = valuesOf(query, 'fields');
   return {
     filters,
@@ -86,26 +88,45 @@ export function list<S extends Readonly<{ record: Readonly<{ id: string }> }>, T
 ): Page<View<T>> {
   let found: S[] = [];
   for (const source of sources) if (matches(table, source, query) && matchesTags(table, source, query)) found.push(source);
-  const paged = query.limit > 0 || query.marker !== undefined;
-  if (query.sort.length > 0 || paged) found.sort(orderOf(table, query));
-  let [from, to] = [0, found.length];
-  if (query.marker !== undefined) {
-    const at = found.findIndex((source) => source.record.id === query.marker);
-    if (at < 0) throw unknownMarker(query.marker);
-    if (query.pageReverse) to = at;
-    else from = at + 1;
-  }
-  if (query.limit > 0) {
-    if (query.pageReverse) from = Math.max(from, to - query.limit);
-    else to = Math.min(to, from + query.limit);
-  }
-  found = found.slice(from, to);
+  if (query.sort.length > 0 || query.limit > 0 || query.marker !== undefined)
+    found = cut(found, query, orderOf(table, query), unknownMarker);
   const full = query.limit > 0 && found.length === query.limit;
+  const showOne = shower<S, T>(table, caller, query.fields);
   return {
-    items: found.map((source) => show<S, T>(table, source, caller, query.fields)),
+    count: found.length,
+    items: Iterator.from(found).map(showOne),
     next: query.limit > 0 && (full || query.pageReverse) ? found.at(-1)?.record.id : undefined,
     previous: query.limit > 0 && (full || !query.pageReverse) ? found[0]?.record.id : undefined,
   };
+}
+
+/** The page in its order. What is not on it is not sorted: of a page forwards only the first are kept, backwards only the last. */
+function cut<S extends Readonly<{ record: Readonly<{ id: string }> }>>(
+  found: readonly S[],
+  { limit, marker, pageReverse }: ListQuery,
+  order: (a: S, b: S) => number,
+  unknownMarker: (id: string) => Error,
+): S[] {
+  const mark = marker === undefined ? undefined : found.find((source) => source.record.id === marker);
+  if (marker !== undefined && mark === undefined) throw unknownMarker(marker);
+  const away = pageReverse ? (a: S, b: S): number => order(b, a) : order;
+  const beyond = mark === undefined ? found : found.filter((source) => away(source, mark) > 0);
+  const page = limit > 0 && beyond.length > limit ? smallest(beyond, limit, away) : beyond.toSorted(away);
+  return pageReverse ? page.toReversed() : page;
+}
+
+/** The `count` first of a list in an order: twice as many at a time are sorted, and the better half stays. */
+function smallest<S>(list: readonly S[], count: number, order: (a: S, b: S) => number): S[] {
+  let kept: S[] = [];
+  let worst: S | undefined;
+  for (const item of list) {
+    if (worst !== undefined && order(item, worst) >= 0) continue;
+    kept.push(item);
+    if (kept.length < 2 * count) continue;
+    kept = kept.sort(order).slice(0, count);
+    worst = kept.at(-1);
+  }
+  return kept.sort(order).slice(0, count);
 }
 
 function matches<S>(table: AttributeTable<S>, source: S, { filters }: ListQuery): boolean {

@@ -3,6 +3,7 @@ import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
 import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { providerAttributes, segmentationIdOf } from './provider.ts';
 import {
   Id,
   adminStateUpAttribute,
@@ -38,6 +39,16 @@ export const networkAttributes = {
     updateBy: 'admin',
     filter: 'equal',
   },
+  is_default: {
+    show: (source) => source.record.isDefault === true,
+    parse: boolean,
+    create: 'optional',
+    default: false,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+    filter: 'equal',
+  },
   mtu: { show: (source) => source.record.mtu, parse: integer, create: 'optional', update: true, filter: 'equal' },
   port_security_enabled: {
     show: (source) => source.record.portSecurityEnabled,
@@ -46,9 +57,7 @@ export const networkAttributes = {
     default: true,
     update: true,
   },
-  'provider:network_type': { show: () => 'vxlan', shows: Type.Literal('vxlan'), seenBy: 'admin', filter: 'equal' },
-  'provider:physical_network': { show: () => null, shows: Type.Null(), seenBy: 'admin', filter: 'equal' },
-  'provider:segmentation_id': { show: (source) => source.record.vni, shows: Type.Integer(), seenBy: 'admin', filter: 'equal' },
+  ...providerAttributes,
   'weft:topology': {
     show: (source) => source.record.topology,
     parse: oneOf('mesh', 'concentrator'),
@@ -70,20 +79,25 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
     adminStateUp: values.admin_state_up,
     portSecurityEnabled: values.port_security_enabled,
     external: values['router:external'],
+    isDefault: values.is_default,
     topology: values['weft:topology'],
     mtu: values.mtu,
+    segmentationId: segmentationIdOf(values),
   };
 }
 
 export function updateNetworkRequest(values: UpdateValues<typeof networkAttributes>): UpdateNetwork {
   const { name, description, admin_state_up: adminStateUp, port_security_enabled: portSecurityEnabled, mtu } = values;
-  const external = values['router:external'];
+  const { 'router:external': external, is_default: isDefault } = values;
+  const segmentationId = segmentationIdOf({ 'provider:network_type': 'vxlan', ...values });
   return {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(adminStateUp === undefined ? {} : { adminStateUp }),
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
     ...(external === undefined ? {} : { external }),
+    ...(isDefault === undefined ? {} : { isDefault }),
     ...(mtu === undefined ? {} : { mtu }),
+    ...(segmentationId === undefined ? {} : { segmentationId }),
   };
 }

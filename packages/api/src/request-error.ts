@@ -7,6 +7,13 @@ export class BadRequest extends WeftError {
   }
 }
 
+/** A part of the request beside the body is wrong: Neutron answers `BadRequest` for it, and says of what (neutron-api.md §1.5, §1.7). */
+export class BadPart extends WeftError {
+  constructor(part: 'if-match' | 'limit', reason: string) {
+    super('bad_part', `Bad ${part} request: ${reason}.`);
+  }
+}
+
 /** A value that cannot be converted or cannot be used; Neutron tells it apart from a {@link BadRequest}. */
 export class InvalidInput extends WeftError {
   constructor(reason: string) {

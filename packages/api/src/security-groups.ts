@@ -177,6 +177,18 @@ export function updateSecurityGroupRequest(values: UpdateValues<typeof securityG
   };
 }
 
+/** The rules of one request are of one group and one project (neutron-api.md §7.2). Throws WeftError. */
+export function checkRulesTogether(bodies: readonly object[]): void {
+  const different = (key: string): boolean =>
+    new Set(bodies.map((body) => (body as Readonly<Record<string, unknown>>)[key]).map(String)).size > 1;
+  if (different('security_group_id')) {
+    throw refused('not_single_group_rules', 'Only allowed to update rules for one security profile at a time');
+  }
+  if (different('tenant_id') || different('project_id')) {
+    throw refused('rules_not_single_tenant', 'Multiple tenant_ids in bulk security group rule create not allowed');
+  }
+}
+
 export function createSecurityGroupRuleRequest(values: CreateValues<typeof securityGroupRuleAttributes>): CreateSecurityGroupRule {
   if (values.remote_address_group_id !== null) throw refused('no_address_groups', 'There are no address groups.');
   return {

@@ -9,11 +9,15 @@ export const DROPS = {
     remedy: 'Let the workload use the port’s MAC address, or switch port security off if it is to bridge others.',
   },
   'port spoof_ip sent': {
-    explanation: 'It sent from an IP address that is not the port’s, or IPv6.',
-    remedy: 'Let the workload use the port’s addresses, and switch IPv6 off in it.',
+    explanation: 'It sent from an IP address that is not the port’s.',
+    remedy: 'Let the workload use the port’s addresses, and switch IPv6 off in it if the port has none of IPv6.',
   },
   'port spoof_arp sent': {
     explanation: 'It claimed by ARP an address that is not the port’s.',
+    remedy: 'Let the workload announce the port’s own addresses only.',
+  },
+  'port spoof_nd sent': {
+    explanation: 'It claimed by neighbour discovery an IPv6 address or a MAC address that is not the port’s.',
     remedy: 'Let the workload announce the port’s own addresses only.',
   },
   'port spoof_dhcp sent': {
@@ -24,20 +28,24 @@ export const DROPS = {
     explanation: 'It announced itself as an IPv6 router.',
     remedy: 'Stop router advertisements in the workload.',
   },
+  'port headers sent': {
+    explanation: 'It sent IPv6 packets whose headers cannot be read to their end, or neighbour discovery behind other headers.',
+    remedy: 'Let the first fragment of a packet hold all of its headers, as every ordinary system does.',
+  },
   'port ethertype sent': {
-    explanation: 'It sent frames that are neither IPv4 nor ARP, such as VLAN-tagged ones.',
-    remedy: 'Use untagged IPv4; give each VLAN a network of its own.',
+    explanation: 'It sent frames that are neither IP nor ARP, such as VLAN-tagged ones.',
+    remedy: 'Use untagged frames; give each VLAN a network of its own.',
   },
   'port mtu sent': {
     explanation: 'It sent ICMP packets larger than the network’s MTU; larger ones of other protocols are lost uncounted.',
     remedy: 'Set the MTU of its interface to the network’s; DHCP tells it.',
   },
   'port broadcast sent': {
-    explanation: 'It sent broadcasts; only ARP and DHCP are passed on.',
-    remedy: 'Let it address its peers one by one: there is no broadcast between workloads.',
+    explanation: 'It sent to everybody or to a group; only ARP, neighbour discovery and DHCP are passed on.',
+    remedy: 'Let it address its peers one by one: there is no broadcast or multicast between workloads.',
   },
   'port arp_unknown sent': {
-    explanation: 'It asked by ARP for addresses that nobody on its network has.',
+    explanation: 'It asked by ARP or neighbour discovery for addresses that nobody on its network has.',
     remedy: 'Check the address it looks for, and that the port with that address is up.',
   },
   'port closed sent': {

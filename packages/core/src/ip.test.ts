@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as holds, ipV4, ipV6, oneof, property } from 'fast-check';
-import { ipCidrContains, ipCidrPrefixLength, ipCidrsOverlap, isCidr4, isCidr6, isIpv4, isIpv6, parseIp, parseIpCidr } from './ip.ts';
+import {
+  ipCidrContains,
+  ipCidrNetwork,
+  ipCidrOf,
+  ipCidrPrefixLength,
+  ipCidrsOverlap,
+  ipFromBytes,
+  ipToBytes,
+  isCidr4,
+  isCidr6,
+  isIpv4,
+  isIpv6,
+  parseIp,
+  parseIpCidr,
+} from './ip.ts';
 
 test('an address or prefix is of exactly one family, and in its canonical form', () => {
   holds(
@@ -16,6 +30,9 @@ test('an address or prefix is of exactly one family, and in its canonical form',
       assert.ok(ipCidrContains(whole, address));
       assert.ok(ipCidrsOverlap(whole, parseIpCidr(isIpv6(address) ? '::/0' : '0.0.0.0/0')));
       assert.equal(ipCidrPrefixLength(whole), isIpv6(address) ? 128 : 32);
+      assert.equal(ipCidrNetwork(whole), address);
+      assert.equal(ipCidrOf(address, ipCidrPrefixLength(whole)), whole);
+      assert.equal(ipFromBytes(ipToBytes(address)), address);
     }),
   );
 });

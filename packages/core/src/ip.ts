@@ -1,10 +1,10 @@
-import { cidrContains, cidrPrefixLength, cidrsOverlap, parseCidr } from './cidr.ts';
+import { cidrContains, cidrOf, cidrPrefixLength, cidrsOverlap, parseCidr } from './cidr.ts';
 import type { Cidr } from './cidr.ts';
-import { cidr6Contains, cidr6PrefixLength, cidrs6Overlap, parseCidr6 } from './cidr6.ts';
+import { cidr6Contains, cidr6Of, cidr6PrefixLength, cidrs6Overlap, parseCidr6 } from './cidr6.ts';
 import type { Cidr6 } from './cidr6.ts';
-import { parseIpv4 } from './ipv4.ts';
+import { ipv4FromBytes, ipv4ToBytes, parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
-import { parseIpv6 } from './ipv6.ts';
+import { ipv6FromBytes, ipv6ToBytes, parseIpv6 } from './ipv6.ts';
 import type { Ipv6 } from './ipv6.ts';
 
 /** An address of either family, in its canonical form: equal addresses are equal strings. */
@@ -59,4 +59,24 @@ export function ipCidrsOverlap(a: IpCidr, b: IpCidr): boolean {
 /** In bits: 0…32 or 0…128. */
 export function ipCidrPrefixLength(cidr: IpCidr): number {
   return isCidr6(cidr) ? cidr6PrefixLength(cidr) : cidrPrefixLength(cidr);
+}
+
+/** Four or sixteen bytes in network order. */
+export function ipToBytes(address: IpAddress): Uint8Array {
+  return isIpv4(address) ? ipv4ToBytes(address) : ipv6ToBytes(address);
+}
+
+/** The inverse of {@link ipToBytes}: sixteen bytes are IPv6, anything else must begin with an IPv4 address. Throws InvalidValue. */
+export function ipFromBytes(bytes: Uint8Array): IpAddress {
+  return bytes.length === 16 ? ipv6FromBytes(bytes) : ipv4FromBytes(bytes);
+}
+
+/** The prefix of that length in which the address lies. */
+export function ipCidrOf(address: IpAddress, prefixLength: number): IpCidr {
+  return isIpv4(address) ? cidrOf(address, prefixLength) : cidr6Of(address, prefixLength);
+}
+
+/** Without its length. */
+export function ipCidrNetwork(cidr: IpCidr): IpAddress {
+  return cidr.slice(0, cidr.indexOf('/')) as IpAddress;
 }

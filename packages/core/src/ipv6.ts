@@ -30,6 +30,18 @@ export function ipv6FromBigint(number: bigint): Ipv6 {
   return `${groups.slice(0, start).join(':')}::${groups.slice(start + length).join(':')}` as Ipv6;
 }
 
+/** Sixteen bytes in network order. */
+export function ipv6ToBytes(address: Ipv6): Uint8Array {
+  const number = ipv6ToBigint(address);
+  return Uint8Array.from({ length: 16 }, (_, index) => Number((number >> BigInt(120 - 8 * index)) & 0xffn));
+}
+
+/** Reads sixteen bytes at `offset`. Throws InvalidValue. */
+export function ipv6FromBytes(bytes: Uint8Array, offset = 0): Ipv6 {
+  if (bytes.length < offset + 16) throw new InvalidValue('IPv6 address bytes', bytes.length, 'are fewer than sixteen');
+  return ipv6FromBigint(bytes.subarray(offset, offset + 16).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
+}
+
 function numberOf(text: string): bigint | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;

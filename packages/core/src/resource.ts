@@ -83,6 +83,8 @@ export type Network = Stamps &
     portSecurityEnabled: boolean;
     /** A network outside: its subnets hold the public addresses. It is on no node, and its VNI carries nothing. */
     external: boolean;
+    /** Of the networks outside, the one that topologies made of themselves lead to. */
+    isDefault?: true | undefined;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -255,6 +257,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     adminStateUp: f.required('adminStateUp', parseBoolean),
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     external: f.optional('external', parseBoolean) ?? false,
+    ...(f.optional('isDefault', parseBoolean) === true ? { isDefault: true as const } : {}),
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),

@@ -95,13 +95,13 @@ export class GatewayWatch implements Disposable {
     }
     for (const [port, socket] of this.#udp) {
       for (let heard = socket.receive(); heard?.kind === 'data'; heard = socket.receive()) {
-        yield this.#heard('udp', port, heard.from!, heard.port!);
+        yield this.#heard('udp', port, heard.from! as Ipv4, heard.port!);
       }
     }
     for (const [port, socket] of this.#tcp) {
       for (let heard = socket.accept(); heard !== undefined; heard = socket.accept()) {
         heard.socket[Symbol.dispose]();
-        yield this.#heard('tcp', port, heard.from, heard.port);
+        yield this.#heard('tcp', port, heard.from as Ipv4, heard.port);
       }
     }
   }

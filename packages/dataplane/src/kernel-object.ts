@@ -1,4 +1,5 @@
-import type { Cidr } from '@weft/core/cidr';
+import type { IpAddress, IpCidr } from '@weft/core/ip';
+import { isIpv6 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { Vni } from '@weft/core/vni';
@@ -20,7 +21,7 @@ export type NetnsObject = Readonly<{
   sysctls: Readonly<Record<string, string>>;
 }>;
 
-export type NftFamily = 'ip' | 'inet' | 'bridge';
+export type NftFamily = 'ip' | 'ip6' | 'inet' | 'bridge';
 
 /** A table `weft` with what is always in it. Replacing it takes its dynamic objects along: they are added again in the same transaction. */
 export type TableObject = Readonly<{
@@ -87,17 +88,17 @@ export type QdiscObject = Readonly<{
 /** All that arrives by `link` is sent out of `to`, an ifb. */
 export type RedirectObject = Readonly<{ kind: 'redirect'; place: Place; link: string; to: string }>;
 
-export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: Ipv4; prefixLength: number }>;
+export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: IpAddress; prefixLength: number }>;
 
-/** Without a destination: the default route. */
-export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: Ipv4; destination?: Cidr | undefined }>;
+/** Without a destination: the default route of the gateway's family. */
+export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: IpAddress; destination?: IpCidr | undefined }>;
 
-/** An address of a segment, for ARP suppression; permanent, on the bridge. */
-export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: Ipv4; mac: Mac }>;
+/** An address of a segment, for the suppression of ARP and neighbour discovery; permanent, on the bridge. */
+export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: IpAddress; mac: Mac }>;
 
 /**
  * `local`: the MAC is behind this port. `remote`: it is behind `vtep` (one entry in the tunnel's table, one in the bridge's).
- * `broadcast`: one more VTEP that broadcasts go to.
+ * `broadcast`: one more VTEP that frames to a group of stations go to.
  */
 export type FdbObject = Readonly<{ kind: 'fdb'; place: Place; link: string; mac: Mac }> &
   (Readonly<{ role: 'local' }> | Readonly<{ role: 'remote' | 'broadcast'; vtep: Ipv4 }>);
@@ -122,7 +123,7 @@ export function objectKey(object: KernelObject): string {
     case 'address':
       return `address ${object.place} ${object.link} ${object.address}/${object.prefixLength}`;
     case 'route':
-      return `route ${object.place} ${object.destination ?? 'default'}`;
+      return `route ${object.place} ${object.destination ?? (isIpv6(object.gateway) ? '::/0' : 'default')}`;
     case 'neigh':
       return `neigh ${object.place} ${object.link} ${object.address}`;
     case 'fdb':

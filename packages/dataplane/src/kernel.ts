@@ -41,13 +41,13 @@ export interface Kernel {
   put(object: Exclude<KernelObject, NftObject>): boolean;
   /** Removes it; absent is success. */
   remove(object: Exclude<KernelObject, NftObject>): void;
-  /** Tells a segment's ports on this node that an address has this MAC now: a gratuitous ARP out of `link`. */
-  announce(place: Place, link: string, address: Ipv4, mac: Mac): void;
+  /** Tells a segment's ports on this node that an address has this MAC now: a gratuitous ARP, or an unasked neighbour advertisement, out of `link`. */
+  announce(place: Place, link: string, address: IpAddress, mac: Mac): void;
   /**
    * Ends what connection tracking holds in a zone: altogether, or of one address. Nothing is success, and so is a gateway's namespace that is
    * not there.
    */
-  forget(place: Place, zone: number, address?: Ipv4): void;
+  forget(place: Place, zone: number, address?: IpAddress): void;
   /** Ends exactly the connections of a zone that are over, also where their workload goes on talking. Nothing is success, and so is a namespace that is not there. */
   forgetOver(place: Place, zone: number, over: Over): void;
   /**
@@ -79,7 +79,7 @@ export interface Kernel {
 /** A set whose elements the rules add and count. */
 export type CountingSet = Readonly<{ family: NftFamily; name: string }>;
 /** An element's key as the kernel has it: names of interfaces, MACs, addresses; marks are numbers. */
-export type SetKey = readonly (Readonly<{ link: string }> | Readonly<{ mac: Mac }> | Readonly<{ address: Ipv4 }> | number)[];
+export type SetKey = readonly (Readonly<{ link: string }> | Readonly<{ mac: Mac }> | Readonly<{ address: IpAddress }> | number)[];
 export type Count = Readonly<{ packets: number; bytes: number }>;
 export type Service = Readonly<{ protocol: 'tcp' | 'udp'; port: number }>;
 export type Losses = Readonly<{ links: readonly string[]; places: readonly Place[] }>;

@@ -1,5 +1,4 @@
 import type { IpAddress } from '@weft/core/ip';
-import type { Ipv4 } from '@weft/core/ipv4';
 import type { Conntrack, ConntrackEntry } from '@weft/netlink/conntrack';
 import { isOver } from './over.ts';
 import type { Over } from './over.ts';
@@ -30,7 +29,7 @@ export function endOver(conntrack: Conntrack, zone: number, over: Over): void {
 }
 
 /** Ends connections of a zone: all, or those of an address. Throws NetlinkError. */
-export function forgetConnections(conntrack: Conntrack, zone: number, address: Ipv4 | undefined): void {
+export function forgetConnections(conntrack: Conntrack, zone: number, address: IpAddress | undefined): void {
   if (address === undefined) conntrack.deleteByZone(zone);
   else conntrack.deleteByAddress(zone, address);
 }

@@ -1,20 +1,20 @@
+import { canonicalJson } from '@weft/core/canonical-json';
+import { isIpv4 } from '@weft/core/ip';
 import type { IpAddress } from '@weft/core/ip';
-import type { Ipv4 } from '@weft/core/ipv4';
-import { ipv4ToBytes } from '@weft/core/ipv4';
-import { macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrDelete, addrReplace } from '@weft/netlink/addr';
 import { fdbAppend, fdbDelete, fdbReplace } from '@weft/netlink/fdb';
 import { linkDelete, linkGet, linkSet } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
 import { neighDelete, neighReplace } from '@weft/netlink/neigh';
-import { isAbsent, isPresent } from '@weft/netlink/netlink-error';
+import { isAbsent, isPresent, NetlinkError } from '@weft/netlink/netlink-error';
 import { routeDelete, routeReplace } from '@weft/netlink/route';
 import type { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { sysctlRead, sysctlWrite } from '@weft/sys/sysctl';
+import { announcement } from './announcement.ts';
 import type { Count, CountingSet, Kernel, Losses, NftChange, Observed, SetKey } from './kernel.ts';
-import type { FdbObject, KernelObject, LinkObject, NetnsObject, NftObject } from './kernel-object.ts';
+import type { FdbObject, KernelObject, LinkObject, NeighObject, NetnsObject, NftObject } from './kernel-object.ts';
 import { endMarked, endOver, forgetConnections, forgetDenied } from './linux-forget.ts';
 import { putQdisc, putRedirect, queueDropsOf, removeLimit } from './linux-limits.ts';
 import { putLink } from './linux-links.ts';
@@ -28,6 +28,9 @@ import { countsOf, nftTransact } from './linux-nft.ts';
 import type { Place } from './names.ts';
 import type { Over } from './over.ts';
 import type { FirstPacket } from './still-allowed.ts';
+
+/** A bridge's own stack has no address of IPv6, listens to nobody and so says nothing; the last one switches it on. */
+const ONLY_NEIGHBOURS = { addr_gen_mode: '1', accept_ra: '0', disable_ipv6: '0' };
 
 /** Namespaces read between two pauses: a gateway's takes a millisecond. */
 const PLACES_AT_A_TIME = 16;
@@ -43,8 +46,8 @@ export class LinuxKernel implements Kernel, Disposable {
   /** Namespaces with links that were taken out of use, and the bridges among these by name: all of them the fabric's. */
   readonly #trash = new Set<Place>();
   readonly #trashBridges = new Set<string>();
-  /** Namespaces that this process has set up, by their identity. */
-  readonly #setUp = new Map<Place, number>();
+  /** Namespaces that this process has set up: their identity, and what as. */
+  readonly #setUp = new Map<Place, Readonly<{ inode: number; sysctls: NetnsObject['sysctls'] }>>();
   /** Of the fabric that was last looked at. */
   #linkLosses: LinkLosses | undefined;
 
@@ -118,7 +121,7 @@ export class LinuxKernel implements Kernel, Disposable {
         routeReplace(rtnl, { destination: object.destination, gateway: object.gateway, oif: index });
         break;
       case 'neigh':
-        neighReplace(rtnl, { index, address: object.address, mac: object.mac });
+        this.#putNeigh(object, index);
         break;
       case 'fdb':
         putFdb(rtnl, index, object);
@@ -166,11 +169,11 @@ export class LinuxKernel implements Kernel, Disposable {
     });
   }
 
-  announce(place: Place, link: string, address: Ipv4, mac: Mac): void {
-    this.#sockets.sender(place).send(this.#namespaces.index(place, link), gratuitousArp(address, mac));
+  announce(place: Place, link: string, address: IpAddress, mac: Mac): void {
+    this.#sockets.sender(place).send(this.#namespaces.index(place, link), announcement(address, mac));
   }
 
-  forget(place: Place, zone: number, address?: Ipv4): void {
+  forget(place: Place, zone: number, address?: IpAddress): void {
     if (place !== 'fabric' && !this.#namespaces.isPinned(place)) return;
     this.#sockets.conntrack(place, (conntrack) => forgetConnections(conntrack, zone, address));
   }
@@ -224,6 +227,18 @@ export class LinuxKernel implements Kernel, Disposable {
     this.#linkLosses = fabric === undefined ? undefined : new LinkLosses(fabric);
   }
 
+  /** Bridges are made without IPv6, which costs every interface something; one that has to answer neighbour solicitations gets it with its first entry. */
+  #putNeigh({ place, link, address, mac }: NeighObject, index: number): void {
+    const { netns, rtnl } = this.#namespaces.open(place);
+    try {
+      neighReplace(rtnl, { index, address, mac });
+    } catch (error) {
+      if (isIpv4(address) || !(error instanceof NetlinkError) || error.errno !== 'EINVAL') throw error;
+      for (const [key, value] of Object.entries(ONLY_NEIGHBOURS)) sysctlWrite(netns, `net.ipv6.conf.${link}.${key}`, value);
+      neighReplace(rtnl, { index, address, mac });
+    }
+  }
+
   #putLink(object: LinkObject): boolean {
     try {
       return putLink(this.#namespaces, object);
@@ -263,14 +278,15 @@ export class LinuxKernel implements Kernel, Disposable {
     const { place } = object;
     // What a workload makes of its own namespace is its own business: it is set up once. There are thousands, so none is opened for this.
     const setUp = this.#setUp.get(place);
-    if (setUp !== undefined && place.startsWith('wl-') && this.#namespaces.inode(place) === setUp) return false;
+    const asBefore = setUp !== undefined && canonicalJson(setUp.sysctls) === canonicalJson(object.sysctls);
+    if (asBefore && place.startsWith('wl-') && this.#namespaces.inode(place) === setUp.inode) return false;
     const anew = this.#namespaces.ensure(place);
     const { netns, rtnl } = this.#namespaces.open(place);
     for (const [key, value] of Object.entries(object.sysctls)) {
       if (anew || sysctlRead(netns, key).trim() !== value) sysctlWrite(netns, key, value);
     }
     if (object.loopback) linkSet(rtnl, requireLink(rtnl, place, 'lo').index, { up: true });
-    this.#setUp.set(place, netns.inode);
+    this.#setUp.set(place, { inode: netns.inode, sysctls: object.sysctls });
     return anew;
   }
 }
@@ -313,12 +329,4 @@ function absentIsFine(action: () => void): void {
   } catch (error) {
     if (!isAbsent(error)) throw error;
   }
-}
-
-/** A request for one's own address, as RFC 5227 §3 announces it. */
-function gratuitousArp(address: Ipv4, mac: Mac): Uint8Array {
-  const sender = macToBytes(mac);
-  const ip = ipv4ToBytes(address);
-  const header = Uint8Array.of(0, 1, 8, 0, 6, 4, 0, 1);
-  return Uint8Array.of(...new Uint8Array(6).fill(0xff), ...sender, 0x08, 0x06, ...header, ...sender, ...ip, ...new Uint8Array(6), ...ip);
 }

@@ -11,8 +11,8 @@ type MadeLink = Exclude<LinkObject, { type: 'end' }>;
 /** Security groups are asked for every packet that a bridge forwards, whatever the namespace's sysctls say. */
 const BRIDGE = { stp: 0, mcastSnooping: 0, nfCallIptables: 1, nfCallIp6tables: 1, nfCallArptables: 0 };
 
-/** Never learning, never flooding unknown unicast: entries are written. */
-const NO_GUESSING = { learning: false, flood: false, mcastFlood: false };
+/** Never learning, never flooding unknown unicast: entries are written. Where frames to groups go the rules say. */
+const NO_GUESSING = { learning: false, flood: false, mcastFlood: true };
 
 /**
  * Makes the link, or changes what can be changed; one of another kind, or with another tunnel or pair, is made anew. True: what hung on an

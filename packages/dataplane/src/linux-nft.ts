@@ -1,4 +1,4 @@
-import { ipv4ToBytes } from '@weft/core/ipv4';
+import { ipToBytes } from '@weft/core/ip';
 import { macToBytes } from '@weft/core/mac';
 import { nftIfname, nftKey, nftMark } from '@weft/netlink/nft-counter';
 import type { NftCount, NftCounters } from '@weft/netlink/nft-counter';
@@ -42,7 +42,7 @@ export function countsOf(counters: NftCounters, { family, name }: CountingSet, k
 function keyPart(part: SetKey[number]): Uint8Array {
   if (typeof part === 'number') return nftMark(part);
   if ('link' in part) return nftIfname(part.link);
-  return 'mac' in part ? macToBytes(part.mac) : ipv4ToBytes(part.address);
+  return 'mac' in part ? macToBytes(part.mac) : ipToBytes(part.address);
 }
 
 /** The whole set, but not the rules beside it. */

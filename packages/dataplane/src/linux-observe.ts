@@ -1,5 +1,5 @@
 import type { Ipv4 } from '@weft/core/ipv4';
-import { BROADCAST_MAC } from '@weft/core/mac';
+import { isMulticastMac } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { addrList } from '@weft/netlink/addr';
 import type { Addr } from '@weft/netlink/addr';
@@ -52,7 +52,7 @@ export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): 
     trashDelete(rtnl);
     links = linkList(rtnl);
   }
-  const tables = familiesOf(place).flatMap((family) => readTable(family, netns));
+  const tables = readTables(familiesOf(place), netns);
   const nothing = { place, links, tables, neighs: [], fdb: [], limits: NO_LIMITS, addrs: [], routes: [] };
   if (place === 'node') return nothing;
   // A workload may queue as it likes.
@@ -94,12 +94,17 @@ function namesByIndex(links: readonly Link[]): ReadonlyMap<number, string> {
 function familiesOf(place: Place): readonly NftFamily[] {
   if (place === 'node') return ['inet'];
   if (place === 'fabric') return ['bridge', 'inet'];
-  return place.startsWith('gw-') ? ['ip'] : [];
+  return place.startsWith('gw-') ? ['ip', 'ip6'] : [];
+}
+
+function readTables(families: readonly NftFamily[], netns: Netns): { family: NftFamily; listing: unknown }[] {
+  if (families.length === 0) return [];
+  using nft = NftContext.open(netns);
+  return families.flatMap((family) => readTable(nft, family));
 }
 
 /** None if we have no table there. */
-function readTable(family: NftFamily, netns: Netns): { family: NftFamily; listing: unknown }[] {
-  using nft = NftContext.open(netns);
+function readTable(nft: NftContext, family: NftFamily): { family: NftFamily; listing: unknown }[] {
   try {
     return [{ family, listing: nft.json(`list table ${family} ${NFT_TABLE}`) }];
   } catch (error) {
@@ -143,7 +148,7 @@ function observeLink(
     (index === undefined ? undefined : all.links.get(where)?.get(index)) ?? '';
   const port = link.bridgePort;
   const flags = { neighSuppress: port?.neighSuppress ?? false, bcastFlood: port?.bcastFlood ?? false, hairpin: port?.hairpin ?? false };
-  const portFits = link.up && port?.learning === false && !port.flood && !port.mcastFlood;
+  const portFits = link.up && port?.learning === false && !port.flood && port.mcastFlood;
   switch (link.kind) {
     case 'bridge': {
       const bridge = link.bridge;
@@ -226,7 +231,7 @@ function collectTunnelEntry(
   see: (object: FdbObject) => void,
 ): void {
   if (entry.self && entry.dst !== undefined) {
-    if (entry.mac === BROADCAST_MAC) see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'broadcast', vtep: entry.dst });
+    if (isMulticastMac(entry.mac)) see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'broadcast', vtep: entry.dst });
     else remotes.push({ link, mac: entry.mac, vtep: entry.dst });
   } else if (!entry.self && entry.state === 'static') onBridge.add(`${link} ${entry.mac}`);
 }

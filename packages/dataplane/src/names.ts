@@ -42,10 +42,14 @@ export const alias = (kind: 'segment' | 'tunnel' | 'port' | 'gateway' | 'uplink'
   `weft:${kind}:${id}`;
 
 export const groupSetName = (id: SecurityGroupId): string => `members_${hex(id, 32)}`;
+/** A set holds addresses of one family. */
+export const groupSetName6 = (id: SecurityGroupId): string => `members6_${hex(id, 32)}`;
+export const isMemberSet = (name: string): boolean => /^members6?_/.test(name);
 export const groupIngressName = (id: SecurityGroupId): string => `gi_${hex(id, 32)}`;
 export const groupEgressName = (id: SecurityGroupId): string => `ge_${hex(id, 32)}`;
 export const portIngressName = (link: string): string => `in_${link}`;
 export const portPairsName = (link: string): string => `pairs_${link}`;
+export const portNeighbourName = (link: string): string => `nd_${link}`;
 export const portEgressName = (link: string): string => `out_${link}`;
 
 /** A bridge keeps one MAC for life (datapath.md §2). `06:57:45` is reserved: no port may have it (core, RESERVED_MAC_PREFIX). */

@@ -4,6 +4,7 @@ import type { Observed } from './kernel.ts';
 import type { Place } from './names.ts';
 import { keyParts } from './nft-counted.ts';
 import { MARK_PREFIX } from './nft-text.ts';
+import { isMemberSet } from './names.ts';
 import { COUNTING_SETS } from './ruleset/drops.ts';
 
 /** Sets whose elements the rules themselves add; not ours to reconcile. */
@@ -62,8 +63,8 @@ export function parseNftTable(place: Place, family: NftFamily, listing: unknown,
   }
   for (const { name, row } of sets) {
     if (DYNAMIC_SETS.has(name)) continue;
-    if (name.startsWith('members_')) observed.push(seen({ kind: 'set', place, family, name, type: row['type'] as string }, sha256));
-    if (family === 'ip' && !GATEWAY_SETS.has(name)) continue;
+    if (isMemberSet(name)) observed.push(seen({ kind: 'set', place, family, name, type: row['type'] as string }, sha256));
+    if (family === 'ip6' || (family === 'ip' && !GATEWAY_SETS.has(name))) continue;
     for (const element of (row['elem'] as unknown[] | undefined) ?? [])
       observed.push(seen(parseElement(place, family, name, element), sha256));
   }

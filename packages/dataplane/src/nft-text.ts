@@ -49,7 +49,7 @@ function carriedText(carried: readonly Carried[], put: readonly ElementObject[])
     const stays =
       family === 'bridge' ? (set === 'why' ? links.has(partsText(key.slice(0, 1))) : macs.has(text)) : set !== 'why' || numbers.has(text);
     const line = `add element ${family} ${NFT_TABLE} ${set} { ${text} counter packets ${packets} bytes ${bytes} }`;
-    return stays || family === 'ip' ? [line] : [];
+    return stays || family === 'ip' || family === 'ip6' ? [line] : [];
   });
 }
 
@@ -59,7 +59,9 @@ function carriedText(carried: readonly Carried[], put: readonly ElementObject[])
  */
 function traceRemoval(removed: readonly ElementObject[], put: readonly ElementObject[]): string[] {
   const kept = new Set(put.map((element) => `${element.set} ${keyText(element)}`));
-  const gone = removed.filter((element) => element.family !== 'ip' && !kept.has(`${element.set} ${keyText(element)}`));
+  const gone = removed.filter(
+    (element) => element.family !== 'ip' && element.family !== 'ip6' && !kept.has(`${element.set} ${keyText(element)}`),
+  );
   return gone.flatMap((element) => {
     const [link = ''] = element.key;
     if (element.set === 'from') return withoutTraces('bridge', 'why', ...BY_LINK.map((_, index) => `"${link}" . ${index + 1}`));

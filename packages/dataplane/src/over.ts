@@ -1,5 +1,6 @@
 import { cidrContains } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
+import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { CompiledFirewallRule } from '@weft/core/plan/firewall';
 import { forwardKey } from '@weft/core/plan/forward';
@@ -27,7 +28,7 @@ export function overAt(plan: Plan, place: Place, revoked: readonly Revoked[]): O
   const isHere = (body: Readonly<{ concentratorId: ConcentratorId }>): boolean => gatewayPlace(body.concentratorId) === place;
   const services = new Map<string, Target | undefined>();
   for (const { address, service } of revoked) {
-    if (address === undefined || service === undefined) continue;
+    if (address === undefined || !isIpv4(address) || service === undefined) continue;
     const key = forwardKey(address, service.protocol, service.port);
     const now = plan.get('forward', key);
     services.set(key, now !== undefined && isHere(now) ? { address: now.internal, port: now.internalPort } : undefined);
@@ -39,10 +40,21 @@ export function overAt(plan: Plan, place: Place, revoked: readonly Revoked[]): O
   return { services, firewall: firewall === undefined ? undefined : { rules: firewall.rules, subnets } };
 }
 
-/** Whether a connection of a gateway is over: exactly what is no longer allowed, whoever else talks with the same client or workload. */
-export function isOver({ services, firewall }: Over, entry: ConntrackEntry): boolean {
+/**
+ * Whether a connection of a gateway is over: exactly what is no longer allowed, whoever else talks with the same client or workload. IPv6 never
+ * is: it has no services, and the firewall stands where no IPv6 passes.
+ */
+export function isOver({ services, firewall }: Over, tracked: ConntrackEntry): boolean {
+  if (!isIpv4Entry(tracked)) return false;
+  const entry = tracked;
   return isLedNowhere(services, entry) || (firewall !== undefined && isDenied(firewall, entry));
 }
+
+type Ipv4Tuple = Readonly<{ source: Ipv4; destination: Ipv4 }>;
+type Ipv4Entry = ConntrackEntry & Ipv4Tuple & Readonly<{ reply: Ipv4Tuple }>;
+
+/** Of one family all addresses of an entry are. */
+const isIpv4Entry = (entry: ConntrackEntry): entry is Ipv4Entry => isIpv4(entry.source);
 
 const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17 } as const;
 
@@ -50,7 +62,7 @@ const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17 } as const;
  * A connection that a NAT rule marked is that rule's. One that was taken up in its middle by what the workload sent is known by the address and
  * port that its packets leave with: only with those of the service is it the client's.
  */
-function isLedNowhere(services: Over['services'], entry: ConntrackEntry): boolean {
+function isLedNowhere(services: Over['services'], entry: Ipv4Entry): boolean {
   if (services.size === 0 || entry.mark !== 0) return false;
   const protocol = entry.protocol === PROTOCOLS.tcp ? 'tcp' : entry.protocol === PROTOCOLS.udp ? 'udp' : undefined;
   if (protocol === undefined) return false;
@@ -66,7 +78,7 @@ function isLedNowhere(services: Over['services'], entry: ConntrackEntry): boolea
 }
 
 /** As `layout/firewall.ts` lays it out: with the addresses inside, and in the middle of a connection also the other direction, turned round. */
-function isDenied({ rules, subnets }: NonNullable<Over['firewall']>, entry: ConntrackEntry): boolean {
+function isDenied({ rules, subnets }: NonNullable<Over['firewall']>, entry: Ipv4Entry): boolean {
   const isInside = (address: Ipv4): boolean => subnets.some((cidr) => cidrContains(cidr, address));
   const { source, sourcePort, reply } = entry;
   const leaves = isInside(source);

@@ -1,5 +1,5 @@
 import type { IpAddress } from '@weft/core/ip';
-import { isIpv4 } from '@weft/core/ip';
+import { isIpv6 } from '@weft/core/ip';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { planRefText } from '@weft/core/plan/plan';
@@ -10,7 +10,16 @@ import type { PortBody } from '@weft/core/plan/port';
 import type { ElementObject, KernelObject } from './kernel-object.ts';
 import type { Service } from './kernel.ts';
 import type { Place } from './names.ts';
-import { groupEgressName, groupIngressName, groupSetName, portEgressName, portIngressName, portName } from './names.ts';
+import {
+  groupEgressName,
+  groupIngressName,
+  groupSetName,
+  groupSetName6,
+  isMemberSet,
+  portEgressName,
+  portIngressName,
+  portName,
+} from './names.ts';
 import { addressesOf, isWide, StillAllowed } from './still-allowed.ts';
 import type { FirstPacket } from './still-allowed.ts';
 
@@ -21,7 +30,7 @@ import type { FirstPacket } from './still-allowed.ts';
 export type Revoked = Readonly<{
   place: Place;
   zone: number;
-  address: Ipv4 | undefined;
+  address: IpAddress | undefined;
   service?: Service | undefined;
   mark?: number | undefined;
   denied?: true | undefined;
@@ -33,6 +42,9 @@ export type Revoked = Readonly<{
  */
 const REVOKING = 'revoking';
 const JUDGING = 'judging';
+/** Sets hold addresses of one family: those with this behind their names are of IPv6. */
+const SIX = '6';
+const NOTES = new Set([...[REVOKING, JUDGING].flatMap((set) => [set, set + SIX]), 'revoking_services', 'revoking_marks']);
 const REVOKING_SERVICES = 'revoking_services';
 const REVOKING_MARKS = 'revoking_marks';
 export const GATEWAY_ZONE = 0;
@@ -41,7 +53,7 @@ export const ANY_ADDRESS = '0.0.0.0' as Ipv4;
 
 export function revokingElement({ place, zone, address = ANY_ADDRESS, service, mark, denied }: Revoked): ElementObject {
   if (place === 'fabric') {
-    const set = denied === true ? JUDGING : REVOKING;
+    const set = (denied === true ? JUDGING : REVOKING) + (isIpv6(address) ? SIX : '');
     return { kind: 'element', place, family: 'inet', set, key: [String(zone), address], value: undefined };
   }
   const element = { kind: 'element', place, family: 'ip', value: undefined } as const;
@@ -51,12 +63,12 @@ export function revokingElement({ place, zone, address = ANY_ADDRESS, service, m
 }
 
 export function parseRevoking(object: KernelObject): Revoked | undefined {
-  if (object.kind !== 'element' || ![REVOKING, JUDGING, REVOKING_SERVICES, REVOKING_MARKS].includes(object.set)) return undefined;
+  if (object.kind !== 'element' || !NOTES.has(object.set)) return undefined;
   const { place, key } = object;
   if (object.set === REVOKING_MARKS) return { place, zone: GATEWAY_ZONE, address: undefined, mark: Number(key[0]) };
   if (place === 'fabric') {
-    const revoked = { place, zone: Number(key[0]), address: key[1] as Ipv4 };
-    return object.set === JUDGING ? { ...revoked, denied: true } : revoked;
+    const revoked = { place, zone: Number(key[0]), address: key[1] as IpAddress };
+    return object.set.startsWith(JUDGING) ? { ...revoked, denied: true } : revoked;
   }
   const address = key[0] === ANY_ADDRESS ? undefined : (key[0] as Ipv4);
   return { place, zone: GATEWAY_ZONE, address, service: serviceOf(key) };
@@ -122,7 +134,7 @@ export class Revocations {
     plan: Plan,
     revoked: Iterable<Revoked>,
   ): Readonly<{ addresses: ReadonlyMap<number, ReadonlySet<IpAddress>>; isAllowed: (zone: number, packet: FirstPacket) => boolean }> {
-    const addresses = new Map<number, Set<Ipv4>>();
+    const addresses = new Map<number, Set<IpAddress>>();
     for (const { zone, address, denied } of revoked) {
       if (denied === true && address !== undefined) addresses.set(zone, (addresses.get(zone) ?? new Set()).add(address));
     }
@@ -148,20 +160,20 @@ export class Revocations {
     const changedChains = new Set(fabric.flatMap((object) => (object.kind === 'chain' ? [object.name] : [])));
     const changedLinks = new Set(
       fabric.flatMap((object) =>
-        object.kind === 'element' && ['from', 'egress', 'ingress', 'addrs'].includes(object.set) ? [object.key[0] ?? ''] : [],
+        object.kind === 'element' && ['from', 'egress', 'ingress', 'addrs', 'addrs6'].includes(object.set) ? [object.key[0] ?? ''] : [],
       ),
     );
     const here = new StillAllowed({ plan });
     const vnis = this.#vnisByZone(plan);
     const numbers = new Map<string, string>();
     const zones = new Map<string, number>();
-    const addresses: { link: string; address: Ipv4 }[] = [];
+    const addresses: { link: string; address: IpAddress }[] = [];
     for (const object of observed) {
       if (object.kind !== 'element' || object.place !== 'fabric') continue;
       const [link = '', , address] = object.key;
       if (object.set === 'number') numbers.set(link, object.value ?? '');
       if (object.set === 'zone') zones.set(link, Number(object.value));
-      if (object.set === 'addrs') addresses.push({ link, address: address as Ipv4 });
+      if (object.set === 'addrs' || object.set === 'addrs6') addresses.push({ link, address: address as IpAddress });
     }
     const groups = new Set([...plan.of('group').values()].map((group) => group.groupId).filter((id) => isChanged(id, changedChains)));
     for (const port of plan.of('port').values()) {
@@ -176,7 +188,7 @@ export class Revocations {
       return [{ place: 'fabric' as const, zone, address, denied: isHere ? (true as const) : undefined }];
     });
     const members = fabric.flatMap((object) =>
-      object.kind === 'element' && object.set.startsWith('members_') ? this.#byMemberElement(plan, object) : [],
+      object.kind === 'element' && isMemberSet(object.set) ? this.#byMemberElement(plan, object) : [],
     );
     return [...revoked, ...members];
   }
@@ -185,8 +197,8 @@ export class Revocations {
     if (!was.adminStateUp) return [];
     const kept = now === undefined || !now.adminStateUp || now.vni !== was.vni ? [] : addressesOf(now);
     // An address of its pairs may be another's here, whose connections are not this port's.
-    const [left, shared] = [new Set<Ipv4>(), new Set<Ipv4>()];
-    for (const address of addressesOf(was).filter(isIpv4)) {
+    const [left, shared] = [new Set<IpAddress>(), new Set<IpAddress>()];
+    for (const address of addressesOf(was)) {
       if (!kept.includes(address)) (here.isHere(was.vni, address) ? shared : left).add(address);
     }
     const less = now?.portSecurity === true && (!was.portSecurity || was.groups.some((group) => !now.groups.includes(group)));
@@ -200,17 +212,16 @@ export class Revocations {
   }
 
   #byMember(plan: Plan, { groupId, address }: MemberBody): Revoked[] {
-    if (!isIpv4(address)) return [];
     return this.#ofMember(plan, address, (remote) => remote === groupId);
   }
 
   #byMemberElement(plan: Plan, { set, key }: ElementObject): Revoked[] {
     const [address = ''] = key;
-    return this.#ofMember(plan, address as Ipv4, (remote) => groupSetName(remote) === set);
+    return this.#ofMember(plan, address as IpAddress, (remote) => groupSetName(remote) === set || groupSetName6(remote) === set);
   }
 
   /** In the zones of all ports with a group that names the member's. */
-  #ofMember(plan: Plan, address: Ipv4, isNamed: (remote: MemberBody['groupId']) => boolean): Revoked[] {
+  #ofMember(plan: Plan, address: IpAddress, isNamed: (remote: MemberBody['groupId']) => boolean): Revoked[] {
     const namers = new Set<string>();
     for (const group of plan.of('group').values()) {
       if (group.rules.some(({ remoteGroup }) => remoteGroup !== undefined && isNamed(remoteGroup))) namers.add(group.groupId);
@@ -225,10 +236,10 @@ export class Revocations {
 
   /** What a port's groups deny it. */
   #denied(port: PortBody): Revoked[] {
-    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port).filter(isIpv4), true);
+    return this.#in(port.vni, isWide(port) ? [ANY_ADDRESS] : addressesOf(port), true);
   }
 
-  #in(vni: PortBody['vni'], addresses: readonly Ipv4[], denied?: true): Revoked[] {
+  #in(vni: PortBody['vni'], addresses: readonly IpAddress[], denied?: true): Revoked[] {
     const zone = this.#zoneOf(vni);
     return zone === undefined ? [] : addresses.map((address) => ({ place: 'fabric', zone, address, denied }));
   }

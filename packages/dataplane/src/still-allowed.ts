@@ -8,6 +8,7 @@ import type { Plan } from '@weft/core/plan/plan';
 import type { PortBody } from '@weft/core/plan/port';
 import type { SecurityGroupId } from '@weft/core/uuid';
 import type { Vni } from '@weft/core/vni';
+import { linkLocalOf } from './link-local.ts';
 
 /** A tracked connection as its first packet was: `type` and `code` are ICMP's, the ports those of protocols that have them. */
 export type FirstPacket = Readonly<{
@@ -91,9 +92,10 @@ export class StillAllowed {
   }
 }
 
-/** A port's own addresses, and those of its pairs that are single. */
-export function addressesOf({ ips, pairs = [] }: PortBody): readonly IpAddress[] {
-  return [...new Set([...ips, ...pairs.flatMap((pair) => pairAddress(pair) ?? [])])];
+/** A port's own addresses, the link-local one with those of IPv6, and those of its pairs that are single. */
+export function addressesOf({ mac, ips, pairs = [] }: PortBody): readonly IpAddress[] {
+  const linkLocal = linkLocalOf(mac, [...ips, ...pairs.map(({ cidr }) => cidr)]);
+  return [...new Set([...ips, ...linkLocal, ...pairs.flatMap((pair) => pairAddress(pair) ?? [])])];
 }
 
 /** Whether it may have addresses that cannot be listed. */

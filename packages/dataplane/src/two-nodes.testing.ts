@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import type { Cidr } from '@weft/core/cidr';
+import type { Cidr6 } from '@weft/core/cidr6';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { Ipv6 } from '@weft/core/ipv6';
 import type { Mac } from '@weft/core/mac';
 import { Plan } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId, PortId, SecurityGroupId, TenantId } from '@weft/core/uuid';
@@ -21,7 +23,8 @@ import { WORKLOAD_LINK } from './names.ts';
 
 /**
  * Two nodes and an outside host, all namespaces of this machine. Tenant 1 has segments 10001 (10.0.0.0/24) and 10002 (10.1.0.0/24), tenant 2
- * has 10003 (10.0.0.0/24 too); their gateways are on node 0.
+ * has 10003 (10.0.0.0/24 too); their gateways are on node 0. With `ipv6` each segment also has a prefix: fd00:1::/64, fd00:2::/64, and for
+ * tenant 2 fd00:1::/64 too; addresses end as those of IPv4 do.
  *
  *     outside 203.0.113.254 ── uplink, node 0 ── 172.30.0.0/24 ── node 1
  *                              w1, w4            underlay         w2, w3
@@ -31,6 +34,7 @@ export const sha256 = (text: string): string => createHash('sha256').update(text
 const SILENT = { info: () => {}, warn: () => {} };
 const id = <T extends string>(n: number): T => `0000000${n}-0000-4000-8000-000000000000` as T;
 export const ip = (text: string): Ipv4 => text as Ipv4;
+export const ip6 = (text: string): Ipv6 => text as Ipv6;
 export const vni = (n: number): Vni => (10_000 + n) as Vni;
 export const gatewayId = (tenant: number): ConcentratorId => id<ConcentratorId>(tenant);
 export const OUTSIDE = ip('203.0.113.254');
@@ -40,17 +44,19 @@ export const INFRASTRUCTURE = '172.30.0.0/24' as Cidr;
 const vtep = (node: number): Ipv4 => ip(`172.30.0.1${node + 1}`);
 const mac = (n: number): Mac => `02:00:0a:00:00:1${n}` as Mac;
 const gatewayMac = (segment: number): Mac => `02:00:0a:00:01:0${segment}` as Mac;
+const prefixOf = (segment: number): Cidr6 => (segment === 2 ? 'fd00:2::/64' : 'fd00:1::/64') as Cidr6;
+export const gatewayIp6 = (segment: number): Ipv6 => ip6(segment === 2 ? 'fd00:2::1' : 'fd00:1::1');
 const gatewayIp = (segment: number): Ipv4 => ip(segment === 2 ? '10.1.0.1' : '10.0.0.1');
 const GROUP = id<SecurityGroupId>(9);
 
 export const WORKLOADS = [
-  { n: 1, node: 0, segment: 1, address: ip('10.0.0.11') },
-  { n: 2, node: 1, segment: 1, address: ip('10.0.0.12') },
-  { n: 3, node: 1, segment: 2, address: ip('10.1.0.13') },
-  { n: 4, node: 0, segment: 3, address: ip('10.0.0.11') },
+  { n: 1, node: 0, segment: 1, address: ip('10.0.0.11'), address6: 'fd00:1::11' as Ipv6 },
+  { n: 2, node: 1, segment: 1, address: ip('10.0.0.12'), address6: 'fd00:1::12' as Ipv6 },
+  { n: 3, node: 1, segment: 2, address: ip('10.1.0.13'), address6: 'fd00:2::13' as Ipv6 },
+  { n: 4, node: 0, segment: 3, address: ip('10.0.0.11'), address6: 'fd00:1::11' as Ipv6 },
 ] as const;
 
-export function planOfNode(node: number, topology: 'mesh' | 'concentrator'): Plan {
+export function planOfNode(node: number, topology: 'mesh' | 'concentrator', ipv6 = false): Plan {
   const plan = new Plan();
   const other = vtep(1 - node);
   for (const segment of [1, 2, 3]) {
@@ -67,7 +73,7 @@ export function planOfNode(node: number, topology: 'mesh' | 'concentrator'): Pla
       plan.set('peer', `${key}/${gatewayMac(segment)}`, {
         vni: vni(segment),
         mac: gatewayMac(segment),
-        ips: [gatewayIp(segment)],
+        ips: [gatewayIp(segment), ...(ipv6 ? [gatewayIp6(segment)] : [])],
         vtep: other,
       });
     }
@@ -79,28 +85,29 @@ export function planOfNode(node: number, topology: 'mesh' | 'concentrator'): Pla
     rules: [
       { ...any, direction: 'egress' },
       { ...any, direction: 'ingress' },
+      ...(ipv6 ? (['egress', 'ingress'] as const).map((direction) => ({ ...any, direction, family: 'ipv6' as const })) : []),
     ],
   });
   for (const workload of WORKLOADS) {
-    if (workload.node === node) setWorkload(plan, workload);
+    if (workload.node === node) setWorkload(plan, workload, ipv6);
     else
       plan.set('peer', `${vni(workload.segment)}/${mac(workload.n)}`, {
         vni: vni(workload.segment),
         mac: mac(workload.n),
-        ips: [workload.address],
+        ips: [workload.address, ...(ipv6 ? [workload.address6] : [])],
         vtep: other,
       });
   }
-  if (node === 0) for (const tenant of [1, 2]) setGateway(plan, tenant, tenant === 1 ? [1, 2] : [3]);
+  if (node === 0) for (const tenant of [1, 2]) setGateway(plan, tenant, tenant === 1 ? [1, 2] : [3], ipv6);
   return plan;
 }
 
-function setWorkload(plan: Plan, { n, segment, address }: (typeof WORKLOADS)[number]): void {
+function setWorkload(plan: Plan, { n, segment, address, address6 }: (typeof WORKLOADS)[number], ipv6: boolean): void {
   plan.set('port', id(n), {
     portId: id<PortId>(n),
     vni: vni(segment),
     mac: mac(n),
-    ips: [address],
+    ips: [address, ...(ipv6 ? [address6] : [])],
     instanceId: id<InstanceId>(n),
     adminStateUp: true,
     portSecurity: true,
@@ -116,13 +123,14 @@ function setWorkload(plan: Plan, { n, segment, address }: (typeof WORKLOADS)[num
     mac: mac(n),
     mtu: 1450,
     addressing: 'static',
-    addresses: [{ address, prefixLength: 24 }],
+    addresses: [{ address, prefixLength: 24 }, ...(ipv6 ? [{ address: address6, prefixLength: 64 }] : [])],
     gateway: gatewayIp(segment),
+    ...(ipv6 ? { gateway6: gatewayIp6(segment) } : {}),
   });
 }
 
 /** A tenant's gateway, 203.0.113.1<tenant>, with legs in these segments. */
-export function setGateway(plan: Plan, tenant: number, segments: readonly number[]): void {
+export function setGateway(plan: Plan, tenant: number, segments: readonly number[], ipv6 = false): void {
   plan.set('gateway', gatewayId(tenant), {
     concentratorId: gatewayId(tenant),
     tenantId: id<TenantId>(tenant),
@@ -136,6 +144,7 @@ export function setGateway(plan: Plan, tenant: number, segments: readonly number
       subnets: [
         { cidr: (segment === 2 ? '10.1.0.0/24' : '10.0.0.0/24') as Cidr, gatewayIp: gatewayIp(segment), dhcp: true, dnsNameservers: [] },
       ],
+      ...(ipv6 ? { subnets6: [{ cidr: prefixOf(segment), gatewayIp: gatewayIp6(segment), dhcp: false, dnsNameservers: [] }] } : {}),
     })),
   });
 }
@@ -152,7 +161,7 @@ export class TwoNodes implements Disposable {
   readonly outside: Place;
   readonly #stack = new DisposableStack();
 
-  constructor(topology: 'mesh' | 'concentrator') {
+  constructor(topology: 'mesh' | 'concentrator', as: Readonly<{ ipv6?: boolean }> = {}) {
     const spaces = [0, 1, 2].map(() => this.#stack.use(netnsCreateUnpinned()));
     const [first, second, outer] = spaces as [Netns, Netns, Netns];
     wire(first, 'under', second, 'under');
@@ -161,10 +170,10 @@ export class TwoNodes implements Disposable {
     setAddress(second, 'under', vtep(1));
     for (const address of [OUTSIDE, OUTSIDE_TOO]) setAddress(outer, 'outer', address);
     this.outside = { netns: outer, ifname: 'outer', mac: '02:00:00:00:00:fe' as Mac, ip: OUTSIDE };
-    this.nodes = [first, second].map((netns, node) => this.#node(netns, node, topology));
+    this.nodes = [first, second].map((netns, node) => this.#node(netns, node, topology, as.ipv6 ?? false));
   }
 
-  #node(netns: Netns, node: number, topology: 'mesh' | 'concentrator'): Node {
+  #node(netns: Netns, node: number, topology: 'mesh' | 'concentrator', ipv6: boolean): Node {
     const runDir = mkdtempSync(join(tmpdir(), 'weft-nodes-'));
     const kernel = netns.run(() => new LinuxKernel({ runDir }, { sha256 }));
     const facts = {
@@ -182,7 +191,7 @@ export class TwoNodes implements Disposable {
       kernel[Symbol.dispose]();
       rmSync(runDir, { recursive: true });
     });
-    return { netns, kernel, plan: planOfNode(node, topology), dataplane: again(), runDir };
+    return { netns, kernel, plan: planOfNode(node, topology, ipv6), dataplane: again(), runDir };
   }
 
   get hub(): Node {

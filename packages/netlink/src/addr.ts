@@ -1,5 +1,7 @@
-/** IPv4 addresses of devices: `ip addr`. Messages are `struct ifaddrmsg` and IFA_* attributes. Source: rtnetlink(7), linux/if_addr.h. */
+/** IP addresses of devices: `ip addr`. Messages are `struct ifaddrmsg` and IFA_* attributes. Source: rtnetlink(7), linux/if_addr.h. */
 import { cidrLast, cidrOf } from '@weft/core/cidr';
+import { ipFromBytes, ipToBytes, isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { AttributeMap } from './codec/attributes.ts';
@@ -7,35 +9,42 @@ import type { MessageWriter } from './codec/message-writer.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE, viewOf } from './codec/message.ts';
 import type { Message } from './codec/message.ts';
 import { NetlinkDecodeError } from './codec/netlink-decode-error.ts';
+import { AF_INET, AF_INET6, familyOf } from './family.ts';
 import type { NetlinkRequest, Rtnl } from './rtnl.ts';
 
 const RTM_NEWADDR = { code: 20, name: 'RTM_NEWADDR' };
 const RTM_DELADDR = { code: 21, name: 'RTM_DELADDR' };
 const RTM_GETADDR = { code: 22, name: 'RTM_GETADDR' };
 
-const AF_INET = 2;
 const HEADER_BYTES = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_CACHEINFO = 6;
+/** Usable at once: nobody is asked whether they have it too (RFC 4862 §5.4). */
+const IFA_F_NODAD = 0x02;
 /** What a lifetime without end is in the kernel (INFINITY_LIFE_TIME). */
 const FOR_EVER = 0xffff_ffff;
 
-export type AddrSpec = Readonly<{ index: number; address: Ipv4; prefix: number }>;
+export type AddrSpec = Readonly<{ index: number; address: IpAddress; prefix: number }>;
 
 /** With `lifetimeSeconds` the kernel takes the address away by itself so long from now. */
 export type NewAddrSpec = AddrSpec & Readonly<{ lifetimeSeconds?: number }>;
 
 /** An address of a device, as the kernel reports it; `validSeconds` is undefined for one without an end. `peer` differs from `address` on point-to-point devices only. */
-export type Addr = AddrSpec & Readonly<{ peer: Ipv4; broadcast: Ipv4 | undefined; scope: number; validSeconds: number | undefined }>;
+export type Addr = AddrSpec & Readonly<{ peer: IpAddress; broadcast: Ipv4 | undefined; scope: number; validSeconds: number | undefined }>;
 
-/** All IPv4 addresses of the namespace. Throws NetlinkError. */
+/** All addresses of the namespace, IPv4 first. Throws NetlinkError. */
 export function addrList(rtnl: Rtnl): Addr[] {
-  return rtnl.dump({ type: RTM_GETADDR, body: (m) => m.raw(header(0, 0)) }).map(decodeAddr);
+  return [AF_INET, AF_INET6].flatMap((family) =>
+    rtnl.dump({ type: RTM_GETADDR, body: (m) => m.raw(header(family, 0, 0)) }).map(decodeAddr),
+  );
 }
 
-/** Adds an address, with its broadcast address up to /30; one that is there already gets the lifetime. Throws NetlinkError, ENODEV. */
+/**
+ * Adds an address, an IPv4 one with its broadcast address up to /30, an IPv6 one without asking whether anybody has it; one that is there
+ * already gets the lifetime. Throws NetlinkError, ENODEV; EACCES where IPv6 is off.
+ */
 export function addrReplace(rtnl: Rtnl, spec: NewAddrSpec): void {
   rtnl.request(addrReplaceRequest(spec));
 }
@@ -47,7 +56,7 @@ export function addrReplaceRequest(spec: NewAddrSpec): NetlinkRequest {
     what: describe(spec),
     body: (m) => {
       writeAddr(m, spec);
-      if (spec.prefix < 31) m.bytes(IFA_BROADCAST, ipv4ToBytes(cidrLast(cidrOf(spec.address, spec.prefix))));
+      if (isIpv4(spec.address) && spec.prefix < 31) m.bytes(IFA_BROADCAST, ipv4ToBytes(cidrLast(cidrOf(spec.address, spec.prefix))));
       if (spec.lifetimeSeconds !== undefined) m.bytes(IFA_CACHEINFO, cacheInfo(spec.lifetimeSeconds));
     },
   };
@@ -63,8 +72,8 @@ export function addrDeleteRequest(spec: AddrSpec): NetlinkRequest {
 }
 
 /** family, prefix length, flags, scope (0: universe), index. */
-function header(index: number, prefix: number): Uint8Array {
-  const bytes = Uint8Array.of(AF_INET, prefix, 0, 0, 0, 0, 0, 0);
+function header(family: number, index: number, prefix: number, flags = 0): Uint8Array {
+  const bytes = Uint8Array.of(family, prefix, flags, 0, 0, 0, 0, 0);
   viewOf(bytes).setUint32(4, index, true);
   return bytes;
 }
@@ -78,9 +87,10 @@ function cacheInfo(seconds: number): Uint8Array {
 }
 
 function writeAddr(m: MessageWriter, { index, address, prefix }: AddrSpec): void {
-  m.raw(header(index, prefix));
-  m.bytes(IFA_LOCAL, ipv4ToBytes(address));
-  m.bytes(IFA_ADDRESS, ipv4ToBytes(address));
+  const family = familyOf(address);
+  m.raw(header(family, index, prefix, family === AF_INET6 ? IFA_F_NODAD : 0));
+  m.bytes(IFA_LOCAL, ipToBytes(address));
+  m.bytes(IFA_ADDRESS, ipToBytes(address));
 }
 
 function decodeAddr({ payload }: Message): Addr {
@@ -94,9 +104,9 @@ function decodeAddr({ payload }: Message): Addr {
   const valid = info === undefined ? FOR_EVER : viewOf(info).getUint32(4, true);
   return {
     index: viewOf(payload).getUint32(4, true),
-    address: ipv4FromBytes(local),
+    address: ipFromBytes(local),
     prefix: payload[1] ?? 0,
-    peer: ipv4FromBytes(peer ?? local),
+    peer: ipFromBytes(peer ?? local),
     broadcast: broadcast === undefined ? undefined : ipv4FromBytes(broadcast),
     scope: payload[3] ?? 0,
     validSeconds: valid === FOR_EVER ? undefined : valid,

@@ -7,7 +7,9 @@
  * filter and delete everything.** So it is tried once, on entries of our own in a namespace of our own, and where it does not work the table
  * is read and entries are deleted one by one.
  */
-import { ipv4FromBytes, ipv4ToBytes, parseIpv4 } from '@weft/core/ipv4';
+import { ipFromBytes, ipToBytes, isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
+import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { NETLINK_NETFILTER } from '@weft/sys/netlink-fd';
 import { netnsCreateUnpinned } from '@weft/sys/netns';
@@ -17,6 +19,7 @@ import { AttributeMap } from './codec/attributes.ts';
 import type { MessageWriter } from './codec/message-writer.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from './codec/message.ts';
 import type { Message } from './codec/message.ts';
+import { AF_INET, AF_INET6, familyOf } from './family.ts';
 import { isAbsent } from './netlink-error.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
 
@@ -25,7 +28,7 @@ const CT_NEW = { code: SUBSYSTEM | 0, name: 'IPCTNL_MSG_CT_NEW' };
 const CT_GET = { code: SUBSYSTEM | 1, name: 'IPCTNL_MSG_CT_GET' };
 const CT_DELETE = { code: SUBSYSTEM | 2, name: 'IPCTNL_MSG_CT_DELETE' };
 
-const AF_INET = 2;
+const AF_UNSPEC = 0;
 const HEADER_BYTES = 4;
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
@@ -40,6 +43,8 @@ const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_SRC = 1;
 const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_SRC = 3;
+const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
@@ -47,6 +52,8 @@ const CTA_PROTOINFO_TCP = 1;
 const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL = 4;
 const CTA_PROTO_ICMP_TYPE = 5;
 const CTA_PROTO_ICMP_CODE = 6;
+const CTA_PROTO_ICMPV6_TYPE = 8;
+const CTA_PROTO_ICMPV6_CODE = 9;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const FILTER_IP_SRC = 1;
 const FILTER_IP_DST = 2;
@@ -58,18 +65,18 @@ const TCP_LIBERAL = 1 << 3;
 
 /** Ports are undefined for protocols without. */
 export type ConntrackTuple = Readonly<{
-  source: Ipv4;
-  destination: Ipv4;
+  source: IpAddress;
+  destination: IpAddress;
   sourcePort: number | undefined;
   destinationPort: number | undefined;
 }>;
 
-/** A tracked IPv4 connection in its original direction, as of before any translation. */
+/** A tracked connection in its original direction, as of before any translation. */
 export type ConntrackEntry = ConntrackTuple &
   Readonly<{
     zone: number;
     protocol: number;
-    /** Of ICMP. */
+    /** Of ICMP and ICMPv6. */
     icmpType: number | undefined;
     icmpCode: number | undefined;
     /** Of the answers, before they are translated back: its source is who was led to, its destination who it is told to be from. */
@@ -101,7 +108,7 @@ export class Conntrack implements Disposable {
     return new Conntrack(NetlinkSocket.open(NETLINK_NETFILTER, netns), options.filteredDeletes ?? deletesAreFiltered());
   }
 
-  /** All IPv4 entries. Throws NetlinkError. */
+  /** All entries. Throws NetlinkError. */
   list(): ConntrackEntry[] {
     return this.#dump().map(({ entry }) => entry);
   }
@@ -109,24 +116,25 @@ export class Conntrack implements Disposable {
   /** Deletes all entries of a zone; none is success. Throws NetlinkError. */
   deleteByZone(zone: number): void {
     if (!this.#filteredDeletes) return this.deleteMatching((entry) => entry.zone === zone);
-    this.#delete((m) => writeZone(m, zone), `zone ${zone}`);
+    for (const family of [AF_INET, AF_INET6]) this.#delete(family, (m) => writeZone(m, zone), `zone ${zone}`);
   }
 
   /** Deletes the entries of a zone whose first packet came from, or went to, that address; none is success. Throws NetlinkError. */
-  deleteByAddress(zone: number, address: Ipv4): void {
+  deleteByAddress(zone: number, address: IpAddress): void {
     if (!this.#filteredDeletes) {
       return this.deleteMatching((entry) => entry.zone === zone && (entry.source === address || entry.destination === address));
     }
+    const [source, destination] = addressAttributes(address);
     for (const [attribute, flag] of [
-      [CTA_IP_V4_SRC, FILTER_IP_SRC],
-      [CTA_IP_V4_DST, FILTER_IP_DST],
+      [source, FILTER_IP_SRC],
+      [destination, FILTER_IP_DST],
     ] as const) {
       const body = (m: MessageWriter): void => {
         writeZone(m, zone);
-        m.nest(CTA_TUPLE_ORIG, (tuple) => tuple.nest(CTA_TUPLE_IP, (ip) => ip.bytes(attribute, ipv4ToBytes(address))));
+        m.nest(CTA_TUPLE_ORIG, (tuple) => tuple.nest(CTA_TUPLE_IP, (ip) => ip.bytes(attribute, ipToBytes(address))));
         m.nest(CTA_FILTER, (filter) => filter.u32(CTA_FILTER_ORIG_FLAGS, flag));
       };
-      this.#delete(body, `zone ${zone}, ${address}`);
+      this.#delete(familyOf(address), body, `zone ${zone}, ${address}`);
     }
   }
 
@@ -140,7 +148,7 @@ export class Conntrack implements Disposable {
     for (const { entry, tuple } of this.#dump()) {
       if (!matches(entry)) continue;
       const body = (m: MessageWriter): void => {
-        m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
+        m.raw(Uint8Array.of(familyOf(entry.source), 0, 0, 0));
         writeZone(m, entry.zone);
         m.bytes(CTA_TUPLE_ORIG, tuple);
         m.u32be(CTA_MARK, mark);
@@ -157,7 +165,7 @@ export class Conntrack implements Disposable {
   addUdp(entry: ConntrackTuple & Pick<ConntrackEntry, 'zone'> & Partial<Pick<ConntrackEntry, 'mark'>>, timeoutSeconds: number): void {
     const { zone, source, destination, sourcePort = 0, destinationPort = 0, mark = 0 } = entry;
     const body = (m: MessageWriter): void => {
-      m.raw(Uint8Array.of(AF_INET, 0, 0, 0));
+      m.raw(Uint8Array.of(familyOf(source), 0, 0, 0));
       writeZone(m, zone);
       writeUdpTuple(m, CTA_TUPLE_ORIG, { source, destination, sourcePort, destinationPort });
       writeUdpTuple(m, CTA_TUPLE_REPLY, {
@@ -176,10 +184,10 @@ export class Conntrack implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  #delete(body: (m: MessageWriter) => void, what: string): void {
+  #delete(family: number, body: (m: MessageWriter) => void, what: string): void {
     // Version 1 makes the kernel heed the family; version 0 means all families, and everything.
     const withHeader = (m: MessageWriter): void => {
-      m.raw(Uint8Array.of(AF_INET, 1, 0, 0));
+      m.raw(Uint8Array.of(family, 1, 0, 0));
       body(m);
     };
     try {
@@ -199,12 +207,12 @@ export class Conntrack implements Disposable {
         m.bytes(CTA_TUPLE_ORIG, tuple);
         m.bytes(CTA_ID, id);
       };
-      this.#delete(body, `zone ${entry.zone}, ${entry.source} to ${entry.destination}`);
+      this.#delete(familyOf(entry.source), body, `zone ${entry.zone}, ${entry.source} to ${entry.destination}`);
     }
   }
 
   #dump(): Readonly<{ entry: ConntrackEntry; tuple: Uint8Array; id: Uint8Array }>[] {
-    const messages = this.#socket.dump({ type: CT_GET, body: (m) => m.raw(Uint8Array.of(AF_INET, 0, 0, 0)) });
+    const messages = this.#socket.dump({ type: CT_GET, body: (m) => m.raw(Uint8Array.of(AF_UNSPEC, 0, 0, 0)) });
     return messages.flatMap(decodeEntry);
   }
 }
@@ -228,6 +236,11 @@ export function conntrackDeletesAreFiltered(): boolean {
   return left.length === 1 && left[0]?.zone === 2 && left[0].source === b;
 }
 
+/** Of a tuple's source and destination. */
+function addressAttributes(address: IpAddress): readonly [number, number] {
+  return isIpv4(address) ? [CTA_IP_V4_SRC, CTA_IP_V4_DST] : [CTA_IP_V6_SRC, CTA_IP_V6_DST];
+}
+
 function writeZone(m: MessageWriter, zone: number): void {
   m.u16be(CTA_ZONE, zone);
 }
@@ -235,12 +248,13 @@ function writeZone(m: MessageWriter, zone: number): void {
 function writeUdpTuple(
   m: MessageWriter,
   type: number,
-  tuple: Readonly<Record<'sourcePort' | 'destinationPort', number>> & Readonly<Record<'source' | 'destination', Ipv4>>,
+  tuple: Readonly<Record<'sourcePort' | 'destinationPort', number>> & Readonly<Record<'source' | 'destination', IpAddress>>,
 ): void {
+  const [source, destination] = addressAttributes(tuple.source);
   m.nest(type, () => {
     m.nest(CTA_TUPLE_IP, () => {
-      m.bytes(CTA_IP_V4_SRC, ipv4ToBytes(tuple.source));
-      m.bytes(CTA_IP_V4_DST, ipv4ToBytes(tuple.destination));
+      m.bytes(source, ipToBytes(tuple.source));
+      m.bytes(destination, ipToBytes(tuple.destination));
     });
     m.nest(CTA_TUPLE_PROTO, () => {
       m.u8(CTA_PROTO_NUM, UDP);
@@ -250,7 +264,7 @@ function writeUdpTuple(
   });
 }
 
-/** No entry for what is not IPv4. */
+/** No entry for what is neither IPv4 nor IPv6. */
 function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tuple: Uint8Array; id: Uint8Array }>[] {
   const attributes = AttributeMap.decode(payload, HEADER_BYTES);
   const tuple = attributes.bytes(CTA_TUPLE_ORIG);
@@ -268,8 +282,8 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
     zone: attributes.u16be(CTA_ZONE) ?? 0,
     protocol,
     ...first,
-    icmpType: proto?.u8(CTA_PROTO_ICMP_TYPE),
-    icmpCode: proto?.u8(CTA_PROTO_ICMP_CODE),
+    icmpType: proto?.u8(CTA_PROTO_ICMP_TYPE) ?? proto?.u8(CTA_PROTO_ICMPV6_TYPE),
+    icmpCode: proto?.u8(CTA_PROTO_ICMP_CODE) ?? proto?.u8(CTA_PROTO_ICMPV6_CODE),
     reply,
     mark: attributes.u32be(CTA_MARK) ?? 0,
     isLed: ((attributes.u32be(CTA_STATUS) ?? 0) & DESTINATION_TRANSLATED) !== 0,
@@ -281,13 +295,13 @@ function decodeEntry({ payload }: Message): Readonly<{ entry: ConntrackEntry; tu
 function decodeTuple(parts: AttributeMap): (ConntrackTuple & Readonly<{ protocol: number }>) | undefined {
   const ip = parts.nested(CTA_TUPLE_IP);
   const proto = parts.nested(CTA_TUPLE_PROTO);
-  const source = ip?.atLeast(CTA_IP_V4_SRC, 4);
-  const destination = ip?.atLeast(CTA_IP_V4_DST, 4);
+  const source = ip?.atLeast(CTA_IP_V4_SRC, 4) ?? ip?.atLeast(CTA_IP_V6_SRC, 16);
+  const destination = ip?.atLeast(CTA_IP_V4_DST, 4) ?? ip?.atLeast(CTA_IP_V6_DST, 16);
   if (source === undefined || destination === undefined) return undefined;
   return {
     protocol: proto?.u8(CTA_PROTO_NUM) ?? 0,
-    source: ipv4FromBytes(source),
-    destination: ipv4FromBytes(destination),
+    source: ipFromBytes(source),
+    destination: ipFromBytes(destination),
     sourcePort: proto?.u16be(CTA_PROTO_SRC_PORT),
     destinationPort: proto?.u16be(CTA_PROTO_DST_PORT),
   };

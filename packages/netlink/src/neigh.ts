@@ -1,5 +1,5 @@
-import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
-import type { Ipv4 } from '@weft/core/ipv4';
+import { ipFromBytes, ipToBytes } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { macFromBytes, macToBytes } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import { NLM_F_CREATE, NLM_F_REPLACE } from './codec/message.ts';
@@ -13,27 +13,28 @@ import {
   decodeNeighbour,
   encodeNeighbourHeader,
 } from './neighbour-message.ts';
+import { AF_INET, AF_INET6, familyOf } from './family.ts';
 import type { NetlinkRequest, Rtnl } from './rtnl.ts';
-
-const AF_INET = 2;
 
 export const NEIGH_PERMANENT = NUD_PERMANENT;
 
-/** An IPv4 neighbour. `state` is a NUD_* bit ({@link NEIGH_PERMANENT} for those that we write), `flags` NTF_*. */
-export type Neigh = Readonly<{ index: number; address: Ipv4; mac: Mac | undefined; state: number; flags: number }>;
+/** A neighbour. `state` is a NUD_* bit ({@link NEIGH_PERMANENT} for those that we write), `flags` NTF_*. */
+export type Neigh = Readonly<{ index: number; address: IpAddress; mac: Mac | undefined; state: number; flags: number }>;
 
-/** Inner IP → MAC on a bridge: what its suppressing ports answer ARP from. */
-export type NeighSpec = Readonly<{ index: number; address: Ipv4; mac: Mac }>;
+/** Inner IP → MAC on a bridge: what its suppressing ports answer ARP and neighbour discovery from. */
+export type NeighSpec = Readonly<{ index: number; address: IpAddress; mac: Mac }>;
 
-/** All IPv4 neighbours of the namespace, also those that are being resolved (without a MAC). Throws NetlinkError. */
+/** All neighbours of the namespace, IPv4 first, also those that are being resolved (without a MAC). Throws NetlinkError. */
 export function neighList(rtnl: Rtnl): Neigh[] {
-  const messages = rtnl.dump({ type: RTM_GETNEIGH, body: (m) => m.raw(encodeNeighbourHeader({ family: AF_INET })) });
+  const messages = [AF_INET, AF_INET6].flatMap((family) =>
+    rtnl.dump({ type: RTM_GETNEIGH, body: (m) => m.raw(encodeNeighbourHeader({ family })) }),
+  );
   return messages.flatMap((message) => {
     const { index, state, flags, attributes } = decodeNeighbour(message);
     const address = attributes.atLeast(NDA_DST, 4);
     const mac = attributes.bytes(NDA_LLADDR);
     if (address === undefined) return [];
-    return [{ index, address: ipv4FromBytes(address), mac: mac?.length === 6 ? macFromBytes(mac) : undefined, state, flags }];
+    return [{ index, address: ipFromBytes(address), mac: mac?.length === 6 ? macFromBytes(mac) : undefined, state, flags }];
   });
 }
 
@@ -48,25 +49,25 @@ export function neighReplaceRequest({ index, address, mac }: NeighSpec): Netlink
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     what: `${address} on link ${index}`,
     body: (m) => {
-      m.raw(encodeNeighbourHeader({ family: AF_INET, index, state: NUD_PERMANENT }));
-      m.bytes(NDA_DST, ipv4ToBytes(address));
+      m.raw(encodeNeighbourHeader({ family: familyOf(address), index, state: NUD_PERMANENT }));
+      m.bytes(NDA_DST, ipToBytes(address));
       m.bytes(NDA_LLADDR, macToBytes(mac));
     },
   };
 }
 
 /** Throws NetlinkError; ENOENT if it is not there. */
-export function neighDelete(rtnl: Rtnl, spec: Readonly<{ index: number; address: Ipv4 }>): void {
+export function neighDelete(rtnl: Rtnl, spec: Readonly<{ index: number; address: IpAddress }>): void {
   rtnl.request(neighDeleteRequest(spec));
 }
 
-export function neighDeleteRequest({ index, address }: Readonly<{ index: number; address: Ipv4 }>): NetlinkRequest {
+export function neighDeleteRequest({ index, address }: Readonly<{ index: number; address: IpAddress }>): NetlinkRequest {
   return {
     type: RTM_DELNEIGH,
     what: `${address} on link ${index}`,
     body: (m) => {
-      m.raw(encodeNeighbourHeader({ family: AF_INET, index }));
-      m.bytes(NDA_DST, ipv4ToBytes(address));
+      m.raw(encodeNeighbourHeader({ family: familyOf(address), index }));
+      m.bytes(NDA_DST, ipToBytes(address));
     },
   };
 }

@@ -11,7 +11,7 @@ import { isAbsent } from './netlink-error.ts';
 import { NetlinkSocket } from './netlink-socket.ts';
 
 const GETSETELEM = { code: (10 << 8) | 13, name: 'NFT_MSG_GETSETELEM' };
-const FAMILIES = { inet: 1, ip: 2, bridge: 7 } as const;
+const FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
 const HEADER_BYTES = 4;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseCidr } from '@weft/core/cidr';
+import { parseCidr6 } from '@weft/core/cidr6';
+import { isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { ipv4FromNumber, parseIpv4 } from '@weft/core/ipv4';
+import { parseIpv6 } from '@weft/core/ipv6';
 import { BROADCAST_MAC, parseMac } from '@weft/core/mac';
 import { netnsCreateUnpinned } from '@weft/sys/netns';
 import { addrDelete, addrList, addrReplace } from './addr.ts';
@@ -45,6 +49,9 @@ function entriesOf(rtnl: Rtnl, of: string): Partial<FdbEntry>[] {
     .toSorted((a, b) => Number(a.self) - Number(b.self) || (a.dst ?? '').localeCompare(b.dst ?? ''));
 }
 
+/** What the kernel gives itself of IPv6 is not what these tests are about. */
+const isOfIpv4 = ({ address }: Readonly<{ address: IpAddress }>): boolean => isIpv4(address);
+
 test('an address is added with its broadcast, added again, and deleted', () => {
   using s = segment();
   const { rtnl, br: index } = s;
@@ -52,13 +59,15 @@ test('an address is added with its broadcast, added again, and deleted', () => {
   addrReplace(rtnl, spec);
   addrReplace(rtnl, spec);
   addrReplace(rtnl, { index, address: parseIpv4('203.0.113.9'), prefix: 32 });
-  assert.deepEqual(addrList(rtnl), [
+  assert.deepEqual(addrList(rtnl).filter(isOfIpv4), [
     { ...spec, peer: address, broadcast: '10.0.0.255', scope: 0, validSeconds: undefined },
     { index, address: '203.0.113.9', prefix: 32, peer: '203.0.113.9', broadcast: undefined, scope: 0, validSeconds: undefined },
   ]);
   addrDelete(rtnl, spec);
   assert.deepEqual(
-    addrList(rtnl).map((addr) => addr.address),
+    addrList(rtnl)
+      .filter(isOfIpv4)
+      .map((addr) => addr.address),
     ['203.0.113.9'],
   );
   assert.throws(() => addrDelete(rtnl, spec), isAbsent);
@@ -125,9 +134,9 @@ test('a neighbour is written, replaced and deleted', () => {
   neighReplace(rtnl, { index, address, mac });
   const other = parseMac('02:00:0a:00:00:12');
   neighReplace(rtnl, { index, address, mac: other });
-  assert.deepEqual(neighList(rtnl), [{ index, address, mac: other, state: NEIGH_PERMANENT, flags: 0 }]);
+  assert.deepEqual(neighList(rtnl).filter(isOfIpv4), [{ index, address, mac: other, state: NEIGH_PERMANENT, flags: 0 }]);
   neighDelete(rtnl, { index, address });
-  assert.deepEqual(neighList(rtnl), []);
+  assert.deepEqual(neighList(rtnl).filter(isOfIpv4), []);
   assert.throws(() => neighDelete(rtnl, { index, address }), isAbsent);
 });
 
@@ -139,7 +148,7 @@ test('a thousand neighbours are written in one batch and dumped', () => {
     rtnl.batch(wanted.map(neighReplaceRequest)).filter((error) => error !== undefined),
     [],
   );
-  const found = neighList(rtnl);
+  const found = neighList(rtnl).filter(isOfIpv4);
   assert.deepEqual(new Set(found.map((neigh) => neigh.address)), new Set(wanted.map((neigh) => neigh.address)));
   assert.equal(found.length, 1000);
 });
@@ -155,6 +164,7 @@ test('a failure in a batch is reported at its place and does not stop the rest',
   );
   assert.deepEqual(
     neighList(rtnl)
+      .filter(isOfIpv4)
       .map((neigh) => neigh.address)
       .toSorted(),
     ['10.0.0.1', '10.0.0.3'],
@@ -205,4 +215,39 @@ test('a MAC of a local port is a static entry of the bridge alone', () => {
   assert.deepEqual(entriesOf(rtnl, mac), [{ index, dst: undefined, self: false, master: br, state: 'static' }]);
   fdbDelete(rtnl, { index, mac, self: false, master: true });
   assert.deepEqual(entriesOf(rtnl, mac), []);
+});
+
+test('IPv6 addresses, neighbours and routes are written, listed and deleted, and the other family’s stay', () => {
+  using netns = netnsCreateUnpinned();
+  using rtnl = Rtnl.open(netns);
+  linkAdd(rtnl, { kind: 'veth', name: 'v6', peer: { name: 'peer' }, up: true });
+  const { index } = linkGet(rtnl, 'v6')!;
+  const [own, next] = [parseIpv6('fd00:1::1'), parseIpv6('fd00:1::2')];
+  const four = { index, address: parseIpv4('10.0.0.1'), prefix: 24 };
+  addrReplace(rtnl, four);
+  for (const _ of [1, 2]) addrReplace(rtnl, { index, address: own, prefix: 64 });
+  const listed = (): readonly string[] => addrList(rtnl).map(({ address, prefix }) => `${address}/${prefix}`);
+  assert.ok(listed().includes('fd00:1::1/64') && listed().includes('10.0.0.1/24'), listed().join());
+  neighReplace(rtnl, { index, address: next, mac: parseMac('02:00:00:00:00:09') });
+  const neighbours = (): readonly string[] =>
+    neighList(rtnl).flatMap(({ address, mac, state }) => (state === NEIGH_PERMANENT ? [`${address} ${mac}`] : []));
+  assert.deepEqual(neighbours(), ['fd00:1::2 02:00:00:00:00:09']);
+  const routes = (): readonly string[] =>
+    routeList(rtnl).flatMap(({ destination, gateway, protocol }) =>
+      protocol === ROUTE_PROTOCOL_WEFT ? [`${destination} ${gateway}`] : [],
+    );
+  for (const gateway of [parseIpv6('fd00:1::3'), next]) {
+    routeReplace(rtnl, { destination: undefined, gateway, oif: index });
+    routeReplace(rtnl, { destination: parseCidr6('fd00:9::/48'), gateway, oif: index });
+  }
+  routeReplace(rtnl, { destination: undefined, gateway: parseIpv4('10.0.0.2'), oif: index });
+  assert.deepEqual(routes().toSorted(), ['fd00:9::/48 fd00:1::2', 'undefined 10.0.0.2', 'undefined fd00:1::2']);
+  routeDelete(rtnl, { destination: undefined, gateway: next, oif: index });
+  routeDelete(rtnl, { destination: parseCidr6('fd00:9::/48'), gateway: next, oif: index });
+  assert.deepEqual(routes(), ['undefined 10.0.0.2']);
+  neighDelete(rtnl, { index, address: next });
+  addrDelete(rtnl, { index, address: own, prefix: 64 });
+  assert.deepEqual(neighbours(), []);
+  assert.ok(!listed().includes('fd00:1::1/64') && listed().includes('10.0.0.1/24'), listed().join());
+  assert.throws(() => addrDelete(rtnl, { index, address: own, prefix: 64 }), isAbsent);
 });

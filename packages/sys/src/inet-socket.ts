@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
-import type { Ipv4 } from '@weft/core/ipv4';
+import type { IpAddress } from '@weft/core/ip';
 import { libc, sysCheck } from './libc.ts';
 import type { Netns } from './netns.ts';
-import { AF_INET, INET_ADDRESS_BYTES, decodeInetAddress, decodeInt, encodeInetAddress, encodeInt } from './socket-address.ts';
+import { AF_INET, AF_INET6, SOCKET_ADDRESS_BYTES, decodeInetAddress, decodeInt, encodeInetAddress, encodeInt } from './socket-address.ts';
 import { SysError, errnoName } from './sys-error.ts';
 
 const SOCK_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
@@ -11,6 +11,7 @@ const KINDS = {
   udp: { type: 2, protocol: 17 },
   icmp: { type: 3, protocol: 1 },
 } as const;
+const IPPROTO_ICMPV6 = 58;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
@@ -24,15 +25,17 @@ export type InetSocketKind = keyof typeof KINDS;
 export type ConnectState = Readonly<{ kind: 'pending' }> | Readonly<{ kind: 'connected' }> | Readonly<{ kind: 'failed'; errno: string }>;
 
 export type Received =
-  | Readonly<{ kind: 'data'; bytes: Uint8Array; from?: Ipv4; port?: number }>
+  | Readonly<{ kind: 'data'; bytes: Uint8Array; from?: IpAddress; port?: number }>
   | Readonly<{ kind: 'closed' }>
   | Readonly<{ kind: 'failed'; errno: string }>;
 
 /**
- * An IPv4 socket in any namespace, used from this thread and never blocking: "not yet" is a value, so the caller polls. For probes, checks
+ * An IP socket in any namespace, used from this thread and never blocking: "not yet" is a value, so the caller polls. For probes, checks
  * and announcements; a server with many connections wants Node's own sockets.
  *
- * `icmp` is a raw socket: what is sent begins with the ICMP header, what is received with the *IP* header; it needs CAP_NET_RAW.
+ * `icmp` is a raw socket: what is sent begins with the ICMP header, what is received with the *IP* header; it needs CAP_NET_RAW. Of
+ * IPv6 it is ICMPv6, received without that header, and the kernel writes and checks its checksum.
+ * `scope`, where an address is asked for, is the index of the interface that a link-local one is on.
  */
 export class InetSocket implements Disposable {
   readonly kind: InetSocketKind;
@@ -47,10 +50,12 @@ export class InetSocket implements Disposable {
   }
 
   /** Opens a socket in `netns` (default: this thread's namespace). Throws SysError. */
-  static open(options: Readonly<{ netns?: Netns; kind: InetSocketKind }>): InetSocket {
-    const { netns, kind } = options;
-    const { type, protocol } = KINDS[kind];
-    const open = (): number => sysCheck('socket', libc().socket(AF_INET, type | SOCK_NONBLOCK_CLOEXEC, protocol), kind);
+  static open(options: Readonly<{ netns?: Netns; kind: InetSocketKind; family?: 4 | 6 }>): InetSocket {
+    const { netns, kind, family = 4 } = options;
+    const { type, protocol: given } = KINDS[kind];
+    const protocol = family === 6 && kind === 'icmp' ? IPPROTO_ICMPV6 : given;
+    const domain = family === 6 ? AF_INET6 : AF_INET;
+    const open = (): number => sysCheck('socket', libc().socket(domain, type | SOCK_NONBLOCK_CLOEXEC, protocol), kind);
     const socket = new InetSocket(kind, netns === undefined ? open() : netns.run(open));
     try {
       socket.#setFlag(kind === 'tcp' ? SO_REUSEADDR : SO_BROADCAST);
@@ -62,13 +67,14 @@ export class InetSocket implements Disposable {
   }
 
   /** Port 0 lets the kernel choose. Throws SysError: EADDRINUSE, EADDRNOTAVAIL. */
-  bind(address: Ipv4, port: number): void {
-    sysCheck('bind', libc().bind(this.#descriptor(), encodeInetAddress(address, port), INET_ADDRESS_BYTES), `${address}:${port}`);
+  bind(address: IpAddress, port: number, scope = 0): void {
+    const bytes = encodeInetAddress(address, port, scope);
+    sysCheck('bind', libc().bind(this.#descriptor(), bytes, bytes.length), `${address} port ${port}`);
   }
 
   localPort(): number {
-    const bytes = new Uint8Array(INET_ADDRESS_BYTES);
-    sysCheck('getsockname', libc().getsockname(this.#descriptor(), bytes, encodeInt(INET_ADDRESS_BYTES)));
+    const bytes = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    sysCheck('getsockname', libc().getsockname(this.#descriptor(), bytes, encodeInt(SOCKET_ADDRESS_BYTES)));
     return decodeInetAddress(bytes).port;
   }
 
@@ -77,9 +83,9 @@ export class InetSocket implements Disposable {
   }
 
   /** A connection that is waiting, or undefined. Throws SysError. */
-  accept(): Readonly<{ socket: InetSocket; from: Ipv4; port: number }> | undefined {
-    const bytes = new Uint8Array(INET_ADDRESS_BYTES);
-    const fd = libc().accept4(this.#descriptor(), bytes, encodeInt(INET_ADDRESS_BYTES), SOCK_NONBLOCK_CLOEXEC);
+  accept(): Readonly<{ socket: InetSocket; from: IpAddress; port: number }> | undefined {
+    const bytes = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    const fd = libc().accept4(this.#descriptor(), bytes, encodeInt(SOCKET_ADDRESS_BYTES), SOCK_NONBLOCK_CLOEXEC);
     if (fd < 0) {
       const errno = libc().errno();
       // ECONNABORTED: it was reset before we came to it.
@@ -93,9 +99,10 @@ export class InetSocket implements Disposable {
   }
 
   /** Starts to connect; {@link connectState} tells how it went, also of a failure that is known at once. */
-  connect(address: Ipv4, port: number): void {
+  connect(address: IpAddress, port: number): void {
     this.#connect = { kind: 'pending' };
-    if (libc().connect(this.#descriptor(), encodeInetAddress(address, port), INET_ADDRESS_BYTES) === 0) {
+    const bytes = encodeInetAddress(address, port);
+    if (libc().connect(this.#descriptor(), bytes, bytes.length) === 0) {
       this.#connect = { kind: 'connected' };
       return;
     }
@@ -122,16 +129,16 @@ export class InetSocket implements Disposable {
   }
 
   /** Sends one datagram (`port` is ignored for icmp). Throws SysError: ENETUNREACH, EMSGSIZE, EPERM if a filter dropped it… */
-  sendTo(bytes: Uint8Array, address: Ipv4, port: number): void {
-    const to = encodeInetAddress(address, this.kind === 'icmp' ? 0 : port);
-    sysCheck('sendto', libc().sendto(this.#descriptor(), bytes, bytes.length, MSG_NOSIGNAL, to, to.length), `${address}:${port}`);
+  sendTo(bytes: Uint8Array, address: IpAddress, port: number, scope = 0): void {
+    const to = encodeInetAddress(address, this.kind === 'icmp' ? 0 : port, scope);
+    sysCheck('sendto', libc().sendto(this.#descriptor(), bytes, bytes.length, MSG_NOSIGNAL, to, to.length), `${address} port ${port}`);
   }
 
   /** What has arrived, or undefined. Of a TCP stream up to 64 KiB, without `from`; else one datagram with its sender. */
   receive(): Received | undefined {
     const buffer = (this.#buffer ??= new Uint8Array(RECEIVE_BYTES));
-    const address = new Uint8Array(INET_ADDRESS_BYTES);
-    const length = libc().recvfrom(this.#descriptor(), buffer, RECEIVE_BYTES, 0, address, encodeInt(INET_ADDRESS_BYTES));
+    const address = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    const length = libc().recvfrom(this.#descriptor(), buffer, RECEIVE_BYTES, 0, address, encodeInt(SOCKET_ADDRESS_BYTES));
     if (length < 0) {
       const errno = errnoName(libc().errno());
       return errno === 'EAGAIN' ? undefined : { kind: 'failed', errno };

@@ -1,23 +1,32 @@
-import { ipv4FromBytes, ipv4ToBytes } from '@weft/core/ipv4';
-import type { Ipv4 } from '@weft/core/ipv4';
+import { ipFromBytes, ipToBytes, isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 
-/** Bytes of a `struct sockaddr_in`. */
-export const INET_ADDRESS_BYTES = 16;
+/** Room for a `struct sockaddr_in` (16 bytes) or `sockaddr_in6` (28). */
+export const SOCKET_ADDRESS_BYTES = 28;
 
-/** Encodes `struct sockaddr_in`: family in host order, port and address in network order. Little-endian machines only. */
-export function encodeInetAddress(address: Ipv4, port: number): Uint8Array {
-  const bytes = new Uint8Array(INET_ADDRESS_BYTES);
-  bytes[0] = AF_INET;
+/**
+ * Encodes `struct sockaddr_in` or `sockaddr_in6`: family in host order, port and address in network order. `scope` is the index of the interface
+ * that a link-local address is on. Little-endian machines only.
+ */
+export function encodeInetAddress(address: IpAddress, port: number, scope = 0): Uint8Array {
+  const isFour = isIpv4(address);
+  const bytes = new Uint8Array(isFour ? 16 : SOCKET_ADDRESS_BYTES);
+  bytes[0] = isFour ? AF_INET : AF_INET6;
   bytes[2] = port >>> 8;
   bytes[3] = port & 255;
-  bytes.set(ipv4ToBytes(address), 4);
+  bytes.set(ipToBytes(address), isFour ? 4 : 8);
+  if (!isFour) new DataView(bytes.buffer).setUint32(24, scope, true);
   return bytes;
 }
 
-export function decodeInetAddress(bytes: Uint8Array): Readonly<{ address: Ipv4; port: number }> {
-  return { address: ipv4FromBytes(bytes, 4), port: ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0) };
+export function decodeInetAddress(bytes: Uint8Array): Readonly<{ address: IpAddress; port: number }> {
+  return {
+    address: ipFromBytes(bytes[0] === AF_INET6 ? bytes.subarray(8, 24) : bytes.subarray(4, 8)),
+    port: ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0),
+  };
 }
 
 /** An `int` or `socklen_t` for a system call. */

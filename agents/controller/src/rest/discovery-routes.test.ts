@@ -98,7 +98,12 @@ const PROOFS: Readonly<Record<string, Proof>> = {
       reply.raw,
     );
   },
-  'external-net': shows(network, 'router:external'),
+  'external-net': async ({ rest, network: id }) => {
+    assert.equal((await rest.admin('PUT', `/v2.0/networks/${id}`, { network: { 'router:external': true } })).status, 409, 'with a port');
+    const { id: empty } = await make(rest.admin, 'networks', 'network', { tenant_id: await rest.tenantId('external-net') });
+    const reply = await rest.admin('PUT', `/v2.0/networks/${String(empty)}`, { network: { 'router:external': true } });
+    assert.equal((reply.body['network'] as Record<string, unknown>)['router:external'], true, reply.raw);
+  },
   extraroute: routed(async ({ call }, id, routes) => {
     const reply = await call('PUT', `/v2.0/routers/${id}`, { router: { routes } });
     assert.deepEqual((reply.body['router'] as { routes: unknown }).routes, routes, reply.raw);
@@ -129,6 +134,12 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     'security_groups=99999999-0000-4000-8000-000000000000',
   ),
   'project-id': shows(network, 'project_id', 'tenant_id'),
+  provider: async ({ rest }) => {
+    const given = { 'provider:network_type': 'vxlan', 'provider:segmentation_id': 10_077 };
+    const project = await rest.tenantId('provider');
+    const made = await make(rest.admin, 'networks', 'network', { tenant_id: project, ...given });
+    assert.equal(made['provider:segmentation_id'], 10_077);
+  },
   'quota-check-limit': async ({ rest, port: { project_id: project } }) => {
     const reply = await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 0, check_limit: true } });
     assert.equal(reply.status, 400, reply.raw);

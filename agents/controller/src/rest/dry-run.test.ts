@@ -4,6 +4,7 @@ import type { DryRunView } from '@weft/api/dry-run';
 import { Status } from '@weft/ssntp/operands';
 import { nodeId, settle } from '../test-support.ts';
 import { assertProblem, openRest } from './rest-support.ts';
+import { registeredRoutes } from './routes.testing.ts';
 import type { Call, Reply, TestRest } from './rest-support.ts';
 
 type Made = Record<string, string>;
@@ -169,19 +170,8 @@ const WRITES: readonly Write[] = [
 ];
 
 /** `METHOD /pattern` of every registered write, but for those of the identity service, of which no packet depends. */
-function writeRoutes(rest: TestRest): string[] {
-  const path: string[] = [];
-  return rest.app
-    .printRoutes({ commonPrefix: false })
-    .split('\n')
-    .flatMap((line) => {
-      const [, indent, pattern = '', methods = ''] = /^([│├└─ ]*)(\S+) \(([^)]*)\)$/u.exec(line) ?? [];
-      if (indent === undefined) return [];
-      path.length = indent.length / 4 - 1;
-      path.push(pattern);
-      const isWrite = (method: string): boolean => method !== 'GET' && method !== 'HEAD' && !path.join('').startsWith('/v3');
-      return methods.split(', ').flatMap((method) => (isWrite(method) ? `${method} ${path.join('')}` : []));
-    });
+function writeRoutes({ app }: TestRest): string[] {
+  return registeredRoutes(app).filter((route) => !/^(GET|HEAD) /.test(route) && !route.includes(' /v3'));
 }
 
 const snapshot = ({ controller: { cluster } }: TestRest): unknown => [

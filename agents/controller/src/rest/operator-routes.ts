@@ -21,7 +21,7 @@ import type { NetworkId, NodeId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { visible } from './collections.ts';
 import type { RestContext } from './rest-context.ts';
-import { linksOf } from './v2-routes.ts';
+import { listAnswer } from './list-answer.ts';
 
 type WithId = { Params: { id: string }; Querystring: Query };
 
@@ -64,12 +64,10 @@ export function operatorRoutes(scope: FastifyInstance, { controller, caller }: R
     scope.route<{ Querystring: Query }>({
       method: 'GET',
       url: `/${names.path}`,
-      handler: async (request) => {
+      handler: async (request, reply) => {
         const who = caller(request);
         const page = list(table, sources(who), parseListQuery(table, request.query, who), who, (id) => new NotFound('node', id));
-        await cluster.settled();
-        const links = linksOf(request, page.next, page.previous);
-        return { [names.plural]: page.items, ...(links.length === 0 ? {} : { [`${names.plural}_links`]: links }) };
+        return listAnswer(request, reply, names.plural, page, () => cluster.settled());
       },
     });
   };

@@ -18,7 +18,7 @@ import type { PortForwardingId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { visible } from './collections.ts';
 import type { RestContext } from './rest-context.ts';
-import { linksOf } from './v2-routes.ts';
+import { listAnswer } from './list-answer.ts';
 
 type Under = { Params: { id: string }; Querystring: Query };
 type One = { Params: { id: string; child: string }; Querystring: Query };
@@ -41,7 +41,7 @@ export function portForwardingRoutes(scope: FastifyInstance, { controller, decid
   scope.route<Under>({
     method: 'GET',
     url: COLLECTION,
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const who = caller(request);
       const floating: FloatingIp = visible(cluster.state, who, 'floatingIp', request.params.id);
       const query = parseListQuery<PortForwardingSource>(portForwardingAttributes, request.query, who);
@@ -53,9 +53,7 @@ export function portForwardingRoutes(scope: FastifyInstance, { controller, decid
         who,
         (marker) => new NotFound('portForwarding', marker),
       );
-      await cluster.settled();
-      const links = linksOf(request, page.next, page.previous);
-      return { [plural]: page.items, ...(links.length === 0 ? {} : { [`${plural}_links`]: links }) };
+      return listAnswer(request, reply, plural, page, () => cluster.settled());
     },
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DocumentCheck } from '@weft/api/openapi/document-check.testing';
 import type { FastifyInstance } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
 import { Identity } from '../identity/identity.ts';
@@ -27,6 +28,8 @@ export type TestRest = TestController &
     /** A tenant of that name, made on first use. */
     as: (name: string) => Promise<Call>;
     tenantId: (name: string) => Promise<string>;
+    /** That tenant's fixed token. */
+    tokenOf: (name: string) => Promise<string>;
   }>;
 
 /** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
@@ -40,6 +43,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
   rig.link.stats(2, { roles: ['compute', 'network'] });
   await settle();
 
+  const document = new DocumentCheck();
   const send: TestRest['send'] = async ({ method, url, token, text, headers }) => {
     const response = await app.inject({
       method: method as 'GET',
@@ -48,6 +52,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
       ...(text === undefined ? {} : { payload: text }),
     });
     const { statusCode: status, payload: raw } = response;
+    document.check({ method, url, status, contentType: response.headers['content-type']?.toString(), raw });
     return { status, raw, headers: response.headers, body: raw.startsWith('{') ? (JSON.parse(raw) as Reply['body']) : {} };
   };
   const callWith =
@@ -80,6 +85,7 @@ export async function openRest(audit?: AuditSink, options: Partial<RestOptions> 
     admin,
     as: async (name) => callWith((await tenant(name)).token),
     tenantId: async (name) => (await tenant(name)).id,
+    tokenOf: async (name) => (await tenant(name)).token,
     async [Symbol.asyncDispose]() {
       await app.close();
       await rig.controller.close();

@@ -23,6 +23,7 @@ import { auditWrites } from './audit.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
 import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
+import { documentRoutes } from './document-routes.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
@@ -134,6 +135,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     handler: (): HealthView => ({ status: 'ok', scheduler: controller.schedulerConnected ? 'connected' : 'disconnected' }),
   });
   discoveryRoutes(app);
+  documentRoutes(app, {});
   const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     scope.addHook('onRequest', async (request) => {
       const who = authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);

@@ -107,8 +107,8 @@ test('a write is bound to the revision that If-Match names', async () => {
     const refused = await send(method, 'revision_number=999', url);
     assertNeutron(refused, 412, 'RevisionNumberConstraintFailed', `Constrained to 999, but current revision is ${now}`);
   }
-  assertNeutron(await send('PUT', 'revision_number=x'), 400, 'HTTPBadRequest', /^Bad if-match request: /);
-  assertNeutron(await send('PUT', 'revision_number=1, revision_number=2'), 400, 'HTTPBadRequest', /^Bad if-match request: /);
+  assertNeutron(await send('PUT', 'revision_number=x'), 400, 'BadRequest', /^Bad if-match request: /);
+  assertNeutron(await send('PUT', 'revision_number=1, revision_number=2'), 400, 'BadRequest', /^Bad if-match request: /);
   assert.equal((await send('PUT', 'W/"something else"')).status, 200);
   assertNeutron(await send('PUT', `revision_number=${now}`), 412, 'RevisionNumberConstraintFailed', /current revision/);
   assert.equal((await send('PUT', `revision_number=${now + 1}`)).status, 200);

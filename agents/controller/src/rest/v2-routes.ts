@@ -2,9 +2,9 @@ import { unwrap, unwrapCreate } from '@weft/api/attribute';
 import { checkRevision, parseIfMatch } from '@weft/api/if-match';
 import type { Query } from '@weft/api/list-query';
 import { sequence } from '@weft/core/command/sequence';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Collection } from './collections.ts';
-import { baseUrl, pathOf } from './rest-context.ts';
+import { listAnswer } from './list-answer.ts';
 import type { RestContext } from './rest-context.ts';
 import { tagRoutes } from './tag-routes.ts';
 
@@ -27,11 +27,9 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
   scope.route<{ Querystring: Query }>({
     method: 'GET',
     url: `/${path}`,
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const page = collection.list(caller(request), request.query);
-      await cluster.settled();
-      const links = linksOf(request, page.next, page.previous);
-      return { [plural]: page.items, ...(links.length === 0 ? {} : { [`${plural}_links`]: links }) };
+      return listAnswer(request, reply, plural, page, () => cluster.settled());
     },
   });
 
@@ -53,6 +51,7 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
       handler: async (request, reply) => {
         const who = caller(request);
         const { bulk, bodies } = unwrapCreate(request.body, collection.names);
+        collection.checkBulk?.(bodies);
         const decisions = bodies.map((body) => create(who, body));
         const views = await decider.decideAndShow(
           request,
@@ -107,18 +106,4 @@ function collectionRoutes(scope: FastifyInstance, { controller, decider, caller 
       },
     });
   }
-}
-
-type Link = Readonly<{ rel: 'next' | 'previous'; href: string }>;
-
-/** The request again, for the page after and before this one. */
-export function linksOf(request: FastifyRequest, next: string | undefined, previous: string | undefined): readonly Link[] {
-  const link = (rel: Link['rel'], marker: string): Link => {
-    const query = new URLSearchParams(request.url.split('?')[1] ?? '');
-    query.set('marker', marker);
-    if (rel === 'previous') query.set('page_reverse', 'True');
-    else query.delete('page_reverse');
-    return { rel, href: `${baseUrl(request)}${pathOf(request)}?${query.toString()}` };
-  };
-  return [...(next === undefined ? [] : [link('next', next)]), ...(previous === undefined ? [] : [link('previous', previous)])];
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { LabProcess } from '@weft/lab/process';
 import { addrDelete, addrList, addrReplace } from '@weft/netlink/addr';
@@ -76,10 +78,10 @@ class Bench implements AsyncDisposable {
     this.#leased = undefined;
   }
 
-  onInterface(): { address: Ipv4; prefix: number; validSeconds: number | undefined }[] {
+  onInterface(): { address: IpAddress; prefix: number; validSeconds: number | undefined }[] {
     const index = linkGet(this.#rtnl, 'under')?.index;
     return addrList(this.#rtnl)
-      .filter((each) => each.index === index)
+      .filter((each) => each.index === index && isIpv4(each.address))
       .map(({ address, prefix, validSeconds }) => ({ address, prefix, validSeconds }));
   }
 

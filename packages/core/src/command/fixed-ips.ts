@@ -9,6 +9,7 @@ import { isRouterInterface } from '../router.ts';
 import { isSelfAddressed, isSubnet4, isSubnet6 } from '../subnet.ts';
 import type { Subnet } from '../subnet.ts';
 import type { SubnetId } from '../uuid.ts';
+import type { WeftError } from '../weft-error.ts';
 import { Conflict, NotFound, Refused } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { serves, servingSubnets } from './service-subnets.ts';
@@ -66,7 +67,7 @@ export function allocateWanted(
     const given = named[index];
     if (given !== undefined) return given;
     const subnet = subnets.find((candidate) => candidate.id === request.subnetId);
-    if (subnet === undefined) throw new NotFound('subnet', request.subnetId ?? '');
+    if (subnet === undefined) throw notOfNetwork(state, network, request.subnetId);
     const keep = port.fixedIps.find((fixed) => fixed.subnetId === subnet.id && !includes(settled, fixed));
     const fixed = keep ?? allocateFrom(state, context, network, [subnet], settled);
     settled.push(fixed);
@@ -121,7 +122,7 @@ function claim(
   subnetId: SubnetId | undefined,
   port: Wanting,
 ): FixedIp {
-  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw new NotFound('subnet', subnetId);
+  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw notOfNetwork(state, network, subnetId);
   const subnet = subnets.find(
     (candidate) => (subnetId === undefined || candidate.id === subnetId) && ipCidrContains(candidate.cidr, address),
   );
@@ -143,6 +144,13 @@ function claim(
   }
   if (!mine && (address === subnet.gatewayIp || state.portByAddress(subnet.id, address) !== undefined)) throw taken(network, address);
   return fixed;
+}
+
+function notOfNetwork(state: ClusterState, network: Network, subnetId: SubnetId | undefined): WeftError {
+  if (subnetId === undefined || !state.subnets.has(subnetId)) return new NotFound('subnet', subnetId ?? '');
+  return new Refused('invalid_ip_for_network', `Subnet ${subnetId} is not one of network ${network.id}.`, {
+    remedy: 'Name a subnet of the port’s own network.',
+  });
 }
 
 function taken(network: Network, address: IpAddress): Conflict {

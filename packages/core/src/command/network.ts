@@ -16,9 +16,13 @@ export type CreateNetwork = Readonly<{
   adminStateUp: boolean;
   portSecurityEnabled: boolean;
   external: boolean;
+  /** Of external networks one at most. */
+  isDefault?: boolean;
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
+  /** The VNI. Absent: any free one. */
+  segmentationId?: number | undefined;
 }>;
 
 export function createNetwork(
@@ -36,7 +40,8 @@ export function createNetwork(
     adminStateUp: request.adminStateUp,
     portSecurityEnabled: request.portSecurityEnabled,
     external: request.external,
-    vni: freeVni(state, context),
+    ...(request.isDefault === true ? { isDefault: checkDefault(state, request.external, undefined) } : {}),
+    vni: request.segmentationId === undefined ? freeVni(state, context) : checkVni(state, context, request.segmentationId),
     topology: request.topology ?? context.cluster.defaultTopology,
     mtu: checkMtu(context, request.mtu),
     gatewayMac: localMac(context.random(5)),
@@ -46,7 +51,11 @@ export function createNetwork(
 }
 
 export type UpdateNetwork = Readonly<
-  Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>>
+  Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>> & {
+    isDefault?: boolean;
+    /** What it is already: a VNI does not change. */
+    segmentationId?: number;
+  }
 >;
 
 export function updateNetwork(
@@ -64,7 +73,16 @@ export function updateNetwork(
     checkNoFloatingIps(state, id, 'cannot become internal');
     checkNoRouters(state, id, 'cannot become internal');
   }
-  const network = updated(context, old, { ...request, mtu });
+  const { segmentationId = old.vni, isDefault: wanted, ...plain } = request;
+  if (segmentationId !== old.vni) {
+    throw new Refused('segmentation_id_fixed', `Invalid input for operation: the segmentation id of network ${id} cannot be changed.`, {
+      details: { segmentationId: old.vni },
+      remedy: 'Make another network with that segmentation id.',
+    });
+  }
+  const external = request.external ?? old.external;
+  const isDefault = (wanted ?? (external && old.isDefault === true)) ? checkDefault(state, external, id) : undefined;
+  const network = updated(context, old, { ...plain, mtu, isDefault });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
   return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
 }
@@ -115,12 +133,47 @@ function checkNoRouters(state: ClusterState, id: NetworkId, what: string): void 
   }
 }
 
+/** Throws Refused for what is not external, Conflict beside another one. */
+function checkDefault(state: ClusterState, external: boolean, self: NetworkId | undefined): true {
+  if (!external) {
+    throw new Refused('default_network_not_external', 'Bad network request: is_default is for external networks.', {
+      remedy: 'Set router:external, too, or leave is_default out.',
+    });
+  }
+  for (const other of state.networks.values()) {
+    if (other.isDefault !== true || other.id === self) continue;
+    throw new Conflict('default_external_network_exists', `A default external network already exists: ${other.id}.`, {
+      details: { network: other.id },
+      remedy: 'Set its is_default to false first.',
+    });
+  }
+  return true;
+}
+
 function checkMtu(context: CommandContext, mtu: number | undefined): number {
   const largest = context.cluster.mtu;
   if (mtu === undefined || mtu === 0) return largest;
   if (mtu > largest) throw new Refused('mtu_too_big', `Invalid input for operation: Requested MTU is too big, maximum is ${largest}.`);
   if (mtu < 68) throw new Refused('mtu_too_small', 'Invalid input for operation: Requested MTU is too small, minimum is 68.');
   return mtu;
+}
+
+/** The VNI that an administrator asks for. */
+function checkVni(state: ClusterState, context: CommandContext, wanted: number): Vni {
+  const { first, last } = context.cluster.vniRange;
+  if (wanted < first || wanted > last) {
+    throw new Refused(
+      'segmentation_id_out_of_range',
+      `Invalid input for operation: segmentation_id ${wanted} is not in the range of this cluster, ${first} to ${last}.`,
+      { details: { first, last }, remedy: 'Leave segmentation_id out, or widen the range of VNIs in the server configuration.' },
+    );
+  }
+  if (state.networkByVni.has(wanted as Vni)) {
+    throw new Conflict('tunnel_id_in_use', `Unable to create the network. The tunnel ID ${wanted} is in use.`, {
+      details: { segmentationId: wanted },
+    });
+  }
+  return wanted as Vni;
 }
 
 /** A free VNI, from a random place in the range: a number just given back is not used again at once. */

@@ -71,8 +71,8 @@ test('an address that cannot be is refused, with the reason', () => {
     [at('10.0.0.255'), 'invalid_ip_for_subnet', /10\.0\.0\.255/],
     [at('10.0.0.1'), 'ip_address_already_allocated', /10\.0\.0\.1 already/],
     [at('10.0.0.9'), 'ip_address_already_allocated', /10\.0\.0\.9 already/],
-    [at('10.5.0.9', other.id), 'not_found', /^subnet/],
-    [{ subnetId: other.id, address: undefined }, 'not_found', /^subnet/],
+    [at('10.5.0.9', other.id), 'invalid_ip_for_network', /is not one of network/],
+    [{ subnetId: other.id, address: undefined }, 'invalid_ip_for_network', /is not one of network/],
     [{ subnetId: testId<SubnetId>(1), address: undefined }, 'not_found', /^subnet ffffffff/],
   ] as const;
   const second = cluster.port(network);

@@ -58,6 +58,9 @@ test('the default group keeps its name and stays, and no other may be called so'
   const byDefault = defaultGroupOf(state, port.tenantId);
   assert.ok(byDefault);
   assertRefused(cluster, () => updateSecurityGroup(state, context, byDefault.id, { name: 'x' }), 'security_group_cannot_update_default');
+  cluster.do(updatePort(state, context, port.id, { securityGroups: [byDefault.id] }));
+  assertRefused(cluster, () => deleteSecurityGroup(state, byDefault.id), 'security_group_in_use', /in use/);
+  cluster.do(updatePort(state, context, port.id, { securityGroups: [] }));
   assertRefused(cluster, () => deleteSecurityGroup(state, byDefault.id), 'security_group_cannot_remove_default');
   assertRefused(cluster, () => updateSecurityGroup(state, context, group.id, { name: 'default' }), 'security_group_default_already_exists');
   const again = { tenantId: port.tenantId, name: 'default', description: '' };

@@ -53,9 +53,9 @@ export function updateSecurityGroup(
 /** With its rules, and with those of other groups that name it. Throws Conflict while a port is in it. */
 export function deleteSecurityGroup(state: ClusterState, id: SecurityGroupId): Changes {
   const group = groupOf(state, id);
+  for (const port of state.portsIn(id)) throw inUse(id, port.id);
   if (group.isDefault)
     throw new Conflict('security_group_cannot_remove_default', 'Insufficient rights for removing default security group.');
-  for (const port of state.portsIn(id)) throw inUse(id, port.id);
   const remove: Resource[] = [group, ...state.rulesOf(id)];
   for (const rule of state.rulesNaming(id)) if (rule.groupId !== id) remove.push(rule);
   return { put: [], remove };

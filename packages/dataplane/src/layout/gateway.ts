@@ -1,17 +1,21 @@
-import type { GatewayBody } from '@weft/core/plan/gateway';
-import { cidrContains, cidrPrefixLength } from '@weft/core/cidr';
+import type { GatewayBody, GatewaySegment } from '@weft/core/plan/gateway';
+import { ipCidrContains, ipCidrPrefixLength } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { WeftError } from '@weft/core/weft-error';
 import type { KernelObject } from '../kernel-object.ts';
+import { linkLocalOf } from '../link-local.ts';
 import { alias, bridgeName, gatewayLegName, gatewayPlace, gatewayPortName, limitName, uplinkMac, uplinkName } from '../names.ts';
 import { gatewayTable } from '../ruleset/gateway.ts';
+import { gatewayTable6, hasIpv6 } from '../ruleset/gateway-ipv6.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 import { limitObjects } from './limit.ts';
 
-/** What NAT needs off and routing needs on (datapath.md §3). `arp_ignore`: a leg answers for its own addresses only. */
+/**
+ * What NAT needs off and routing needs on (datapath.md §3). `arp_ignore`: a leg answers for its own addresses only. IPv6 makes no addresses by
+ * itself, not on the uplink above all, and is switched on last, when it is known what an interface may do.
+ */
 const SYSCTLS = {
-  'net.ipv6.conf.default.disable_ipv6': '1',
-  'net.ipv6.conf.all.disable_ipv6': '1',
   'net.bridge.bridge-nf-call-iptables': '0',
   'net.bridge.bridge-nf-call-ip6tables': '0',
   'net.bridge.bridge-nf-call-arptables': '0',
@@ -22,7 +26,15 @@ const SYSCTLS = {
   'net.ipv4.conf.all.arp_ignore': '1',
   'net.ipv4.conf.all.send_redirects': '0',
   'net.ipv4.conf.default.send_redirects': '0',
+  'net.ipv6.conf.all.addr_gen_mode': '1',
+  'net.ipv6.conf.default.accept_ra': '0',
 };
+
+const ipv6Sysctls = (on: boolean): Readonly<Record<string, string>> => ({
+  'net.ipv6.conf.all.forwarding': on ? '1' : '0',
+  'net.ipv6.conf.default.disable_ipv6': on ? '0' : '1',
+  'net.ipv6.conf.all.disable_ipv6': on ? '0' : '1',
+});
 
 /** How large frames are outside is not ours to say; jumbo frames are the largest in use. */
 const OUTSIDE_FRAME_BYTES = 9022;
@@ -30,7 +42,12 @@ const OUTSIDE_FRAME_BYTES = 9022;
 /** A gateway: a namespace with one leg in each segment of its tenant, and one on the uplink. Its rules stand before its legs. */
 export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBody): readonly KernelObject[] {
   const place = gatewayPlace(body.concentratorId);
-  const objects: KernelObject[] = [{ kind: 'netns', place, loopback: true, sysctls: SYSCTLS }, gatewayTable(body)];
+  const with6 = hasIpv6(body);
+  const objects: KernelObject[] = [
+    { kind: 'netns', place, loopback: true, sysctls: { ...SYSCTLS, ...ipv6Sysctls(with6) } },
+    gatewayTable(body),
+    ...(with6 ? [gatewayTable6(body)] : []),
+  ];
   for (const segment of body.segments) {
     const port = gatewayPortName(body.concentratorId, segment.vni);
     const leg = gatewayLegName(segment.vni);
@@ -58,15 +75,17 @@ export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBo
       { kind: 'link', place, type: 'end', name: leg, mac: segment.mac, mtu: segment.mtu },
       { kind: 'fdb', place: 'fabric', link: port, mac: segment.mac, role: 'local' },
     );
-    for (const subnet of segment.subnets) {
+    for (const { address, prefixLength } of addressesOf(segment)) {
       objects.push(
-        { kind: 'address', place, link: leg, address: subnet.gatewayIp, prefixLength: cidrPrefixLength(subnet.cidr) },
-        { kind: 'neigh', place: 'fabric', link: bridge, address: subnet.gatewayIp, mac: segment.mac },
+        { kind: 'address', place, link: leg, address, prefixLength },
+        { kind: 'neigh', place: 'fabric', link: bridge, address, mac: segment.mac },
       );
     }
   }
   for (const { destination, nexthop } of body.routes ?? []) {
-    const near = body.segments.find(({ subnets }) => subnets.some(({ cidr }) => cidrContains(cidr, nexthop)));
+    const near = body.segments.find(({ subnets, subnets6 = [] }) =>
+      [...subnets, ...subnets6].some(({ cidr }) => ipCidrContains(cidr, nexthop)),
+    );
     if (near !== undefined) objects.push({ kind: 'route', place, link: gatewayLegName(near.vni), gateway: nexthop, destination });
   }
   if (body.uplink !== undefined) {
@@ -100,4 +119,14 @@ export function layoutGateway({ facts, numbers }: LayoutContext, body: GatewayBo
     );
   }
   return objects;
+}
+
+/** Of a leg. The link-local one is that of its MAC, wherever the gateway is. */
+function addressesOf({ mac, subnets, subnets6 = [] }: GatewaySegment): Readonly<{ address: IpAddress; prefixLength: number }>[] {
+  const given = [...subnets, ...subnets6].map(({ gatewayIp, cidr }) => ({ address: gatewayIp, prefixLength: ipCidrPrefixLength(cidr) }));
+  const linkLocal = linkLocalOf(
+    mac,
+    subnets6.map(({ cidr }) => cidr),
+  );
+  return [...given, ...linkLocal.map((address) => ({ address, prefixLength: 64 }))];
 }

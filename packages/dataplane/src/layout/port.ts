@@ -1,6 +1,5 @@
-import type { Cidr } from '@weft/core/cidr';
 import { isCidr4, isIpv4 } from '@weft/core/ip';
-import type { GroupBody } from '@weft/core/plan/group';
+import type { GroupBody, GroupRule } from '@weft/core/plan/group';
 import type { Plan } from '@weft/core/plan/plan';
 import type { PortBody, PortPair } from '@weft/core/plan/port';
 import type { ChainObject, KernelObject } from '../kernel-object.ts';
@@ -14,6 +13,7 @@ import {
   portEgressName,
   portIngressName,
   portName,
+  portNeighbourName,
   portPairsName,
   tunnelName,
   WORKLOAD_LINK,
@@ -24,6 +24,7 @@ import { MARK_EGRESS_ALLOWED, MARK_STATELESS } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 import { limitObjects } from './limit.ts';
+import { ipv6Of, neighbourChain, prefixed } from './neighbour.ts';
 
 /** Ethernet, two VLAN tags and the four bytes more that a pair takes. */
 const HEADER_BYTES = 26;
@@ -67,7 +68,8 @@ export function layoutPort(context: LayoutContext, body: PortBody): readonly Ker
   );
   if (!body.adminStateUp) return [fabricElement('from', [link], `goto ${dropChain('port closed sent')}`), ...objects];
   for (const mac of [body.mac, ...(body.macs ?? [])]) objects.push({ kind: 'fdb', place: 'fabric', link, mac, role: 'local' });
-  for (const address of body.ips.filter(isIpv4)) objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
+  for (const address of [...body.ips.filter(isIpv4), ...ipv6Of(body)])
+    objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
   return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
 }
 
@@ -86,7 +88,10 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
   };
   const stateless =
     body.portSecurity && body.groups.length > 0 && body.groups.every((group) => plan.get('group', group)?.stateless === true);
-  const open = !stateless && (!body.portSecurity || body.groups.some((group) => allowsAllOut(plan.get('group', group))));
+  const own6 = ipv6Of(body);
+  const families = own6.length === 0 ? [undefined] : [undefined, 'ipv6' as const];
+  const allowsOut = (family: GroupRule['family']): boolean => body.groups.some((group) => allowsAllOut(plan.get('group', group), family));
+  const open = !stateless && (!body.portSecurity || families.every(allowsOut));
   const mark = stateless ? number | MARK_STATELESS : number;
   const egress: ChainObject = {
     kind: 'chain',
@@ -110,8 +115,10 @@ function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: stri
     ingress,
     ...(open ? [] : [egress]),
     ...(guarded ? [pairsChain(link, pairs)] : []),
+    ...(own6.length === 0 ? [] : [neighbourChain(link, body), fabricElement('neighbours', [link], `goto ${portNeighbourName(link)}`)]),
     ...[...new Set([body.mac, ...pairs.map(({ mac }) => mac)])].map((mac) => fabricElement('macs', [link, mac])),
     ...body.ips.filter(isIpv4).map((address) => fabricElement('addrs', [link, body.mac, address])),
+    ...own6.map((address) => fabricElement('addrs6', [link, body.mac, address])),
     ...[tunnelName(body.vni), ...gatewayPorts(body.vni)].flatMap((trusted) =>
       [body.mac, ...(body.macs ?? [])].map((mac) => fabricElement('local', [trusted, mac])),
     ),
@@ -133,19 +140,20 @@ function pairsChain(link: string, pairs: readonly PortPair[]): ChainObject {
           `ether saddr ${mac} arp saddr ether ${mac} ${prefixed('arp saddr ip', cidr)}accept`,
           `ether saddr ${mac} ether type ip ${prefixed('ip saddr', cidr)}goto from_pair_ip`,
         ]
-      : [],
+      : [`ether saddr ${mac} ether type ip6 ${prefixed('ip6 saddr', cidr)}goto from_pair_ip6`],
   );
   return { kind: 'chain', place: 'fabric', family: 'bridge', name: portPairsName(link), rules: [...admitted, 'goto from_workload'] };
 }
 
-/** nft knows no match of everything. */
-const prefixed = (field: string, cidr: Cidr): string => (cidr === '0.0.0.0/0' ? '' : `${field} ${cidr} `);
-
-function allowsAllOut(group: GroupBody | undefined): boolean {
+function allowsAllOut(group: GroupBody | undefined, family: GroupRule['family']): boolean {
   return (
     group?.rules.some(
       (rule) =>
-        rule.direction === 'egress' && rule.protocol === undefined && rule.remoteCidr === undefined && rule.remoteGroup === undefined,
+        rule.direction === 'egress' &&
+        rule.family === family &&
+        rule.protocol === undefined &&
+        rule.remoteCidr === undefined &&
+        rule.remoteGroup === undefined,
     ) ?? false
   );
 }

@@ -6,8 +6,8 @@
  *     fabric bridge  why_mac      tunnel . MAC                     `loop`
  *     fabric inet    why          number of the port, and reason   names of ports are not seen there, only marks
  *     fabric inet    why_invalid  number it came in by . MAC       what comes in for no connection
- *     gateway ip     why          address of the workload . reason
- *     gateway ip     why_mac      leg . MAC                        `foreign_source`: the address is not the workload's
+ *     gateway ip(6)  why          address of the workload . reason
+ *     gateway ip(6)  why_mac      leg . MAC                        `foreign_source`: the address is not the workload's
  *
  * A set that is full takes up no further key: `add` then ends its rule, and the next one drops the packet as always. In the fabric no workload
  * can fill one, for its keys are ports, numbers and known MACs; they are deleted with their port. Where what a packet says is part of the key,
@@ -34,6 +34,8 @@ export const BY_LINK = [
   'port host sent',
   'port group sent',
   'port group received',
+  'port spoof_nd sent',
+  'port headers sent',
 ] as const satisfies readonly DropKind[];
 
 /** Counted by port number in the inet family: what is added to the number, which stands where the mark has it (bits 0–12, or 14–26). */
@@ -119,20 +121,20 @@ export const INET_CHAINS: readonly Chain[] = [
   ),
 ];
 
-/** A gateway's sets are small: there may be a thousand, and their tables are made for their size at once. */
-export const GATEWAY_DECLARATIONS = [
+/** Of the table of one family. A gateway's sets are small: there may be a thousand, and their tables are made for their size at once. */
+export const gatewayDeclarations = (family: 'ip' | 'ip6'): readonly string[] => [
   ...new Set([...BY_ADDRESS, BY_MAC.foreign].map((kind) => `counter ${counterOf(kind)} { }`)),
-  'set why { typeof ip saddr . meta mark; size 1024; flags dynamic,timeout; timeout 1d; counter; }',
+  `set why { typeof ${family} saddr . meta mark; size 1024; flags dynamic,timeout; timeout 1d; counter; }`,
   'set why_mac { typeof iifname . ether saddr; size 1024; flags dynamic,timeout; timeout 1d; counter; }',
 ];
 
-export const GATEWAY_CHAINS: readonly Chain[] = [
+export const gatewayChains = (family: 'ip' | 'ip6'): readonly Chain[] => [
   ...BY_ADDRESS.map((kind, index): Chain => {
     const { direction } = dropParts(kind);
     return chain(dropChain(kind), `counter name ${counterOf(kind)} meta mark set ${index + 1} goto dropped_${direction}`);
   }),
-  chain('dropped_sent', 'add @why { ip saddr . meta mark }', 'drop'),
-  chain('dropped_received', 'add @why { ip daddr . meta mark }', 'drop'),
+  chain('dropped_sent', `add @why { ${family} saddr . meta mark }`, 'drop'),
+  chain('dropped_received', `add @why { ${family} daddr . meta mark }`, 'drop'),
   // From outside nothing comes this far but by an address that is not public: its sender is nobody's workload.
   chain('drop_invalid', `iifname @legs goto ${dropChain('gateway invalid sent')}`, 'counter name invalid drop'),
   chain('drop_foreign_source', 'counter name foreign_source', 'add @why_mac { iifname . ether saddr }', 'drop'),

@@ -1,6 +1,7 @@
 import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
+import { ipv6Chains } from './fabric-ipv6.ts';
 
 /**
  * The fabric's rules, two tables that meet in the packet's mark. `reference` for every line and its trap: datapath.md §4. The order of hooks
@@ -14,7 +15,8 @@ import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLAR
  *
  * The mark: bits 0–13 number of the port it came in by (0x2000 = a trusted one), bits 14–27 number of the port it goes out by
  * (before that, all set: it came by a stateless port), 0x10000000
- * allowed by an egress group, 0x20000000 not tracked here (transit and DHCP), 0x40000000 established. Never bit 31: nft lists that mask wrongly.
+ * allowed by an egress group, 0x20000000 not tracked here (transit, DHCP and neighbour discovery), 0x40000000 established. Never bit 31: nft
+ * lists that mask wrongly. IPv6's own chains are in fabric-ipv6.ts.
  */
 export const MARK_EGRESS_ALLOWED = 0x10000000;
 const MARK_UNTRACKED = '0x20000000';
@@ -28,7 +30,11 @@ export const TRUSTED_NUMBER = 0x2000;
 /** Port numbers and trusted numbers run from 1 to this. */
 export const LARGEST_NUMBER = 0x1fff;
 
+/** Broadcast, or to a group of stations. */
+const TO_MANY = 'ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00';
+
 export const FABRIC_SYSCTLS = {
+  // The fabric's own stack; bridges that answer neighbour solicitations get as much of it as that needs (`LinuxKernel`).
   'net.ipv6.conf.default.disable_ipv6': '1',
   'net.ipv6.conf.all.disable_ipv6': '1',
   'net.bridge.bridge-nf-call-iptables': '0',
@@ -56,6 +62,9 @@ function bridgeTable(facts: NodeFacts): TableObject {
       // What a workload's port may send as; `addrs` is also for ARP.
       'set macs { typeof iifname . ether saddr; }',
       'set addrs { typeof iifname . ether saddr . ip saddr; }',
+      'set addrs6 { typeof iifname . ether saddr . ip6 saddr; }',
+      // Port → what it may say in neighbour discovery; one without IPv6 is not in here.
+      'map neighbours { type ifname : verdict; }',
       // (trusted port of a segment, MAC of a workload on this node): what is for others is in transit.
       'set local { typeof iifname . ether saddr; }',
       'set ports { type ifname; }',
@@ -83,8 +92,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `iifname . ether saddr != @macs goto ${dropChain('port spoof_mac sent')}`,
           'ether type arp goto from_workload_arp',
           'ether type ip goto from_workload_ip',
-          `ether type ip6 icmpv6 type nd-router-advert goto ${dropChain('port spoof_ra sent')}`,
-          `ether type ip6 goto ${dropChain('port spoof_ip sent')}`,
+          'ether type ip6 goto from_workload_ip6',
           `goto ${dropChain('port ethertype sent')}`,
         ],
       },
@@ -127,6 +135,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         hook: undefined,
         rules: [
           'ether type arp accept',
+          'ether type ip6 goto from_unguarded_ip6',
           `ether type != ip goto ${dropChain('port ethertype sent')}`,
           'meta mark set iifname map @number',
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
@@ -138,9 +147,12 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'trusted',
         hook: undefined,
+        rules: ['ether type ip goto trusted_ip', 'ether type ip6 goto trusted_ip6', 'ether type arp accept', 'counter name ethertype drop'],
+      },
+      {
+        name: 'trusted_ip',
+        hook: undefined,
         rules: [
-          'ether type arp accept',
-          'ether type != ip counter name ethertype drop',
           'meta mark set iifname map @number',
           `iifname . ether daddr != @local meta mark set ${MARK_UNTRACKED}`,
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
@@ -151,17 +163,18 @@ function bridgeTable(facts: NodeFacts): TableObject {
         // The fabric's own IP stack hears nothing.
         name: 'input',
         hook: 'type filter hook input priority 0; policy drop;',
-        rules: ['ether daddr ff:ff:ff:ff:ff:ff drop', `goto ${dropChain('port host sent')}`],
+        rules: [`${TO_MANY} drop`, `goto ${dropChain('port host sent')}`],
       },
       {
         name: 'forward',
         hook: 'type filter hook forward priority 10; policy drop;',
         rules: [
           'ether type arp goto forward_arp',
-          'ether daddr ff:ff:ff:ff:ff:ff goto forward_broadcast',
+          `${TO_MANY} goto forward_broadcast`,
           // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
+          'ether type ip6 jump forward_ip6',
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname vmap @egress',
@@ -180,21 +193,22 @@ function bridgeTable(facts: NodeFacts): TableObject {
         ],
       },
       {
-        // The only broadcast between nodes is DHCP, and a hub never reflects one. Of the copies that a bridge makes of a broadcast only the
-        // tunnel's is counted: every broadcast of a port has one.
+        // The only broadcast between nodes is DHCP, and a hub never reflects one; IPv6 has groups instead. Of the copies that a bridge makes only
+        // the tunnel's is counted: every broadcast of a port has one.
         name: 'forward_broadcast',
         hook: undefined,
         rules: [
           'iifname @tunnels oifname @tunnels drop',
+          'ether type ip6 goto forward_multicast_ip6',
           'udp sport 68 udp dport 67 oifname @tunnels accept',
           'udp sport 68 udp dport 67 oifname @gateways accept',
           'udp sport 68 udp dport 67 drop',
           'iifname @gateways udp sport 67 udp dport 68 oifname @ports accept',
           'iifname @tunnels udp sport 67 udp dport 68 oifname @ports accept',
-          `oifname @tunnels goto ${dropChain('port broadcast sent')}`,
-          'drop',
+          'goto multicast_refused',
         ],
       },
+      ...ipv6Chains(facts.mtu, MARK_UNTRACKED),
       { name: 'egress_all', hook: undefined, rules: ['return'] },
       { name: 'ingress_any', hook: undefined, rules: ['accept'] },
     ],
@@ -214,6 +228,8 @@ function inetTable(facts: NodeFacts): TableObject {
       'set revoking { type mark . ipv4_addr; }',
       // The same, but only of those connections that the groups no longer allow.
       'set judging { type mark . ipv4_addr; }',
+      'set revoking6 { type mark . ipv6_addr; }',
+      'set judging6 { type mark . ipv6_addr; }',
       'set conns { typeof meta mark; size 65535; flags dynamic; }',
     ],
     chains: [
@@ -227,9 +243,17 @@ function inetTable(facts: NodeFacts): TableObject {
         name: 'forward',
         hook: 'type filter hook forward priority 0; policy accept;',
         rules: [
-          `tcp flags syn tcp option maxseg size set ${facts.mtu - 40}`,
+          'tcp flags syn jump clamp',
           `ct state established,related meta mark set meta mark | ${MARK_ESTABLISHED}`,
           `ct state invalid meta mark & 0x${MARK_STATELESS.toString(16).padStart(8, '0')} == 0 goto drop_invalid`,
+        ],
+      },
+      {
+        name: 'clamp',
+        hook: undefined,
+        rules: [
+          `meta nfproto ipv4 tcp option maxseg size set ${facts.mtu - 40}`,
+          `meta nfproto ipv6 tcp option maxseg size set ${facts.mtu - 60}`,
         ],
       },
       {

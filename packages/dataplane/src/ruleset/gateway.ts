@@ -2,7 +2,7 @@ import type { GatewayBody } from '@weft/core/plan/gateway';
 import { cidrContains } from '@weft/core/cidr';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
-import { dropChain, GATEWAY_CHAINS, GATEWAY_DECLARATIONS } from './drops.ts';
+import { dropChain, gatewayChains, gatewayDeclarations } from './drops.ts';
 
 /** Of connections that are over, whatever still comes of them. No NAT rule's. */
 export const ENDED_MARK = 0xff_ff_ff_ff;
@@ -37,7 +37,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
     place: gatewayPlace(body.concentratorId),
     family: 'ip',
     declarations: [
-      ...GATEWAY_DECLARATIONS,
+      ...gatewayDeclarations('ip'),
       `set infrastructure { type ipv4_addr; flags interval; auto-merge; ${elements(body.infrastructure)} }`,
       `set legs { type ifname; ${elements(legs)} }`,
       `set subnets { type ipv4_addr; flags interval; auto-merge; ${elements(subnets.map((subnet) => subnet.cidr))} }`,
@@ -55,7 +55,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
       `set sources { typeof iifname . ip saddr; flags interval; ${elements([...subnets, ...behind].map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
-      ...GATEWAY_CHAINS,
+      ...gatewayChains('ip'),
       {
         name: 'guard',
         hook: 'type filter hook prerouting priority -250; policy accept;',
@@ -140,6 +140,6 @@ export function gatewayTable(body: GatewayBody): TableObject {
 }
 
 /** nft refuses an empty list of elements. */
-function elements(list: readonly string[]): string {
+export function elements(list: readonly string[]): string {
   return list.length === 0 ? '' : `elements = { ${list.join(', ')} };`;
 }

@@ -3,6 +3,8 @@ import { BadRequest } from '@weft/api/request-error';
 import { NotFound } from '@weft/core/command/context';
 import { createTenant, deleteTenant, updateTenant } from '@weft/core/command/tenant';
 import type { FastifyInstance } from 'fastify';
+import type { TenantId } from '@weft/core/uuid';
+import { idOf } from '../../identity/identity.ts';
 import { baseUrl } from '../rest-context.ts';
 import { domainView } from './auth-routes.ts';
 import { checkAdmin, checkDomain, collection, matching, projectOf } from './identity-context.ts';
@@ -34,10 +36,11 @@ export function projectRoutes(scope: FastifyInstance, { controller, caller }: Id
     url: '/projects/:id',
     handler: async (request) => {
       const who = caller(request);
-      const tenant = projectOf(state, request.params.id);
-      // Members may know their own project; of others they learn nothing.
-      const isOwn = who.authenticated !== undefined && state.identity.tenantsOf(who.authenticated.user.id).has(tenant.id);
+      // Members may know their own projects; of others they learn nothing, not even whether they are there.
+      const isOwn =
+        who.authenticated !== undefined && state.identity.tenantsOf(who.authenticated.user.id).has(idOf<TenantId>(request.params.id));
       if (!isOwn) checkAdmin(who, 'get_project');
+      const tenant = projectOf(state, request.params.id);
       await cluster.settled();
       return { project: projectView(tenant, baseUrl(request)) };
     },
