@@ -314,17 +314,26 @@ export const SABOTAGES: readonly Sabotage[] = [
     check: 'router',
     what: 'a router passes nothing on to one of its subnets',
     run: (context, saboteur) => {
-      const first = async (): Promise<string | undefined> => {
-        const one = (await context.lab.client().concentrators.list()).find(({ router_id: id }) => id !== null);
-        if (one === undefined) return undefined;
-        const pins = context.networkNodes().map((node) => context.gatewayPin(node, parseUuid<ConcentratorId>(one.id)));
-        return pins.find(netnsIsPinned);
-      };
-      once(saboteur, first, async (pin) => {
+      once(saboteur, placedGateway(context, 'router_id'), async (pin) => {
         // Not mended: the namespace goes with its router, and the rule with it.
         using netns = netnsOpen(pin);
         const chain = `chain first { type filter hook forward priority -500; ip daddr ${MOVED_CIDR} drop; }`;
         await saboteur.in(netns, 'nft', `table inet sabotage { ${chain}\n}`);
+      });
+    },
+  },
+  {
+    check: 'dhcp-unrouted',
+    what: 'the DHCP server of a network without a router hears nobody',
+    run: (context, saboteur) => {
+      once(saboteur, placedGateway(context, 'network_id'), async (pin) => {
+        // It goes with its network, as above.
+        using netns = netnsOpen(pin);
+        await saboteur.in(
+          netns,
+          'nft',
+          'table inet sabotage { chain first { type filter hook input priority -500; udp dport 67 drop; }\n}',
+        );
       });
     },
   },
@@ -357,6 +366,16 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
 ];
+
+/** Looks for the namespace of a concentrator that is a router's, or a network's. */
+function placedGateway(context: CheckContext, whose: 'router_id' | 'network_id'): () => Promise<string | undefined> {
+  return async () => {
+    const one = (await context.lab.client().concentrators.list()).find((each) => each[whose] !== null);
+    if (one === undefined) return undefined;
+    const pins = context.networkNodes().map((node) => context.gatewayPin(node, parseUuid<ConcentratorId>(one.id)));
+    return pins.find(netnsIsPinned);
+  };
+}
 
 /** The next packet to charlie has nowhere to go: flooding is off. */
 async function forgetCharlie(context: CheckContext, saboteur: Saboteur, tenant: LabTenant): Promise<void> {

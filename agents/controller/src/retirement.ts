@@ -39,8 +39,7 @@ export class Retirement {
       if (record.kind === 'concentrator' && !this.#deps.cluster.state.concentrators.has(record.id)) this.#keep(record.id);
     }
     for (const tenantId of tenants) {
-      const concentrator = this.#deps.cluster.state.concentratorOf(tenantId);
-      if (concentrator !== undefined) this.#consider(concentrator);
+      for (const concentrator of this.#deps.cluster.state.concentratorsOf(tenantId)) this.#consider(concentrator);
     }
   }
 

@@ -4,6 +4,7 @@ import type { FloatingIpStatus } from '@weft/api/floating-ips';
 import type { PortStatus } from '@weft/api/ports';
 import type { ClusterState } from '@weft/core/cluster-state';
 import type { Ipv4 } from '@weft/core/ipv4';
+import { isDhcpPort } from '@weft/core/dhcp-service';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
 import { gatewayKey } from '@weft/core/plan/gateway';
 import { instanceKey } from '@weft/core/plan/instance';
@@ -37,7 +38,8 @@ export type WorkloadStatus = Readonly<{ status: 'pending' | 'building' | 'active
 /** ACTIVE when the port's own node and its gateway's have applied the newest of what concerns it (design §5, Sync). */
 export function portStatus(sources: StatusSources, port: Port): PortStatus {
   const { state } = sources;
-  if (isRouterInterface(port)) return interfaceStatus(sources, port);
+  if (isRouterInterface(port)) return interfaceStatus(sources, port, state.concentratorOfRouter(port.deviceId as RouterId));
+  if (isDhcpPort(port)) return interfaceStatus(sources, port, state.concentratorOfNetwork(port.networkId));
   const nodeId = state.nodeOfPort(port.id);
   const network = state.networks.get(port.networkId);
   if (nodeId === undefined || network === undefined || !port.adminStateUp) return 'DOWN';
@@ -45,9 +47,8 @@ export function portStatus(sources: StatusSources, port: Port): PortStatus {
   return own && isKnownToGateway(sources, network, port, nodeId) ? 'ACTIVE' : 'BUILD';
 }
 
-/** ACTIVE when the node of its router's gateway has applied that. */
-function interfaceStatus(sources: StatusSources, { deviceId, adminStateUp }: Port): PortStatus {
-  const concentrator = sources.state.concentratorOfRouter(deviceId as RouterId);
+/** ACTIVE when the node of its router's gateway, or of its DHCP server, has applied that. */
+function interfaceStatus(sources: StatusSources, { adminStateUp }: Port, concentrator: Concentrator | undefined): PortStatus {
   if (concentrator?.nodeId === undefined || !adminStateUp) return 'DOWN';
   return isApplied(sources, concentrator.nodeId, 'gateway', gatewayKey(concentrator.id)) ? 'ACTIVE' : 'BUILD';
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Cidr } from '@weft/core/cidr';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
@@ -76,7 +77,7 @@ export function dhcpHost(concentrator: number, address: string, mac: Mac): DhcpH
   return {
     concentratorId: testId(concentrator),
     vni: VNI,
-    address: address as Ipv4,
+    address: address as IpAddress,
     mac,
     hostname: `host-${address.replaceAll('.', '-')}`,
   };

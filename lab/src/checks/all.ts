@@ -9,6 +9,7 @@ import { CONTROL_PLANE_DOWN } from './control-plane-down.ts';
 import { DEFAULT_SECURITY_GROUP } from './default-security-group.ts';
 import { DHCP_LEASE } from './dhcp-lease.ts';
 import { DHCP_REUSE } from './dhcp-reuse.ts';
+import { DHCP_UNROUTED } from './dhcp-unrouted.ts';
 import { DNS_NAME } from './dns-name.ts';
 import { FIREWALL_RULE } from './firewall-rule.ts';
 import type { LabCheck } from './lab-check.ts';
@@ -64,6 +65,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   CONCENTRATOR_MACHINE,
   ADDRESS_CHANGE,
   ROUTER,
+  DHCP_UNROUTED,
   RETIRE,
   LEFTOVERS,
 ];

@@ -1,5 +1,7 @@
 import { parseIpv4, ipv4FromBytes } from '@weft/core/ipv4';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
+import { ipv6FromBytes } from '@weft/core/ipv6';
 import { InvalidValue } from '@weft/core/weft-error';
 import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 
@@ -8,7 +10,7 @@ import { concatBytes, viewOf } from '@weft/core/packet/bytes';
 export const DNS_PORT = 53;
 
 const HEADER_BYTES = 12;
-const TYPES = { A: 1, PTR: 12 } as const;
+const TYPES = { A: 1, PTR: 12, AAAA: 28 } as const;
 const CLASS_IN = 1;
 const RESPONSE = 0x8000;
 const RECURSION_DESIRED = 0x0100;
@@ -22,7 +24,7 @@ export type DnsAnswer = Readonly<{
   id: number;
   code: number;
   authoritative: boolean;
-  addresses: readonly Ipv4[];
+  addresses: readonly IpAddress[];
   names: readonly string[];
 }>;
 
@@ -61,7 +63,7 @@ function decode(bytes: Uint8Array): DnsAnswer | undefined {
   if ((flags & RESPONSE) === 0) return undefined;
   let offset = HEADER_BYTES;
   for (let left = view.getUint16(4); left > 0; left -= 1) offset = readName(bytes, offset).end + 4;
-  const addresses: Ipv4[] = [];
+  const addresses: IpAddress[] = [];
   const names: string[] = [];
   for (let left = view.getUint16(6); left > 0; left -= 1) {
     const record = readName(bytes, offset).end;
@@ -69,6 +71,7 @@ function decode(bytes: Uint8Array): DnsAnswer | undefined {
     const end = data + view.getUint16(record + 8);
     if (end > bytes.length) throw new RangeError('a record goes beyond the end');
     if (view.getUint16(record) === TYPES.A && end - data === 4) addresses.push(ipv4FromBytes(bytes, data));
+    if (view.getUint16(record) === TYPES.AAAA && end - data === 16) addresses.push(ipv6FromBytes(bytes, data));
     if (view.getUint16(record) === TYPES.PTR) names.push(readName(bytes, data).name);
     offset = end;
   }

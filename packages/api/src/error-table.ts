@@ -166,6 +166,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   nothing_held: { neutron: [409, 'Conflict'], v1: [409, 'Nothing to accept'] },
   // The cluster.
   too_many_streams: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Too many event streams'] },
+  identity_unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Identity service unavailable'] },
   unavailable: { neutron: [503, 'ServiceUnavailable'], v1: [503, 'Temporarily unavailable'] },
 };
 

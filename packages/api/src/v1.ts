@@ -111,8 +111,10 @@ export type InstanceView = Static<typeof InstanceView>;
 export const ConcentratorView = Type.Object({
   id: Id,
   tenant_id: Id,
-  /** Whose routing it does; null: it is the tenant's automatic gateway. */
+  /** Whose routing it does; null here and for the network: it is the tenant's automatic gateway. */
   router_id: nullable(Id),
+  /** Whose DHCP and names it serves, forwarding nothing. */
+  network_id: nullable(Id),
   node_id: nullable(Id),
   status: Type.Union([Type.Literal('pending'), Type.Literal('building'), Type.Literal('active'), Type.Literal('error')]),
   error: nullable(Fault),

@@ -32,6 +32,7 @@ import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NodeId, Uuid } from './uuid.ts';
 import { QUOTA_RESOURCES, quotaResourceOf } from './quota.ts';
 import type { QuotaResource } from './quota.ts';
+import { NETWORK_DHCP } from './dhcp-service.ts';
 import { ROUTER_INTERFACE } from './router.ts';
 import type { Router } from './router.ts';
 import { segmentGateways, servingGateway } from './segment-gateway.ts';
@@ -62,6 +63,7 @@ const COUNT = {
   addressHold: 3,
   quota: 2,
 };
+const LAST_CONCENTRATOR = COUNT.concentrator - 1;
 type Kind = keyof typeof COUNT;
 const KINDS = Object.keys(COUNT) as readonly Kind[];
 
@@ -137,7 +139,8 @@ function record(kind: Kind, n: number, variant: number): Resource {
         ),
         portSecurityEnabled: v(7) % 3 > 0,
         deviceId: variant % 4 === 1 ? id('router', v(4)) : '',
-        deviceOwner: variant % 4 === 1 ? ROUTER_INTERFACE : '',
+        // A network has one DHCP port at most.
+        deviceOwner: variant % 4 === 1 ? ROUTER_INTERFACE : n === 0 && variant % 4 === 2 ? NETWORK_DHCP : '',
         ...common,
       };
     case 'router':
@@ -169,8 +172,10 @@ function record(kind: Kind, n: number, variant: number): Resource {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
       const [prefixLength, gateway] = [24, parseIpv4('10.0.0.1')];
       const uplink = v(4) % 3 === 0 ? undefined : { address: parseIpv4(`10.0.0.${95 + 2 * n + (variant % 2)}`), prefixLength, gateway };
-      const routerId = n < 2 ? undefined : id<Router['id']>('router', n);
-      return { kind, id: id(kind, n), tenantId: id('tenant', n), routerId, nodeId, generation: 1, uplink, ...stamps };
+      const networkId = n === LAST_CONCENTRATOR ? id<Network['id']>('network', n) : undefined;
+      const routerId = n < 2 || networkId !== undefined ? undefined : id<Router['id']>('router', n);
+      const tenantId = networkId === undefined ? id<Tenant['id']>('tenant', n) : networkTenant(n);
+      return { kind, id: id(kind, n), tenantId, routerId, networkId, nodeId, generation: 1, uplink, ...stamps };
     }
     case 'instance': {
       const nodeId = variant % 4 === 3 ? undefined : id<NodeId>('node', variant);
@@ -319,7 +324,12 @@ function answers(state: Questions): string[] {
     );
     say(`groups of ${n}`, ids(state.groupsOf(tenantId)));
     const routerId = id<Router['id']>('router', n);
-    say(`concentrator of ${n}`, [state.concentratorOf(tenantId)?.id, state.concentratorOfRouter(routerId)?.id]);
+    say(`concentrator of ${n}`, [
+      state.concentratorOf(tenantId)?.id,
+      state.concentratorOfRouter(routerId)?.id,
+      state.concentratorOfNetwork(networkId)?.id,
+    ]);
+    say(`DHCP port of ${n}`, state.dhcpPortOn(networkId)?.id);
     say(`concentrators of ${n}`, ids(state.concentratorsOf(tenantId)));
     say(`routers of ${n}`, ids(state.routersOf(tenantId)));
     say(`interfaces of ${n}`, [ids(state.interfacesOf(routerId)), ids(state.interfacesOn(networkId))]);
@@ -498,8 +508,7 @@ class Scan implements Questions {
     return [...this.holdsAt(address)].some((hold) => hold.concentratorId !== concentratorId);
   }
   ownedCount(tenantId: Uuid, resource: QuotaResource): number {
-    return this.#records.filter((item) => 'tenantId' in item && item.tenantId === tenantId && quotaResourceOf(item.kind) === resource)
-      .length;
+    return this.#records.filter((item) => 'tenantId' in item && item.tenantId === tenantId && quotaResourceOf(item) === resource).length;
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);
@@ -514,7 +523,15 @@ class Scan implements Questions {
     yield* this.#all('port').filter((port) => port.deviceId === routerId && port.deviceOwner === ROUTER_INTERFACE);
   }
   concentratorOf(tenantId: Uuid): Concentrator | undefined {
-    return this.#all('concentrator').find((concentrator) => concentrator.tenantId === tenantId && concentrator.routerId === undefined);
+    return this.#all('concentrator').find(
+      (concentrator) => concentrator.tenantId === tenantId && (concentrator.routerId ?? concentrator.networkId) === undefined,
+    );
+  }
+  concentratorOfNetwork(networkId: Uuid): Concentrator | undefined {
+    return this.#all('concentrator').find((concentrator) => concentrator.networkId === networkId);
+  }
+  dhcpPortOn(networkId: Uuid): Port | undefined {
+    return this.#all('port').find((port) => port.networkId === networkId && port.deviceOwner === NETWORK_DHCP);
   }
   concentratorOfRouter(routerId: Uuid): Concentrator | undefined {
     return this.#all('concentrator').find((concentrator) => concentrator.routerId === routerId);
@@ -538,6 +555,8 @@ class Scan implements Questions {
       interfacesOn: (networkId: Uuid) => this.interfacesOn(networkId),
       concentratorOf: (tenantId: Uuid) => this.concentratorOf(tenantId),
       concentratorOfRouter: (routerId: Uuid) => this.concentratorOfRouter(routerId),
+      concentratorOfNetwork: (networkId: Uuid) => this.concentratorOfNetwork(networkId),
+      dhcpPortOn: (networkId: Uuid) => this.dhcpPortOn(networkId),
     };
     return segmentGateways(known, network);
   }

@@ -1,6 +1,7 @@
 import type { IpAddress, IpCidr } from './ip.ts';
 import type { AddressHold } from './address-hold.ts';
 import { CountMap } from './count-map.ts';
+import { isDhcpPort } from './dhcp-service.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { IdentityIndex } from './identity-index.ts';
 import type { Ipv4 } from './ipv4.ts';
@@ -127,8 +128,10 @@ export class ClusterState {
   readonly #routersByTenant = this.#layers.layer(new MultiMap<TenantId, RouterId>());
   readonly #interfacesByNetwork = this.#layers.layer(new MultiMap<NetworkId, PortId>());
   readonly #interfacesByRouter = this.#layers.layer(new MultiMap<RouterId, PortId>());
+  readonly #dhcpPortByNetwork = this.#layers.map<NetworkId, PortId>();
   readonly #concentratorByTenant = this.#layers.map<TenantId, ConcentratorId>();
   readonly #concentratorByRouter = this.#layers.map<RouterId, ConcentratorId>();
+  readonly #concentratorByNetwork = this.#layers.map<NetworkId, ConcentratorId>();
   readonly #concentratorsByTenant = this.#layers.layer(new MultiMap<TenantId, ConcentratorId>());
   readonly #concentratorByUplink = this.#layers.map<Ipv4, ConcentratorId>();
   readonly #concentratorsByNode = this.#layers.layer(new MultiMap<NodeId, ConcentratorId>());
@@ -282,7 +285,19 @@ export class ClusterState {
     return id === undefined ? undefined : this.concentrators.get(id);
   }
 
-  /** The automatic gateway and those of the tenant's routers. */
+  /** The one that serves DHCP and names from the network's `network:dhcp` port. */
+  concentratorOfNetwork(networkId: NetworkId): Concentrator | undefined {
+    const id = this.#concentratorByNetwork.get(networkId);
+    return id === undefined ? undefined : this.concentrators.get(id);
+  }
+
+  /** The network's `network:dhcp` port. */
+  dhcpPortOn(networkId: NetworkId): Port | undefined {
+    const id = this.#dhcpPortByNetwork.get(networkId);
+    return id === undefined ? undefined : this.ports.get(id);
+  }
+
+  /** The automatic gateway, and those of the tenant's routers and networks. */
   *concentratorsOf(tenantId: TenantId): Generator<Concentrator> {
     for (const id of this.#concentratorsByTenant.of(tenantId)) yield must(this.concentrators.get(id));
   }
@@ -475,7 +490,7 @@ export class ClusterState {
   }
 
   #index(resource: Resource, verb: 'add' | 'remove'): void {
-    const counted = quotaResourceOf(resource.kind);
+    const counted = quotaResourceOf(resource);
     if (counted !== undefined && 'tenantId' in resource && resource.tenantId !== undefined) this.#owned[verb](resource.tenantId, counted);
     switch (resource.kind) {
       case 'tenant':
@@ -494,6 +509,7 @@ export class ClusterState {
           this.#interfacesByNetwork[verb](resource.networkId, resource.id);
           this.#interfacesByRouter[verb](resource.deviceId as RouterId, resource.id);
         }
+        if (isDhcpPort(resource)) setOrDelete(this.#dhcpPortByNetwork, resource.networkId, resource.id, verb);
         break;
       case 'router':
         this.#routersByTenant[verb](resource.tenantId, resource.id);
@@ -514,8 +530,9 @@ export class ClusterState {
         break;
       case 'concentrator':
         this.#concentratorsByTenant[verb](resource.tenantId, resource.id);
-        if (resource.routerId === undefined) setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
-        else setOrDelete(this.#concentratorByRouter, resource.routerId, resource.id, verb);
+        if (resource.routerId !== undefined) setOrDelete(this.#concentratorByRouter, resource.routerId, resource.id, verb);
+        else if (resource.networkId !== undefined) setOrDelete(this.#concentratorByNetwork, resource.networkId, resource.id, verb);
+        else setOrDelete(this.#concentratorByTenant, resource.tenantId, resource.id, verb);
         if (resource.uplink !== undefined) setOrDelete(this.#concentratorByUplink, resource.uplink.address, resource.id, verb);
         if (resource.nodeId !== undefined) this.#concentratorsByNode[verb](resource.nodeId, resource.id);
         break;

@@ -1,3 +1,4 @@
+import { isDhcpPort } from './dhcp-service.ts';
 import { isRouterInterface } from './router.ts';
 import type { Resource } from './resource.ts';
 import type { PortId, TenantId } from './uuid.ts';
@@ -8,7 +9,9 @@ export type PlacedBy = Readonly<{ port?: PortId; gatewaysOf?: TenantId }>;
 export function placedBy(resource: Resource): PlacedBy {
   switch (resource.kind) {
     case 'port':
-      return isRouterInterface(resource) ? { port: resource.id, gatewaysOf: resource.tenantId } : { port: resource.id };
+      return isRouterInterface(resource) || isDhcpPort(resource)
+        ? { port: resource.id, gatewaysOf: resource.tenantId }
+        : { port: resource.id };
     case 'instance':
       return { port: resource.portId };
     case 'tenant':

@@ -1,3 +1,4 @@
+import { NETWORK_DHCP } from './dhcp-service.ts';
 import { Fields, integerIn } from './fields.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
@@ -68,7 +69,7 @@ const COUNTED: ReadonlyMap<string, QuotaResource> = new Map([
   ['securityGroupRule', 'security_group_rule'],
 ]);
 
-/** What records of this kind count as, if they are counted. */
-export function quotaResourceOf(kind: string): QuotaResource | undefined {
-  return COUNTED.get(kind);
+/** What a record counts as, if it is counted. A port that Weft made for its own service is not. */
+export function quotaResourceOf(record: Readonly<{ kind: string; deviceOwner?: string }>): QuotaResource | undefined {
+  return record.deviceOwner === NETWORK_DHCP ? undefined : COUNTED.get(record.kind);
 }

@@ -128,6 +128,7 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'addressMode',
     'externalGateway',
     'routerId',
+    'concentrator.networkId',
     'external',
     'sshReach',
     'sshPort',

@@ -55,6 +55,8 @@ export type Tenant = Stamps &
   Readonly<{
     kind: 'tenant';
     id: TenantId;
+    /** What the external identity service calls it, where it is that service's project. */
+    externalId?: string;
     name: string;
     description: string;
     /** A project that is switched off lets nobody in; what it has goes on. */
@@ -141,8 +143,10 @@ export type Concentrator = Stamps &
     kind: 'concentrator';
     id: ConcentratorId;
     tenantId: TenantId;
-    /** Whose routing it does; absent: it is the tenant's automatic gateway. */
+    /** Whose routing it does; without it and `networkId` it is the tenant's automatic gateway. */
     routerId?: RouterId | undefined;
+    /** Whose DHCP and names it serves from its `network:dhcp` port, forwarding nothing. */
+    networkId?: NetworkId | undefined;
     /** Absent until the scheduler has placed it. */
     nodeId: NodeId | undefined;
     /** Rises at every placement; peers and uplinks follow only the highest. */
@@ -235,10 +239,16 @@ const parseUplink: Parse<Uplink> = (value, what) => {
   };
 };
 
+function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
+  const externalId = f.optional('externalId', parseString);
+  return externalId === undefined ? {} : { externalId };
+}
+
 const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = {
   tenant: (f) => ({
     kind: 'tenant',
     id: f.required('id', id<TenantId>),
+    ...parseExternalId(f),
     name: f.required('name', parseString),
     description: f.optional('description', parseString) ?? '',
     enabled: f.optional('enabled', parseBoolean) ?? true,
@@ -303,6 +313,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     id: f.required('id', id<ConcentratorId>),
     tenantId: f.required('tenantId', id<TenantId>),
     routerId: f.optional('routerId', id<RouterId>),
+    networkId: f.optional('networkId', id<NetworkId>),
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     uplink: f.optional('uplink', parseUplink),

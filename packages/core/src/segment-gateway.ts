@@ -17,12 +17,15 @@ type Known = Readonly<{
   interfacesOn: (networkId: NetworkId) => Iterable<Port>;
   concentratorOf: (tenantId: TenantId) => Concentrator | undefined;
   concentratorOfRouter: (routerId: RouterId) => Concentrator | undefined;
+  concentratorOfNetwork: (networkId: NetworkId) => Concentrator | undefined;
+  dhcpPortOn: (networkId: NetworkId) => Port | undefined;
 }>;
 
 /**
- * The gateways of a segment: the tenant's automatic one for its subnets that are on no router, and one for each router with an interface here. A
- * router's several interfaces on one segment share the leg, and the MAC, of the oldest. The order is the same whoever asks, and the first is the
- * hub of a segment with topology `concentrator`: the automatic gateway, else the router that was here first.
+ * The gateways of a segment: the tenant's automatic one for its subnets that are on no router, one for each router with an interface here, and one
+ * that only serves DHCP and names for subnets without either. A router's several interfaces on one segment share the leg, and the MAC, of the
+ * oldest. The order is the same whoever asks, and the first is the hub of a segment with topology `concentrator`: the automatic gateway, else the
+ * router that was here first.
  */
 export function segmentGateways(known: Known, network: Network): readonly SegmentGateway[] {
   if (network.external) return [];
@@ -42,16 +45,21 @@ export function segmentGateways(known: Known, network: Network): readonly Segmen
   for (const routerId of new Set(interfaces.map(({ deviceId }) => deviceId as RouterId))) {
     const concentrator = known.concentratorOfRouter(routerId);
     const own = interfaces.filter(({ deviceId }) => deviceId === routerId);
-    const legs = own.flatMap(({ fixedIps }) =>
-      fixedIps.flatMap(({ subnetId, address }): GatewayLeg[] => {
-        const subnet = known.subnets.get(subnetId);
-        return subnet === undefined ? [] : [{ subnet, address }];
-      }),
-    );
+    const legs = own.flatMap((port) => legsOf(known, port));
     const mac = own[0]?.mac;
     if (concentrator !== undefined && mac !== undefined) gateways.push({ concentrator, mac, legs });
   }
+  const server = known.dhcpPortOn(network.id);
+  const concentrator = server === undefined ? undefined : known.concentratorOfNetwork(network.id);
+  if (server !== undefined && concentrator !== undefined) gateways.push({ concentrator, mac: server.mac, legs: legsOf(known, server) });
   return gateways;
+}
+
+function legsOf(known: Known, { fixedIps }: Port): GatewayLeg[] {
+  return fixedIps.flatMap(({ subnetId, address }): GatewayLeg[] => {
+    const subnet = known.subnets.get(subnetId);
+    return subnet === undefined ? [] : [{ subnet, address }];
+  });
 }
 
 /** Which of a segment's gateways answers for a subnet: who has its `gateway_ip`, else the first with a leg there. It serves DHCP and names, too. */

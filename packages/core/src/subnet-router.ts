@@ -1,4 +1,5 @@
 import type { ClusterState } from './cluster-state.ts';
+import { leases } from './subnet.ts';
 import type { Subnet } from './subnet.ts';
 import type { NetworkId, RouterId, SubnetId } from './uuid.ts';
 
@@ -8,6 +9,13 @@ export function* routersOfSubnet(state: ClusterState, subnetId: SubnetId): Gener
   for (const port of networkId === undefined ? [] : state.interfacesOn(networkId))
     if (port.fixedIps.some((fixed) => fixed.subnetId === subnetId) && state.routers.has(port.deviceId as RouterId))
       yield port.deviceId as RouterId;
+}
+
+/** Whether nothing that routes answers for a subnet's DHCP, and it has leases to give: a `network:dhcp` port is to do it. */
+export function wantsDhcpPort(state: ClusterState, subnet: Subnet): boolean {
+  if (!leases(subnet) || state.networks.get(subnet.networkId)?.external !== false || isAutomaticallyRouted(state, subnet)) return false;
+  for (const _ of routersOfSubnet(state, subnet.id)) return false;
+  return true;
 }
 
 /** Whether the tenant's automatic gateway answers for a subnet: it has a gateway address and is on no router (design §8). */

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '@weft/api/caller';
 import { Unauthenticated } from '@weft/api/request-error';
 import type { ClusterState } from '@weft/core/cluster-state';
+import { ExternalKeystone } from '../identity/external-keystone.ts';
 import { callerOf } from '../identity/identity.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { IdentityCaller } from './identity/identity-context.ts';
@@ -19,15 +20,24 @@ export function fixedCaller(state: ClusterState, adminTokenHash: string, token: 
   return tenant !== undefined && equal(hash, tenant.tokenHash) ? { kind: 'tenant', tenantId: tenant.id } : undefined;
 }
 
-/** Who sent this token to the network API. Throws Unauthenticated. */
-export function authenticate(state: ClusterState, identity: Identity, adminTokenHash: string, token: unknown): Caller {
+/** Who sent this token to the network API. Throws Unauthenticated, and IdentityUnavailable where it is for others to say. */
+export async function authenticate(
+  state: ClusterState,
+  identity: Identity | ExternalKeystone,
+  adminTokenHash: string,
+  token: unknown,
+): Promise<Caller> {
   if (typeof token !== 'string' || token === '') throw new Unauthenticated();
   const fixed = fixedCaller(state, adminTokenHash, token);
   if (fixed !== undefined) return fixed;
-  const authenticated = identity.verify(token);
-  const caller = authenticated === undefined ? undefined : callerOf(authenticated);
+  const caller = identity instanceof ExternalKeystone ? await identity.callerOf(token) : embeddedCaller(identity, token);
   if (caller === undefined) throw new Unauthenticated();
   return caller;
+}
+
+function embeddedCaller(identity: Identity, token: string): Caller | undefined {
+  const authenticated = identity.verify(token);
+  return authenticated === undefined ? undefined : callerOf(authenticated);
 }
 
 /** Who sent this token to the identity service; a tenant's fixed token says nothing of any user. Throws Unauthenticated. */

@@ -46,6 +46,8 @@ export function eventRoutes(scope: FastifyInstance, { controller, caller }: Rest
           { events, clock, view, isAllowed: () => who.kind === 'admin' || cluster.state.tenants.has(who.tenantId), response: reply.raw },
         );
         streams.add(stream);
+        // What was said of the answer before, like who may read it.
+        for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value);
         reply.hijack();
         stream.start(request.id, () => streams.delete(stream));
         return reply;

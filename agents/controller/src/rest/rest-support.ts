@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DocumentCheck } from '@weft/api/openapi/document-check.testing';
 import type { FastifyInstance } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
+import type { ExternalKeystone } from '../identity/external-keystone.ts';
 import { Identity } from '../identity/identity.ts';
 import { countedRandomness, nodeId, openController, settle } from '../test-support.ts';
 import type { TestController } from '../test-support.ts';
@@ -32,12 +33,22 @@ export type TestRest = TestController &
     tokenOf: (name: string) => Promise<string>;
   }>;
 
-/** The API over a controller with nodes 1 (compute) and 2 (compute, network). */
-export async function openRest(audit?: AuditSink, options: Partial<RestOptions> = {}): Promise<TestRest> {
+/** The API over a controller with nodes 1 (compute) and 2 (compute, network). `outside`: who says what tokens are worth, if not it itself. */
+export async function openRest(
+  audit?: AuditSink,
+  options: Partial<RestOptions> = {},
+  outside?: (rig: TestController) => ExternalKeystone,
+): Promise<TestRest> {
   const rig = await openController();
   const more = { wallMs: () => rig.clock.wallMs(), ...countedRandomness() };
   const identity = new Identity({}, { cluster: rig.controller.cluster, ...more });
-  const deps = { controller: rig.controller, identity, log: rig.log, ...more, ...(audit === undefined ? {} : { audit }) };
+  const deps = {
+    controller: rig.controller,
+    identity: outside?.(rig) ?? identity,
+    log: rig.log,
+    ...more,
+    ...(audit === undefined ? {} : { audit }),
+  };
   const app = createRest({ adminTokenHash: tokenHash(ADMIN_TOKEN), ...options }, deps);
   rig.link.stats(1);
   rig.link.stats(2, { roles: ['compute', 'network'] });

@@ -18,15 +18,19 @@ import { ROUTERS } from '@weft/api/routers';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditSink } from '../audit-log.ts';
 import type { Controller } from '../controller.ts';
+import { ExternalKeystone } from '../identity/external-keystone.ts';
 import type { Identity } from '../identity/identity.ts';
 import { auditWrites } from './audit.ts';
 import { authenticate, authenticateIdentity } from './authenticate.ts';
 import { collections } from './collections.ts';
 import { discoveryRoutes, extensionRoutes } from './discovery-routes.ts';
 import { documentRoutes } from './document-routes.ts';
+import { translateProjects } from './external-projects.ts';
 import { identityRoutes } from './identity/identity-routes.ts';
 import { loginRoutes } from './identity/auth-routes.ts';
 import type { IdentityCaller, IdentityContext } from './identity/identity-context.ts';
+import { allowOrigins } from './cors.ts';
+import type { CorsOptions } from './cors.ts';
 import { createDecider, DryRunAnswer } from './dry-run.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
@@ -44,13 +48,16 @@ export type RestOptions = Readonly<{
   https?: ServerOptions;
   /** Addresses and prefixes of proxies; of all others X-Forwarded-* is not believed. Default: there are none. */
   trustedProxies?: readonly string[];
+  /** Of which other origins browsers may let pages use the API; absent: of none. */
+  cors?: CorsOptions;
   /** How long a client may take to send a request. Default 30000. */
   slowClientMs?: number;
 }>;
 
 export type RestDeps = Readonly<{
   controller: Controller;
-  identity: Identity;
+  /** The embedded identity service, or one outside; then there is no /v3 here. */
+  identity: Identity | ExternalKeystone;
   randomUuid: () => string;
   randomBytes: (count: number) => Uint8Array;
   wallMs: () => number;
@@ -90,14 +97,6 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
 
   const { cluster } = controller;
   const users = new WeakMap<FastifyRequest, IdentityCaller>();
-  const identityContext: IdentityContext = {
-    controller,
-    identity,
-    randomBytes,
-    wallMs,
-    caller: (request) => users.get(request) ?? raise('not authenticated'),
-  };
-
   const callers = new WeakMap<FastifyRequest, Caller>();
   const caller = (request: FastifyRequest): Caller => callers.get(request) ?? raise('not authenticated');
   const audit = auditWrites(app, {
@@ -111,6 +110,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-openstack-request-id', request.id);
   });
+  if (options.cors !== undefined) allowOrigins(app, options.cors);
   app.removeAllContentTypeParsers();
   // Whatever a client calls its body, it is JSON or nothing.
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
@@ -135,15 +135,16 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     handler: (): HealthView => ({ status: 'ok', scheduler: controller.schedulerConnected ? 'connected' : 'disconnected' }),
   });
   discoveryRoutes(app);
-  documentRoutes(app, {});
+  documentRoutes(app, { identity: !(identity instanceof ExternalKeystone) });
   const authenticated = (routes: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     scope.addHook('onRequest', async (request) => {
-      const who = authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);
+      const who = await authenticate(cluster.state, identity, options.adminTokenHash, request.headers['x-auth-token']);
       callers.set(request, who);
       if (who.kind === 'tenant' && who.readOnly === true && !READING.has(request.method)) {
         throw new Forbidden('the role reader is disallowed by policy to change anything');
       }
     });
+    if (identity instanceof ExternalKeystone) translateProjects(scope, cluster.state);
     routes(scope);
   };
   void app.register(
@@ -163,6 +164,14 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
     authenticated((scope) => routesOfV1(scope, context)),
     { prefix: '/v1' },
   );
+  if (identity instanceof ExternalKeystone) return app;
+  const identityContext: IdentityContext = {
+    controller,
+    identity,
+    randomBytes,
+    wallMs,
+    caller: (request) => users.get(request) ?? raise('not authenticated'),
+  };
   void app.register(async (scope) => loginRoutes(scope, identityContext), { prefix: '/v3' });
   void app.register(
     async (scope) => {
@@ -182,7 +191,8 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
       log.error({ requestId: request.id, method: request.method, path: pathOf(request), err: error }, 'request failed');
     }
     audit.refused(request, isAnswerable(error) ? error.code : 'internal');
-    const answer = answerFor(error, request);
+    const authUrl = identity instanceof ExternalKeystone ? identity.url : `${baseUrl(request)}/v3`;
+    const answer = answerFor(error, request, authUrl);
     return reply
       .status(answer.status)
       .headers({ 'content-type': 'application/json', ...answer.headers })
@@ -202,8 +212,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
 }
 
 /** Each API has errors of its own form. */
-function answerFor(error: unknown, request: FastifyRequest): ErrorAnswer {
-  const authUrl = `${baseUrl(request)}/v3`;
+function answerFor(error: unknown, request: FastifyRequest, authUrl: string): ErrorAnswer {
   if (pathOf(request).startsWith('/v2.0')) return neutronAnswer(error, authUrl);
   return pathOf(request).startsWith('/v3') ? keystoneAnswer(error, authUrl) : problemAnswer(error, request.id);
 }

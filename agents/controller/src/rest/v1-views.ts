@@ -69,12 +69,13 @@ export function instanceView(instance: Instance, sources: StatusSources): Instan
 }
 
 export function concentratorView(concentrator: Concentrator, sources: StatusSources): ConcentratorView {
-  const { id, tenantId, routerId, nodeId, generation, uplink, createdAt, updatedAt } = concentrator;
+  const { id, tenantId, routerId, networkId, nodeId, generation, uplink, createdAt, updatedAt } = concentrator;
   const { status, error } = concentratorStatus(sources, concentrator);
   return {
     id,
     tenant_id: tenantId,
     router_id: routerId ?? null,
+    network_id: networkId ?? null,
     node_id: nodeId ?? null,
     status,
     error: error === undefined ? null : fault(error),

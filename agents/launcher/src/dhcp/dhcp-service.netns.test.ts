@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Cidr } from '@weft/core/cidr';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
@@ -125,16 +126,16 @@ class Bench implements AsyncDisposable {
   }
 
   host(address: string, mac: Mac | undefined, vni = VNI): PlanRef {
-    const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as Ipv4) } as const;
+    const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as IpAddress) } as const;
     if (mac === undefined) this.plan.delete(ref.kind, ref.key);
     else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni });
     return ref;
   }
 
   name(address: string, name: string | undefined, vni = VNI): PlanRef {
-    const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as Ipv4) } as const;
+    const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as IpAddress) } as const;
     if (name === undefined) this.plan.delete(ref.kind, ref.key);
-    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as Ipv4, name });
+    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as IpAddress, name });
     return ref;
   }
 
@@ -149,11 +150,11 @@ class Bench implements AsyncDisposable {
   }
 
   /** The addresses or names of an answer of the server on a segment, or its code in words, or why there was none. */
-  async resolve(name: string, options: { type?: 'A' | 'PTR'; server?: string } = {}): Promise<string> {
+  async resolve(name: string, options: { type?: 'A' | 'AAAA' | 'PTR'; server?: string } = {}): Promise<string> {
     const { type = 'A', server = '10.0.0.1' } = options;
     const payload = encodeDnsQuestion({ id: 7, name, type });
     const client = { netns: this.#netns.client, ifname: `c${VNI}`, mac: testMac(99) };
-    const outcome = await udpAsk(client, server as Ipv4, DNS_PORT, { payload, timeoutMs: 1000 });
+    const outcome = await udpAsk(client, server as IpAddress, DNS_PORT, { payload, timeoutMs: 1000 });
     if (outcome.kind !== 'answered') return outcome.kind;
     const answer = decodeDnsAnswer(outcome.bytes);
     assert.equal(answer?.id, 7);

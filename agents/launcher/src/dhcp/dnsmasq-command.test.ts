@@ -34,6 +34,24 @@ test('each served subnet has a range of its own that tags its options', () => {
   assert.ok(command?.includes('--dhcp-hostsdir=/run/hosts') && command.includes('--dhcp-leasefile=/var/leases'));
 });
 
+test('a server that is no way on names the one that is, or none, and its leases are short', () => {
+  const body = gatewayBody(9);
+  const optionsOf = (routers: readonly Ipv4[]): readonly string[] => {
+    const hostRoutes = [{ destination: '172.16.0.0/12' as never, nexthop: '10.0.0.9' as Ipv4 }];
+    const segments = body.segments.map((segment) => ({
+      ...segment,
+      subnets: segment.subnets.map((subnet) => ({ ...subnet, gatewayIp: '10.0.0.7' as Ipv4, hostRoutes, routers, leaseMinutes: 2 })),
+    }));
+    return dnsmasqCommand({ ...body, segments }, PATHS) ?? [];
+  };
+  const none = optionsOf([]);
+  assert.ok(none.includes('--dhcp-option=tag:v10001n0,3') && none.includes('--dhcp-option=tag:v10001n0,121,172.16.0.0/12,10.0.0.9'));
+  assert.ok(none.some((option) => option.startsWith('--dhcp-range=') && option.endsWith(',2m')));
+  const another = optionsOf(['10.0.0.1' as Ipv4]);
+  for (const option of ['3,10.0.0.1', '121,172.16.0.0/12,10.0.0.9,0.0.0.0/0,10.0.0.1'])
+    assert.ok(another.includes(`--dhcp-option=tag:v10001n0,${option}`), option);
+});
+
 test('a gateway without DHCP serves names only, and one without subnets needs no server', () => {
   const body = gatewayBody(9);
   const without: GatewayBody = {

@@ -1,8 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { cidrNetmask, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
+import { cidr6Network, cidr6PrefixLength } from '@weft/core/cidr6';
 import type { Ipv4 } from '@weft/core/ipv4';
-import type { GatewayBody, GatewaySegment, GatewaySubnet } from '@weft/core/plan/gateway';
+import type { GatewayBody, GatewaySegment, GatewaySubnet, GatewaySubnet6 } from '@weft/core/plan/gateway';
 import type { StaticRoute } from '@weft/core/router';
 import { WeftError } from '@weft/core/weft-error';
 
@@ -45,7 +46,7 @@ export type ServerFiles = Readonly<{ hostsDirectory: string; namesDirectory: str
  * datapath.md §5. Undefined if the gateway has no subnet.
  */
 export function dnsmasqCommand(body: GatewayBody, files: ServerFiles): readonly string[] | undefined {
-  const served = body.segments.filter((segment) => segment.subnets.length > 0);
+  const served = body.segments.filter(({ subnets, subnets6 = [] }) => subnets.length + subnets6.length > 0);
   if (served.length === 0) return undefined;
   const { domain } = files;
   const upstream = new Set(served.flatMap((segment) => segment.subnets.flatMap((subnet) => subnet.dnsNameservers)));
@@ -75,6 +76,8 @@ export function dnsmasqCommand(body: GatewayBody, files: ServerFiles): readonly 
     `--dhcp-lease-max=${MAX_LEASES}`,
     `--dhcp-hostsdir=${files.hostsDirectory}`,
     `--dhcp-leasefile=${files.leaseFile}`,
+    // Says of advertised prefixes whose hosts do not make their own addresses that there is DHCPv6 instead.
+    ...(served.some(({ subnets6 = [] }) => subnets6.some(({ advertise }) => advertise === 'dhcpv6-stateful')) ? ['--enable-ra'] : []),
     ...served.flatMap(segmentOptions),
   ];
 }
@@ -84,24 +87,44 @@ function segmentOptions(segment: GatewaySegment): string[] {
   return [
     `--interface=seg${segment.vni}`,
     ...subnets.flatMap((subnet, index) => subnetOptions(segment, subnet, `v${segment.vni}n${index}`)),
+    ...(segment.subnets6 ?? []).flatMap((subnet, index) => subnet6Options(subnet, `v${segment.vni}s${index}`)),
   ];
 }
 
-function subnetOptions({ mtu }: GatewaySegment, { cidr, gatewayIp, dnsNameservers, hostRoutes }: GatewaySubnet, tag: string): string[] {
+function subnetOptions({ mtu }: GatewaySegment, subnet: GatewaySubnet, tag: string): string[] {
+  const { cidr, gatewayIp, dnsNameservers, hostRoutes, routers = [gatewayIp], leaseMinutes } = subnet;
   const dns = dnsNameservers.length === 0 ? gatewayIp : dnsNameservers.join(',');
   return [
-    `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},1h`,
-    `--dhcp-option=tag:${tag},3,${gatewayIp}`,
+    `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},${leaseMinutes === undefined ? '1h' : `${leaseMinutes}m`}`,
+    // Without a value it is not sent, and neither is the server's own address in its place.
+    `--dhcp-option=${['tag:' + tag, '3', ...routers].join(',')}`,
     `--dhcp-option=tag:${tag},26,${mtu}`,
     `--dhcp-option=tag:${tag},6,${dns}`,
-    ...classlessRoutes(hostRoutes ?? [], gatewayIp).map((option) => `--dhcp-option=tag:${tag},${option}`),
+    ...classlessRoutes(hostRoutes ?? [], routers[0]).map((option) => `--dhcp-option=tag:${tag},${option}`),
   ];
 }
 
 /** RFC 3442, and the number that older Windows asks for it by. A client that gets it passes over option 3, so the way to everything is in it. */
-function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4): string[] {
+function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4 | undefined): string[] {
   if (routes.length === 0) return [];
-  const everything = routes.some(({ destination }) => cidrPrefixLength(destination) === 0) ? [] : [`0.0.0.0/0,${gatewayIp}`];
+  const isNamed = gatewayIp === undefined || routes.some(({ destination }) => cidrPrefixLength(destination) === 0);
+  const everything = isNamed ? [] : [`0.0.0.0/0,${gatewayIp}`];
   const list = [...routes.map(({ destination, nexthop }) => `${destination},${nexthop}`), ...everything].join(',');
   return [`121,${list}`, `249,${list}`];
+}
+
+/**
+ * What is advertised (RFC 4861) and leased (RFC 8415) of an IPv6 subnet; nothing at all if neither. The MTU of advertisements is the leg's own. Who
+ * names no servers is told the gateway as its name server. dnsmasq serves no prefix shorter than /64.
+ */
+function subnet6Options({ cidr, advertise, dhcp, dnsNameservers }: GatewaySubnet6, tag: string): string[] {
+  const prefixLength = cidr6PrefixLength(cidr);
+  const mode = advertise === 'slaac' ? 'ra-only' : advertise === 'dhcpv6-stateless' ? 'ra-stateless' : dhcp ? 'static' : undefined;
+  if (mode === undefined || prefixLength < 64) return [];
+  const lease = mode === 'static' ? ',1h' : '';
+  const dns = dnsNameservers.map((server) => `[${server}]`).join(',');
+  return [
+    `--dhcp-range=set:${tag},${cidr6Network(cidr)},${mode},${prefixLength}${lease}`,
+    ...(dns === '' ? [] : [`--dhcp-option=tag:${tag},option6:dns-server,${dns}`]),
+  ];
 }

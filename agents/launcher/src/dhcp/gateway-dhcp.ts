@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { cidrContains } from '@weft/core/cidr';
+import { cidr6Contains } from '@weft/core/cidr6';
+import { eui64Address, LINK_LOCAL } from '@weft/core/eui64';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
 import type { DnsNameBody } from '@weft/core/plan/dnsname';
@@ -17,10 +19,12 @@ import { fileName } from './by-gateway.ts';
 import type { FileChange } from './by-gateway.ts';
 import { sendDhcpReleases } from './dhcp-release.ts';
 import type { DhcpRelease } from './dhcp-release.ts';
+import { sendDhcp6Releases } from './dhcp6-release.ts';
+import type { Dhcp6Release } from './dhcp6-release.ts';
 import { dnsmasqCommand, dnsmasqPath, requireDnsmasq } from './dnsmasq-command.ts';
-import { hostFileContent, HostsDirectory, nameFileContent } from './hosts-directory.ts';
-import { parseLeaseFile } from './lease-file.ts';
-import type { SavedLease } from './lease-file.ts';
+import { hostFileContent, HostsDirectory, leaseLabel, nameFileContent } from './hosts-directory.ts';
+import { parseLeaseFile, parseLeaseFile6 } from './lease-file.ts';
+import type { SavedLease, SavedLease6, SavedLeases6 } from './lease-file.ts';
 
 export type GatewayDhcpOptions = Readonly<{
   concentratorId: ConcentratorId;
@@ -164,8 +168,20 @@ export class GatewayDhcp {
   #releaseStale(): number {
     if (this.#process.state.kind !== 'running' && !this.#unsure) return 0;
     const releases = this.#leases().flatMap((lease) => (this.#isStale(lease) ? this.#release(lease) : []));
+    const releases6 = this.#releases6();
     sendDhcpReleases(this.#options.netnsPath, releases);
-    return releases.length;
+    sendDhcp6Releases(this.#options.netnsPath, releases6);
+    return releases.length + releases6.length;
+  }
+
+  #releases6(): Dhcp6Release[] {
+    const { serverId, leases } = this.#leases6();
+    if (serverId === undefined) return [];
+    return leases.flatMap((lease) => {
+      const segment = this.#body?.segments.find(({ subnets6 = [] }) => subnets6.some(({ cidr }) => cidr6Contains(cidr, lease.address)));
+      if (segment === undefined || !this.#isStale6(lease)) return [];
+      return [{ ...lease, serverId, server: eui64Address(LINK_LOCAL, segment.mac), leg: `seg${segment.vni}` }];
+    });
   }
 
   #release({ address, mac, clientId }: SavedLease): DhcpRelease[] {
@@ -183,8 +199,20 @@ export class GatewayDhcp {
     return !vnis.some((vni) => this.#desired.hosts.get(fileName({ vni, address }))?.mac === mac);
   }
 
+  #isStale6({ address, label }: SavedLease6): boolean {
+    const vnis = this.#body?.segments.map((segment) => segment.vni) ?? [];
+    return !vnis.some((vni) => {
+      const host = this.#desired.hosts.get(fileName({ vni, address }));
+      return host !== undefined && leaseLabel(host) === label;
+    });
+  }
+
   #leases(): SavedLease[] {
     return parseLeaseFile(readFileIfPresent(this.#leaseFile) ?? '');
+  }
+
+  #leases6(): SavedLeases6 {
+    return parseLeaseFile6(readFileIfPresent(this.#leaseFile) ?? '');
   }
 
   #wanted(body: GatewayBody): WantedProcess | undefined {
@@ -212,7 +240,10 @@ export class GatewayDhcp {
 
   /** While no server runs the lease file is ours. */
   #dropStale(): void {
-    const stale = new Set(this.#leases().flatMap((lease) => (this.#isStale(lease) ? [lease.line] : [])));
+    const stale = new Set([
+      ...this.#leases().flatMap((lease) => (this.#isStale(lease) ? [lease.line] : [])),
+      ...this.#leases6().leases.flatMap((lease) => (this.#isStale6(lease) ? [lease.line] : [])),
+    ]);
     if (stale.size === 0) return;
     const lines = (readFileIfPresent(this.#leaseFile) ?? '').split('\n').filter((line) => !stale.has(line));
     replaceFile(this.#leaseFile, lines.join('\n'), 0o600);

@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
+import type { Mac } from '@weft/core/mac';
 import type { DhcpHostBody } from '@weft/core/plan/dhcphost';
 import type { DnsNameBody } from '@weft/core/plan/dnsname';
 import { ensureDirectory, replaceFile } from '../state-file.ts';
@@ -8,10 +11,19 @@ import { isHostName } from './dns-domain.ts';
 /** File name → content. */
 export type HostFiles = ReadonlyMap<string, string>;
 
-/** One line of dnsmasq's `dhcp-host`. A name that is none would change the line's meaning, and is left out. */
+/**
+ * One line of dnsmasq's `dhcp-host`. A name that is none would change the line's meaning, and is left out. A lease of DHCPv6 is known by its holder's
+ * own identifier, not by a MAC; so that one can tell whose it is, such a host is called as {@link leaseLabel} says.
+ */
 export function hostFileContent({ mac, address, hostname }: DhcpHostBody): string {
+  if (isIpv6(address)) return `${mac},[${address}],${leaseLabel({ mac, address })}\n`;
   const name = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(hostname) ? `,${hostname}` : '';
   return `${mac},${address}${name}\n`;
+}
+
+/** What the holder of an IPv6 lease is called in the lease file: a word of its MAC and its address. */
+export function leaseLabel({ mac, address }: Readonly<{ mac: Mac; address: IpAddress }>): string {
+  return `m${mac.replaceAll(':', '')}-${address.replaceAll(':', '-')}x`;
 }
 
 /** One line of a hosts file: with the domain first, which is what a reverse lookup tells. Empty for a name that is none. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, loadConfig } from '@weft/daemon/config';
 import { Type } from 'typebox';
-import { checkTrustedProxies, ClusterKey, connectedPayload, parseCluster } from './config.ts';
-import type { ClusterKeys } from './config.ts';
+import { checkHttps, ClusterKey, HttpsKey, connectedPayload, parseCluster } from './config.ts';
+import type { ClusterKeys, HttpsKeys } from './config.ts';
 
 const path = 'server.yaml';
 
@@ -50,12 +50,35 @@ test('what cannot be is refused by its key', () => {
 });
 
 test('proxies are addresses and prefixes, and what is not is named', () => {
-  checkTrustedProxies(path, ['192.0.2.7', '192.0.2.0/24', '2001:db8::/32', '::1']);
+  checkHttps(path, https("trustedProxies: ['192.0.2.7', '192.0.2.0/24', '2001:db8::/32', '::1']"));
   for (const proxy of ['proxy.example', '192.0.2.0/33', '192.0.2.0/', '192.0.2.0/24/1', '2001:db8::/129', '']) {
     assert.throws(
-      () => checkTrustedProxies(path, ['::1', proxy]),
+      () => checkHttps(path, https(`trustedProxies: ['::1', '${proxy}']`)),
       (error) => error instanceof ConfigError && error.message.includes(`https.trustedProxies: ${proxy} is neither`),
       proxy,
     );
   }
 });
+
+test('pages of other origins are let in only where their origins are named as browsers send them', () => {
+  assert.equal(https('').cors, undefined);
+  checkHttps(path, https("cors: {origins: ['https://console.example.org', 'http://localhost:5173']}"));
+  for (const [origin, problem] of [
+    ['*', /every page/],
+    ['https://console.example.org/', /write https:\/\/console\.example\.org$/m],
+    ['console.example.org', /is not an origin like/],
+  ] as const) {
+    assert.throws(
+      () => checkHttps(path, https(`cors: {origins: ['${origin}']}`)),
+      (error) => error instanceof ConfigError && error.message.includes(`https.cors.origins: ${origin} `) && problem.test(error.message),
+      origin,
+    );
+  }
+  assert.throws(() => https('cors: {origins: []}'), /https\.cors\.origins/);
+  assert.throws(() => https('cors: {}'), /https\.cors\.origins/);
+});
+
+function https(text: string): HttpsKeys {
+  const schema = Type.Object({ https: HttpsKey });
+  return loadConfig({ path, schema, text: text === '' ? '{}' : `https: {${text}}` }).https;
+}

@@ -1,5 +1,6 @@
 /** The daemons' configuration files as schemas (design §3). Unknown keys, wrong types and missing keys are told by line. */
 import { isIP } from 'node:net';
+import { originProblem } from '@weft/controller/rest/cors';
 import { cidrContains, parseCidr } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
 import type { ClusterConfig } from '@weft/core/command/context';
@@ -27,8 +28,18 @@ const listen = (port: number) => ({
 });
 
 export const SsntpKey = Type.Object(listen(8888), { default: {} });
-/** `trustedProxies`: addresses and prefixes of proxies before the API, whose word on where a request came from is believed. */
-export const HttpsKey = Type.Object({ ...listen(8889), trustedProxies: Type.Array(Type.String(), { default: [] }) }, { default: {} });
+/** `cors`: of which other origins pages may use the API; none without it.
+ *  `trustedProxies`: addresses and prefixes of proxies before the API, whose word on where a request came from is believed. */
+export const HttpsKey = Type.Object(
+  {
+    ...listen(8889),
+    trustedProxies: Type.Array(Type.String(), { default: [] }),
+    cors: Type.Optional(Type.Object({ origins: Type.Array(Type.String(), { minItems: 1 }) })),
+  },
+  { default: {} },
+);
+
+export type HttpsKeys = Static<typeof HttpsKey>;
 
 /** Below 1024 are the ports of services that somebody may forward. */
 const SshPortKey = Type.Integer({ minimum: 1024, maximum: 65_535 });
@@ -74,8 +85,18 @@ export type ClusterKeys = Static<typeof ClusterKey>;
 /** Outer Ethernet, IPv4, UDP and VXLAN headers around a tenant's frame, less that frame's own Ethernet header's place in the MTU. */
 const VXLAN_OVERHEAD_BYTES = 50;
 
+/** Throws ConfigError for what a schema cannot say. */
+export function checkHttps(path: string, { trustedProxies, cors }: HttpsKeys): void {
+  checkTrustedProxies(path, trustedProxies);
+  const problems = (cors?.origins ?? []).flatMap((origin) => {
+    const problem = originProblem(origin);
+    return problem === undefined ? [] : [{ line: undefined, key: 'https.cors.origins', message: `${origin} ${problem}` }];
+  });
+  if (problems.length > 0) throw new ConfigError(path, problems);
+}
+
 /** Throws ConfigError for what is neither an address nor a prefix. */
-export function checkTrustedProxies(path: string, proxies: readonly string[]): void {
+function checkTrustedProxies(path: string, proxies: readonly string[]): void {
   const wrong = proxies.filter((proxy) => {
     const [address = '', length, more] = proxy.split('/');
     const bits = isIP(address) === 6 ? 128 : 32;

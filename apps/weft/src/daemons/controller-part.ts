@@ -3,7 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AuditLog } from '@weft/controller/audit-log';
 import { Controller } from '@weft/controller/controller';
+import { ExternalKeystone } from '@weft/controller/identity/external-keystone';
+import type { ExternalKeystoneOptions } from '@weft/controller/identity/external-keystone';
 import { Identity } from '@weft/controller/identity/identity';
+import { sightProject } from '@weft/controller/identity/project-sighting';
+import type { CorsOptions } from '@weft/controller/rest/cors';
 import { createRest } from '@weft/controller/rest/rest';
 import type { ClusterConfig } from '@weft/core/command/context';
 import { WeftError } from '@weft/core/weft-error';
@@ -28,7 +32,9 @@ export type ControllerPartOptions = Readonly<{
   /** Path of the authority's certificate. */
   ca: string;
   stateDir: string;
-  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[] }>;
+  https: Readonly<{ host?: string; port: number; trustedProxies: readonly string[]; cors?: CorsOptions }>;
+  /** An identity service that stands outside; absent: the embedded one. */
+  keystone?: ExternalKeystoneOptions;
   cluster: ClusterConfig;
   concentratorIdleMs: number;
   /** The way, or ways, to the scheduler. */
@@ -69,17 +75,23 @@ export async function startController(
   controller.start();
   lifecycle.add('controller', () => controller.close(), { deadlineMs: STOP_MS });
 
-  const identity = new Identity({}, { cluster: controller.cluster, wallMs: () => Date.now(), ...random });
-  await identity.bootstrap(await administratorPassword(join(stateDir, 'admin-openrc'), { ...https, ca }));
+  const wallMs = (): number => Date.now();
+  const identity =
+    options.keystone === undefined
+      ? new Identity({}, { cluster: controller.cluster, wallMs, ...random })
+      : new ExternalKeystone(options.keystone, { wallMs, log, sighted: (project) => sightProject(controller.cluster, project) });
+  if (identity instanceof ExternalKeystone) lifecycle.add('keystone', async () => identity.close(), { deadlineMs: STOP_MS });
+  else await identity.bootstrap(await administratorPassword(join(stateDir, 'admin-openrc'), { ...https, ca }));
   const audit = await AuditLog.open({ path: join(stateDir, 'audit.log') }, { log });
   lifecycle.add('audit log', () => audit[Symbol.asyncDispose](), { deadlineMs: STOP_MS });
   const rest = createRest(
     {
       adminTokenHash: createHash('sha256').update(token).digest('hex'),
       trustedProxies: https.trustedProxies,
+      ...(https.cors === undefined ? {} : { cors: https.cors }),
       https: { cert: credentials.cert, key: credentials.key, minVersion: 'TLSv1.2' },
     },
-    { controller, identity, wallMs: () => Date.now(), ...random, audit, log },
+    { controller, identity, wallMs, ...random, audit, log },
   );
   const address = await listenAt('https', https, () => rest.listen({ host: https.host ?? '::', port: https.port }));
   lifecycle.add('rest', () => rest.close(), { deadlineMs: STOP_MS });

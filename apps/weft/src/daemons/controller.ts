@@ -2,9 +2,10 @@ import { loadConfig } from '@weft/daemon/config';
 import { Role } from '@weft/ssntp/role';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkTrustedProxies, parseCluster } from './config.ts';
+import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkHttps, parseCluster } from './config.ts';
 import { startController } from './controller-part.ts';
 import { readCredentials } from './credentials.ts';
+import { IdentityKey, parseIdentity } from './identity-config.ts';
 import type { Daemon } from './daemons.ts';
 import { parseServers, waysTo } from './servers.ts';
 
@@ -14,6 +15,7 @@ const ControllerFile = Type.Object({
   /** Schedulers, as `host:port`. */
   servers: Type.Array(Type.String()),
   https: HttpsKey,
+  identity: IdentityKey,
   cluster: ClusterKey,
 });
 
@@ -24,7 +26,8 @@ export const CONTROLLER: Daemon<ControllerConfig> = {
   load: (path) => {
     const config = loadConfig({ path, schema: ControllerFile });
     parseCluster(path, config.cluster);
-    checkTrustedProxies(path, config.https.trustedProxies);
+    checkHttps(path, config.https);
+    parseIdentity(path, config.identity);
     parseServers(path, config.servers);
     return { ...config, path };
   },
@@ -32,6 +35,16 @@ export const CONTROLLER: Daemon<ControllerConfig> = {
     const credentials = readCredentials(config, Role.Controller);
     const connect = waysTo(parseServers(path, config.servers), credentials);
     const concentratorIdleMs = config.cluster.concentratorIdleSeconds * 1000;
-    await startController({ ...config, credentials, connect, concentratorIdleMs, cluster: parseCluster(path, config.cluster) }, deps);
+    await startController(
+      {
+        ...config,
+        credentials,
+        connect,
+        ...parseIdentity(path, config.identity),
+        concentratorIdleMs,
+        cluster: parseCluster(path, config.cluster),
+      },
+      deps,
+    );
   },
 };

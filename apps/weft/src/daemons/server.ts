@@ -3,13 +3,21 @@ import { memoryStreamPair } from '@weft/ssntp/memory-stream';
 import { Role } from '@weft/ssntp/role';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkTrustedProxies, SsntpKey, parseCluster } from './config.ts';
+import { ClusterKey, CommonKeys, DirectoryKeys, HttpsKey, checkHttps, SsntpKey, parseCluster } from './config.ts';
 import { startController } from './controller-part.ts';
 import { readCredentials } from './credentials.ts';
+import { IdentityKey, parseIdentity } from './identity-config.ts';
 import type { Daemon } from './daemons.ts';
 import { startScheduler } from './scheduler-part.ts';
 
-const ServerFile = Type.Object({ ...CommonKeys, ...DirectoryKeys, ssntp: SsntpKey, https: HttpsKey, cluster: ClusterKey });
+const ServerFile = Type.Object({
+  ...CommonKeys,
+  ...DirectoryKeys,
+  ssntp: SsntpKey,
+  https: HttpsKey,
+  identity: IdentityKey,
+  cluster: ClusterKey,
+});
 
 type ServerConfig = Static<typeof ServerFile> & Readonly<{ path: string }>;
 
@@ -18,7 +26,8 @@ export const SERVER: Daemon<ServerConfig> = {
   load: (path) => {
     const config = loadConfig({ path, schema: ServerFile });
     parseCluster(path, config.cluster);
-    checkTrustedProxies(path, config.https.trustedProxies);
+    checkHttps(path, config.https);
+    parseIdentity(path, config.identity);
     return { ...config, path };
   },
   run: async ({ path, ...config }, deps) => {
@@ -34,6 +43,16 @@ export const SERVER: Daemon<ServerConfig> = {
       return Promise.resolve(controllerEnd);
     };
     const concentratorIdleMs = config.cluster.concentratorIdleSeconds * 1000;
-    await startController({ ...config, credentials, connect, concentratorIdleMs, cluster: parseCluster(path, config.cluster) }, deps);
+    await startController(
+      {
+        ...config,
+        credentials,
+        connect,
+        ...parseIdentity(path, config.identity),
+        concentratorIdleMs,
+        cluster: parseCluster(path, config.cluster),
+      },
+      deps,
+    );
   },
 };

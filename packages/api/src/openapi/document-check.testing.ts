@@ -32,6 +32,8 @@ export class DocumentCheck {
 
   /** Throws AssertionError. */
   check({ method, url, status, contentType, raw }: Exchange): void {
+    // A browser's question about the API, and no operation of it.
+    if (method === 'OPTIONS') return;
     const [target = '', query = ''] = url.replace(/^(\/v2\.0\/(?![^?]*\/tags\/)[^?]*)\.json(?=\?|$)/, '$1').split('?', 2);
     const path = this.#paths.find(({ pattern }) => pattern.test(target))?.path;
     const methods = path === undefined ? {} : (this.#document.paths[path] ?? {});

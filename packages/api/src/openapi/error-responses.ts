@@ -27,7 +27,7 @@ export const ERROR_SCHEMAS = {
   ),
 };
 
-const ALWAYS = ['bad_request', 'unauthenticated', 'unavailable', 'internal'];
+const ALWAYS = ['bad_request', 'unauthenticated', 'unavailable', 'identity_unavailable', 'internal'];
 const OF_WRITES = ['forbidden', 'body_too_large', 'invalid_input', 'invalid_value'];
 
 /** All codes that an operation may answer: its own, and those of every request of its kind. */

@@ -1,8 +1,8 @@
 import { cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { allocateAddress } from '../address-pool.ts';
-import type { Changes, Concentrator, NodeRole, Uplink } from '../resource.ts';
-import type { ConcentratorId, NodeId, RouterId, TenantId } from '../uuid.ts';
+import type { Changes, Concentrator, NodeRole, Port, Uplink } from '../resource.ts';
+import type { ConcentratorId, NetworkId, NodeId, RouterId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 
@@ -73,6 +73,7 @@ export function missingConcentrator(state: ClusterState, context: CommandContext
       id: context.uuid() as ConcentratorId,
       tenantId,
       routerId: undefined,
+      networkId: undefined,
       nodeId: undefined,
       generation: 0,
       uplink: freeUplink(state, context),
@@ -81,10 +82,14 @@ export function missingConcentrator(state: ClusterState, context: CommandContext
   ];
 }
 
-/** Whether anything of the tenant's lives behind its gateway: a workload, or a public address or NAT rule that leads to a port. */
+/** Whether anything lives behind a gateway: a workload, or, of the tenant's, a public address or NAT rule that leads to a port. */
 export function isConcentratorUsed(state: ClusterState, concentrator: Concentrator): boolean {
   // A router's goes when the router has neither an interface nor an external gateway, with the command that takes the last one.
   if (concentrator.routerId !== undefined) return true;
+  if (concentrator.networkId !== undefined) {
+    for (const port of state.portsOf(concentrator.networkId)) if (state.instanceOfPort(port.id) !== undefined) return true;
+    return false;
+  }
   for (const network of state.networksOf(concentrator.tenantId)) {
     if (network.external) continue;
     for (const port of state.portsOf(network.id)) if (state.instanceOfPort(port.id) !== undefined) return true;
@@ -119,9 +124,33 @@ export function routerConcentrator(
     id,
     tenantId: router.tenantId,
     routerId: router.id,
+    networkId: undefined,
     nodeId: undefined,
     generation: 0,
     uplink,
+    ...stamps(context),
+  };
+}
+
+/** The concentrator that a network with a `network:dhcp` port is to have, unless it has it. */
+export function missingDhcpConcentrator(state: ClusterState, context: CommandContext, networkId: NetworkId): Concentrator[] {
+  const port = state.dhcpPortOn(networkId);
+  if (port === undefined || state.concentratorOfNetwork(networkId) !== undefined) return [];
+  return [dhcpConcentrator(context, port)];
+}
+
+/** It meets no outside. */
+export function dhcpConcentrator(context: CommandContext, { tenantId, networkId }: Pick<Port, 'tenantId' | 'networkId'>): Concentrator {
+  const id = context.uuid() as ConcentratorId;
+  return {
+    kind: 'concentrator',
+    id,
+    tenantId,
+    routerId: undefined,
+    networkId,
+    nodeId: undefined,
+    generation: 0,
+    uplink: undefined,
     ...stamps(context),
   };
 }

@@ -1,4 +1,3 @@
-import { allocateAddress, allocateAddress6 } from '../address-pool.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { eui64Address } from '../eui64.ts';
 import { ipCidrContains } from '../ip.ts';
@@ -12,6 +11,7 @@ import type { SubnetId } from '../uuid.ts';
 import type { WeftError } from '../weft-error.ts';
 import { Conflict, NotFound, Refused } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { freeFixedIp, includesFixedIp as includes } from './free-address.ts';
 import { serves, servingSubnets } from './service-subnets.ts';
 import { isHostAddress } from './subnet-checks.ts';
 
@@ -110,10 +110,6 @@ function inOrder(state: ClusterState, network: Network): Subnet[] {
   return [...state.subnetsOf(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
 }
 
-function includes(list: readonly FixedIp[], wanted: FixedIp): boolean {
-  return list.some((fixed) => fixed.subnetId === wanted.subnetId && fixed.address === wanted.address);
-}
-
 function claim(
   state: ClusterState,
   network: Network,
@@ -166,17 +162,7 @@ function allocateFrom(
   subnets: readonly Subnet[],
   also: readonly FixedIp[],
 ): FixedIp {
-  const random = context.random(4);
-  const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
-  for (const subnet of subnets) {
-    const isTaken = (address: IpAddress): boolean =>
-      address === subnet.gatewayIp ||
-      state.portByAddress(subnet.id, address) !== undefined ||
-      includes(also, { subnetId: subnet.id, address });
-    const address = isSubnet4(subnet)
-      ? allocateAddress(subnet.allocationPools, isTaken, start)
-      : allocateAddress6(subnet.allocationPools, isTaken, start);
-    if (address !== undefined) return { subnetId: subnet.id, address };
-  }
+  const fixed = freeFixedIp(state, context, subnets, also);
+  if (fixed !== undefined) return fixed;
   throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);
 }

@@ -1,8 +1,9 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
 import type { Changes, Instance } from '../resource.ts';
 import type { InstanceId, NodeId, PortId, TenantId } from '../uuid.ts';
-import { missingConcentrator } from './concentrator.ts';
+import { missingConcentrator, missingDhcpConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
 
@@ -30,6 +31,7 @@ export function createInstance(
   if (request.nodeId !== undefined && state.nodes.get(request.nodeId)?.roles.includes('compute') !== true)
     throw new NotFound('node', request.nodeId);
   if (isRouterInterface(port)) throw new Conflict('port_in_use', `Port ${port.id} is in use by router ${port.deviceId}.`);
+  if (isDhcpPort(port)) throw new Conflict('port_in_use', `Port ${port.id} serves DHCP on network ${port.networkId}.`);
   const instance: Instance = {
     kind: 'instance',
     id: context.uuid() as InstanceId,
@@ -47,8 +49,9 @@ export function createInstance(
   const network = state.networks.get(port.networkId);
   const served = network !== undefined && [...state.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
   const gateway = served ? missingConcentrator(state, context, port.tenantId) : [];
+  const server = missingDhcpConcentrator(state, context, port.networkId);
   return {
-    put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' }), ...gateway],
+    put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' }), ...gateway, ...server],
     remove: [],
     instance,
   };

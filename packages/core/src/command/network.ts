@@ -8,6 +8,8 @@ import { missingConcentrator } from './concentrator.ts';
 import { checkIpv6Fits } from './subnet-checks.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { dhcpServiceOf, withDhcpPort } from './dhcp-port.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 
 export type CreateNetwork = Readonly<{
   tenantId: TenantId;
@@ -84,7 +86,9 @@ export function updateNetwork(
   const isDefault = (wanted ?? (external && old.isDefault === true)) ? checkDefault(state, external, id) : undefined;
   const network = updated(context, old, { ...plain, mtu, isDefault });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
-  return { put: [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])], remove: [], network };
+  const put = [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])];
+  const changes = { put, remove: [], network };
+  return network.external === old.external ? changes : withDhcpPort(state, context, id, changes);
 }
 
 /** A network goes with its subnets, once no port is left on it. */
@@ -94,12 +98,13 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
   checkNoRouters(state, id, 'cannot be deleted');
-  const remove: Resource[] = [network, ...state.subnetsOf(id)];
+  const remove: Resource[] = [network, ...state.subnetsOf(id), ...dhcpServiceOf(state, id)];
   return { put: [], remove };
 }
 
 function checkNoPorts(state: ClusterState, id: NetworkId): void {
   for (const port of state.portsOf(id)) {
+    if (isDhcpPort(port)) continue;
     throw new Conflict(
       'network_in_use',
       `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is: ${port.id}.`,

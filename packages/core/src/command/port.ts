@@ -2,17 +2,20 @@ import type { IpCidr } from '../ip.ts';
 import { MAX_ADDRESS_PAIRS } from '../address-pair.ts';
 import type { AddressPair } from '../address-pair.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import { isMulticastMac, localMac } from '../mac.ts';
+import { isMulticastMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { changedRateLimit } from '../rate-limit.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
-import type { Changes, FloatingIp, Network, Port } from '../resource.ts';
+import type { Changes, Concentrator, FloatingIp, Network, Port } from '../resource.ts';
 import type { NetworkId, PortId, SecurityGroupId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { lacksDhcpPort, withDhcpPort } from './dhcp-port.ts';
 import { allocateNew, allocateWanted, movedWithMac } from './fixed-ips.ts';
 import type { FixedIpRequest } from './fixed-ips.ts';
+import { freeMac } from './free-address.ts';
 import { defaultGroupOf } from './tenant.ts';
 
 /** `mac` absent: the port's own. */
@@ -67,7 +70,8 @@ export function createPort(state: ClusterState, context: CommandContext, request
     ...stamps(context),
     ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
   };
-  return { put: [port], remove: [], port };
+  const changes = { put: [port], remove: [], port };
+  return lacksDhcpPort(state, port) ? withDhcpPort(state, context, network.id, changes) : changes;
 }
 
 export type UpdatePort = Readonly<
@@ -90,7 +94,7 @@ export function updatePort(
   const old = state.ports.get(id);
   const network = old === undefined ? undefined : state.networks.get(old.networkId);
   if (old === undefined || network === undefined) throw new NotFound('port', id);
-  if (isRouterInterface(old)) checkInterface(request, old);
+  if (isRouterInterface(old) || isDhcpPort(old)) checkService(request, old);
   else checkNoInterface(request.deviceOwner);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
   const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, ...plain } = request;
@@ -123,7 +127,13 @@ export function updatePort(
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
-  return { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
+  const changes = { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
+  return !isDhcpPort(port) && lacksDhcpPort(state, port) ? withDhcpPort(state, context, network.id, changes) : changes;
+}
+
+function served(state: ClusterState, { networkId }: Port): Concentrator[] {
+  const concentrator = state.concentratorOfNetwork(networkId);
+  return concentrator === undefined ? [] : [concentrator];
 }
 
 /** A port that nobody uses goes; a public address that led to it stays with its tenant; forwardings to it, and rules about it, go. */
@@ -145,19 +155,24 @@ export function deletePort(state: ClusterState, context: CommandContext, id: Por
     });
   }
   const put = [...state.floatingIpsOfPort(id)].map((floating) => disassociated(context, floating));
-  return { put, remove: [port, ...state.forwardingsTo(id), ...state.firewallRulesOfPort(id), ...state.natRulesOfPort(id)] };
+  const remove = [port, ...state.forwardingsTo(id), ...state.firewallRulesOfPort(id), ...state.natRulesOfPort(id)];
+  // While others are there to be served it is made anew, as Neutron's agents do.
+  if (isDhcpPort(port)) return withDhcpPort(state, context, port.networkId, { put, remove: [...remove, ...served(state, port)] });
+  return { put, remove };
 }
 
-/** Who says to be a router's interface is believed by the whole data path, so ports become one by `add_router_interface` alone. */
+/** Who says to be a router's interface, or a DHCP server, is believed by the whole data path: a port becomes the one by `add_router_interface` alone, and Weft makes the other. */
 function checkNoInterface(deviceOwner: string | undefined): void {
-  if (deviceOwner === undefined || !isRouterInterface({ deviceOwner })) return;
+  if (deviceOwner === undefined || (!isRouterInterface({ deviceOwner }) && !isDhcpPort({ deviceOwner }))) return;
   throw new Refused('not_a_router_interface', `Bad port request: device_owner ${deviceOwner} cannot be set.`, {
-    remedy: 'Use add_router_interface of the router.',
+    remedy: isDhcpPort({ deviceOwner })
+      ? 'Leave it out: a subnet that needs such a port gets it.'
+      : 'Use add_router_interface of the router.',
   });
 }
 
-/** What makes a port a router's interface is not changed. */
-function checkInterface(request: UpdatePort, old: Port): void {
+/** What makes a port a router's interface, or a DHCP server's, is not changed. */
+function checkService(request: UpdatePort, old: Port): void {
   const isChanged = (key: 'deviceOwner' | 'deviceId' | 'portSecurityEnabled' | 'securityGroups' | 'fixedIps'): boolean =>
     request[key] !== undefined && JSON.stringify(request[key]) !== JSON.stringify(old[key]);
   if (isChanged('fixedIps')) {
@@ -222,15 +237,6 @@ function pairsFor(
     }
   }
   return pairs;
-}
-
-/** A MAC that nobody on the network has. */
-export function freeMac(state: ClusterState, context: CommandContext, network: Network): Mac {
-  for (let tries = 0; tries < 16; tries += 1) {
-    const mac = localMac(context.random(5));
-    if (mac !== network.gatewayMac && state.portByMac(network.id, mac) === undefined) return mac;
-  }
-  throw new Conflict('mac_generation_failure', `Unable to generate unique mac on network ${network.id}.`, { retryable: true });
 }
 
 function groupsFor(

@@ -45,7 +45,7 @@ export function resetQuotas(state: ClusterState, tenantId: TenantId): Changes {
 export function checkQuotas(state: ClusterState, cluster: ClusterConfig, changes: Changes): void {
   const more = new Map<TenantId, Map<QuotaResource, number>>();
   const count = (record: Changes['put'][number], by: number): void => {
-    const resource = quotaResourceOf(record.kind);
+    const resource = quotaResourceOf(record);
     if (resource === undefined || !('tenantId' in record) || record.tenantId === undefined) return;
     const ofTenant = more.get(record.tenantId) ?? new Map<QuotaResource, number>();
     more.set(record.tenantId, ofTenant.set(resource, (ofTenant.get(resource) ?? 0) + by));

@@ -10,7 +10,8 @@ import type { PortId, RouterId, SubnetId } from '../uuid.ts';
 import { missingConcentrator, routerConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
-import { freeMac } from './port.ts';
+import { withDhcpPort } from './dhcp-port.ts';
+import { freeMac } from './free-address.ts';
 import { automaticOverlap } from './subnet.ts';
 
 /** One of them to add; at least one to remove. */
@@ -44,7 +45,7 @@ export function addRouterInterface(
   const concentrator = routerConcentrator(state, context, old, uplink);
   const router = revised(context, old, {});
   const made = concentrator === state.concentratorOfRouter(old.id) ? [] : [concentrator];
-  return { put: [router, port, ...made], remove: [], router, port, subnets };
+  return withDhcpPort(state, context, port.networkId, { put: [router, port, ...made], remove: [], router, port, subnets });
 }
 
 /**
@@ -76,7 +77,7 @@ export function removeRouterInterface(
   const isLast = others.length === 0 && old.externalGateway === undefined;
   const remove: Resource[] = [port, ...state.firewallRulesOfPort(port.id), ...state.natRulesOfPort(port.id)];
   if (isLast && concentrator !== undefined) remove.push(concentrator);
-  return { put, remove, router, port, subnets };
+  return withDhcpPort(state, context, network.id, { put, remove, router, port, subnets });
 }
 
 /** Whether a subnet is the automatic gateway's again once this interface is gone. */

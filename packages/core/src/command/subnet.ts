@@ -2,6 +2,7 @@ import { poolsWithout } from '../address-pool.ts';
 import { cidrHosts } from '../cidr.ts';
 import { cidr6Hosts } from '../cidr6.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { eui64Address } from '../eui64.ts';
 import { ipCidrsOverlap, isCidr6, isIpv4, isIpv6 } from '../ip.ts';
 import type { IpAddress, IpCidr } from '../ip.ts';
@@ -16,6 +17,7 @@ import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { missingConcentrator } from './concentrator.ts';
+import { withDhcpPort } from './dhcp-port.ts';
 import { serves } from './service-subnets.ts';
 import { checkCidr, checkGateway, checkIpv6Fits, checkModes, checkNameServers, checkPools } from './subnet-checks.ts';
 import { movedGateway } from './subnet-gateway.ts';
@@ -74,7 +76,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
   };
   const put: Resource[] = [subnet, revised(context, network, {}), ...portsAddressed(state, context, subnet)];
   if (subnet.gatewayIp !== undefined && !network.external) put.push(...missingConcentrator(state, context, network.tenantId));
-  return { put, remove: [], subnet };
+  return withDhcpPort(state, context, network.id, { put, remove: [], subnet });
 }
 
 type Addressing<S extends Subnet> = Pick<S, 'ipVersion' | 'cidr' | 'gatewayIp' | 'dnsNameservers' | 'allocationPools'>;
@@ -121,10 +123,12 @@ function checkNoHostRoutes({ hostRoutes }: SubnetExtras): void {
   });
 }
 
-/** Ports with the address that a new subnet gives to whoever is on the network; routers name theirs. */
+/** Ports with the address that a new subnet gives to whoever is on the network; a router names its own, and what serves DHCP has none. */
 function portsAddressed(state: ClusterState, context: CommandContext, subnet: Subnet): readonly Port[] {
   if (!isSelfAddressed(subnet)) return [];
-  const ports = [...state.portsOf(subnet.networkId)].filter((port) => !isRouterInterface(port) && serves(subnet, port.deviceOwner));
+  const ports = [...state.portsOf(subnet.networkId)].filter(
+    (port) => !isRouterInterface(port) && !isDhcpPort(port) && serves(subnet, port.deviceOwner),
+  );
   return ports.map((port) => {
     const fixedIps = [...port.fixedIps, { subnetId: subnet.id, address: eui64Address(subnet.cidr, port.mac) }];
     return revised<Port>(context, port, { fixedIps });
@@ -191,7 +195,8 @@ export function updateSubnet(
   const subnet = isSubnet6(old) ? changed6(context, old, request) : changed4(context, old, request);
   const more = [...moved, ...(isFirst ? missingConcentrator(state, context, old.tenantId) : [])];
   const isNews = subnet !== old && network !== undefined;
-  return { put: isNews ? [subnet, revised(context, network, {}), ...more] : putChanged(old, subnet), remove: [], subnet };
+  if (!isNews) return { put: putChanged(old, subnet), remove: [], subnet };
+  return withDhcpPort(state, context, network.id, { put: [subnet, revised(context, network, {}), ...more], remove: [], subnet });
 }
 
 function checkDhcp(old: Subnet, enableDhcp: boolean): void {
@@ -238,7 +243,8 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
   const users = isSelf ? holders.filter(isRouterInterface).length : state.addressCount(id);
   const gateways = [...state.routers.values()].flatMap(({ externalGateway }) => externalGateway?.fixedIps ?? []);
   const held = [...state.floatingIpsIn(id)].length + gateways.filter(({ subnetId }) => subnetId === id).length;
-  if (users + held > 0) {
+  const server = state.dhcpPortOn(subnet.networkId)?.fixedIps.filter(({ subnetId }) => subnetId === id) ?? [];
+  if (users + held > server.length) {
     throw new Conflict(
       'subnet_in_use',
       `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
@@ -249,5 +255,6 @@ export function deleteSubnet(state: ClusterState, context: CommandContext, id: S
   }
   const network = state.networks.get(subnet.networkId);
   const left = holders.map((port) => revised<Port>(context, port, { fixedIps: port.fixedIps.filter(({ subnetId }) => subnetId !== id) }));
-  return { put: [...(network === undefined ? [] : [revised(context, network, {})]), ...left], remove: [subnet] };
+  const put = [...(network === undefined ? [] : [revised(context, network, {})]), ...left];
+  return withDhcpPort(state, context, subnet.networkId, { put, remove: [subnet] });
 }

@@ -10,6 +10,9 @@ import type { CommandContext } from './context.ts';
 import { EVERYTHING, ruleRecord } from './security-group.ts';
 
 export type CreateTenant = Readonly<{
+  /** Default: a new one. */
+  id?: TenantId;
+  externalId?: string;
   name: string;
   tokenHash: string;
   description?: string;
@@ -23,7 +26,8 @@ export function createTenant(state: ClusterState, context: CommandContext, reque
   checkName(state, request.name, undefined);
   const tenant: Tenant = {
     kind: 'tenant',
-    id: context.uuid() as TenantId,
+    id: request.id ?? (context.uuid() as TenantId),
+    ...(request.externalId === undefined ? {} : { externalId: request.externalId }),
     name: request.name,
     description: request.description ?? '',
     enabled: request.enabled ?? true,

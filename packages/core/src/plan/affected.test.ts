@@ -25,7 +25,7 @@ import {
   EVERYTHING,
 } from '../command/security-group.ts';
 import { resetQuotas, setQuotas } from '../command/quota.ts';
-import { createSubnet, deleteSubnet } from '../command/subnet.ts';
+import { createSubnet, deleteSubnet, updateSubnet } from '../command/subnet.ts';
 import { setTags } from '../command/tags.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
@@ -93,7 +93,7 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
   const node = (n: number): NodeId => pick(NODES, n);
   switch (verb) {
     case 0:
-      return createTenant(state, ctx, { name: `tenant ${state.tenants.size}.${a}`, tokenHash: '' });
+      return createTenant(state, ctx, { name: `tenant ${state.tenants.size}.${a}`, tokenHash: '', automaticGateway: b % 3 < 2 });
     case 1: {
       const topology = b % 2 === 0 ? 'mesh' : 'concentrator';
       const tenantId = pick(state.tenants.values(), a).id;
@@ -165,7 +165,9 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 13:
       return b % 2 === 0
         ? deleteSubnet(state, ctx, pick(state.subnets.values(), a).id)
-        : updateNetwork(state, ctx, pick(state.networks.values(), a).id, { mtu: 1400 - b, adminStateUp: b % 3 > 0 });
+        : b % 5 === 0
+          ? updateSubnet(state, ctx, pick(state.subnets.values(), a).id, { enableDhcp: b % 3 > 0 })
+          : updateNetwork(state, ctx, pick(state.networks.values(), a).id, { mtu: 1400 - b, adminStateUp: b % 3 > 0 });
     case 14:
       return b % 3 > 0
         ? deleteNetwork(state, pick(state.networks.values(), a).id)
@@ -357,6 +359,19 @@ const START: readonly Wish[] = [
   { verb: 36, a: 0, b: 11 },
 ];
 
+/** A tenant without an automatic gateway, whose workloads on subnets without a router are served DHCP nevertheless. */
+const UNROUTED: readonly Wish[] = [
+  { verb: 0, a: 2, b: 2 },
+  { verb: 1, a: 2, b: 1 },
+  { verb: 1, a: 2, b: 2 },
+  ...[3, 4].flatMap((a) => [1, 8].map((b) => ({ verb: 2, a, b }))),
+  ...[3, 4, 3].map((a) => ({ verb: 3, a, b: 1 })),
+  ...[6, 8, 10].map((a) => ({ verb: 6, a, b: 1 })),
+  ...[6, 7, 8].map((a) => ({ verb: 8, a, b: a })),
+  { verb: 10, a: 2, b: 1 },
+  { verb: 10, a: 3, b: 2 },
+];
+
 /** Two routers with interfaces and external gateways, on some node, and public addresses that lead through them. */
 const ROUTED: readonly Wish[] = [
   { verb: 43, a: 0, b: 16 },
@@ -384,11 +399,11 @@ function refsThatDiffer(was: readonly string[], now: readonly string[]): string[
 
 test('after any sequence of changes the incremental plan equals the full compile, on every node', () => {
   fc.assert(
-    fc.property(fc.array(wish, { maxLength: 40 }), fc.boolean(), (wishes, routed) => {
+    fc.property(fc.array(wish, { maxLength: 40 }), fc.boolean(), fc.boolean(), (wishes, routed, unrouted) => {
       const state = new ClusterState();
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
-      for (const [step, next] of [...START, ...(routed ? ROUTED : []), ...wishes].entries()) {
+      for (const [step, next] of [...START, ...(unrouted ? UNROUTED : []), ...(routed ? ROUTED : []), ...wishes].entries()) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const [asWas, records] = [new Map(NODES.map((nodeId) => [nodeId, dump(plans.get(nodeId)!)])), JSON.stringify([...state.all()])];
@@ -413,7 +428,7 @@ test('after any sequence of changes the incremental plan equals the full compile
           for (const { groupId } of plan.of('member').values()) assert.ok(named.has(groupId), `${what}: nobody names ${groupId}`);
         }
         for (const gone of changes.remove) {
-          if (gone.kind === 'concentrator' && gone.routerId === undefined && state.tenants.has(gone.tenantId))
+          if (gone.kind === 'concentrator' && (gone.routerId ?? gone.networkId) === undefined && state.tenants.has(gone.tenantId))
             assert.equal(isConcentratorUsed(state, gone), false);
         }
       }
@@ -427,7 +442,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
     fc.property(fc.array(wish, { maxLength: 60 }), (wishes) => {
       const state = new ClusterState();
       const ctx = context();
-      for (const next of [...START, ...ROUTED, ...wishes]) {
+      for (const next of [...START, ...UNROUTED, ...ROUTED, ...wishes]) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }
@@ -496,6 +511,22 @@ test('the example with routers has what it is for: both reach outside, and a pub
   );
   const answering = [...state.floatingIps.values()].flatMap((floating) => answererOf(state, floating)?.routerId ?? []);
   assert.ok(ofRouters.length >= 2 && answering.length > 0, `${ofRouters.length} gateways, ${answering.length} public addresses`);
+});
+
+test('the example without routers has what it is for: two DHCP servers on nodes, with addresses to give', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of [...START, ...UNROUTED]) state.apply(decide(state, ctx, next));
+  const servers = NODES.flatMap((nodeId) => {
+    const plan = compile(state, FACTS, nodeId);
+    const hosts = [...plan.of('dhcphost').values()].map(({ concentratorId }) => concentratorId);
+    return [...plan.of('gateway').values()].filter((body) => body.forwarding === false && hosts.includes(body.concentratorId));
+  });
+  assert.equal(servers.length, 2);
+  for (const { segments, uplink } of servers) {
+    assert.equal(uplink, undefined);
+    assert.ok(segments.every(({ subnets }) => subnets.every(({ dhcp }) => dhcp)));
+  }
 });
 
 test('one port of a large segment changes a handful of resources per node, not the segment', () => {

@@ -1,6 +1,7 @@
 import { pairAddress } from '../address-pair.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { NatRule } from '../nat-rule.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
 import type { Changes, Concentrator, FloatingIp, Network, Port, Resource } from '../resource.ts';
 import type { NetworkId, NodeId, SecurityGroupId, TenantId } from '../uuid.ts';
@@ -205,7 +206,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
       break;
     case 'port':
       collectPort(state, resource, affected);
-      if (isRouterInterface(resource)) collectRouting(state, resource, affected);
+      if (isRouterInterface(resource) || isDhcpPort(resource)) collectRouting(state, resource, affected);
       break;
     case 'router': {
       const concentrator = state.concentratorOfRouter(resource.id);

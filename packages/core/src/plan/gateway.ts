@@ -29,6 +29,10 @@ export type GatewaySubnet = Readonly<{
   dnsNameservers: readonly Ipv4[];
   /** What its DHCP server tells of other ways. */
   hostRoutes?: readonly StaticRoute[] | undefined;
+  /** What leases name as the way on. Absent: the gateway itself; empty: none. */
+  routers?: readonly Ipv4[] | undefined;
+  /** How long a lease lasts, at least 2. Absent: an hour. */
+  leaseMinutes?: number | undefined;
 }>;
 
 export type GatewaySubnet6 = Readonly<{
@@ -112,6 +116,8 @@ export function parseGatewayBody(value: unknown): GatewayBody {
             dhcp: n.required('dhcp', parseBoolean),
             dnsNameservers: n.list('dnsNameservers', parseIpv4),
             hostRoutes: n.optional('hostRoutes', listOf(parseStaticRoute)),
+            routers: n.optional('routers', listOf(parseIpv4)),
+            leaseMinutes: n.optional('leaseMinutes', integerIn(2, 1440)),
           };
         }),
         subnets6: s.optional('subnets6', listOf(parseSubnet6)),

@@ -5,6 +5,7 @@ import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRoute4, isRoute6, isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
@@ -224,12 +225,13 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
 function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   if (concentrator?.nodeId !== nodeId) return undefined;
+  const isServer = concentrator.networkId !== undefined;
   const segments: GatewaySegment[] = [];
   for (const network of state.networksOf(concentrator.tenantId)) {
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
     const own = all.find((gateway) => gateway.concentrator.id === concentrator.id);
     if (own === undefined) continue;
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, ...renderLegs(own, all) });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, ...renderLegs(own, all, isServer) });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   const routes6 = router?.routes.filter(isRoute6).toSorted((a, b) => (a.destination < b.destination ? -1 : 1));
@@ -241,7 +243,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     infrastructure: facts.infrastructure,
     segments: segments.toSorted((a, b) => a.vni - b.vni),
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
-    forwarding: router?.adminStateUp,
+    forwarding: isServer ? false : router?.adminStateUp,
     sourceNat: router?.externalGateway?.enableSnat,
     routes: router?.routes.filter(isRoute4).toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
     routes6: routes6 === undefined || routes6.length === 0 ? undefined : routes6,
@@ -255,7 +257,7 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   const address = parseIp(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !leases(subnet) || isRouterInterface(port)) continue;
+    if (port === undefined || !leases(subnet) || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
@@ -270,7 +272,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
   const address = parseIp(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || isRouterInterface(port)) continue;
+    if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
@@ -331,7 +333,7 @@ function renderSshForward(state: ClusterState, nodeId: NodeId, address: Ipv4, po
 /** Absent where the tenant has no rule. */
 function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): FirewallBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
-  if (concentrator?.nodeId !== nodeId) return undefined;
+  if (concentrator?.nodeId !== nodeId || concentrator.networkId !== undefined) return undefined;
   const rules = [...state.firewallRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap(({ portId, direction, action, protocol, remoteCidr, portMin, portMax }): CompiledFirewallRule[] => {
@@ -346,7 +348,7 @@ function renderFirewall(state: ClusterState, nodeId: NodeId, key: string): Firew
 function renderNat(state: ClusterState, nodeId: NodeId, key: string): NatBody | undefined {
   const concentrator = state.concentrators.get(key as ConcentratorId);
   // NAT rules are the automatic gateway's.
-  if (concentrator?.nodeId !== nodeId || concentrator.routerId !== undefined) return undefined;
+  if (concentrator?.nodeId !== nodeId || (concentrator.routerId ?? concentrator.networkId) !== undefined) return undefined;
   const rules = [...state.natRulesOf(concentrator.tenantId)]
     .toSorted(compareRules)
     .flatMap((rule) => compileNatRule(state, rule, concentrator.id));

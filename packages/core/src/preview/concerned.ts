@@ -1,3 +1,4 @@
+import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Port, Resource } from '../resource.ts';
@@ -42,7 +43,7 @@ export function concernedBy(states: readonly ClusterState[], changes: Changes, l
 function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
   switch (record.kind) {
     case 'port':
-      yield record.id;
+      yield* idsOf([record]);
       yield* namesakesOf(state, record);
       if (isRouterInterface(record)) yield* portsOfTenant(state, record.tenantId);
       break;
@@ -105,8 +106,9 @@ export function* portsOfTenant(state: ClusterState, tenantId: TenantId): Generat
   for (const network of state.networksOf(tenantId)) yield* idsOf(state.portsOf(network.id));
 }
 
+/** Without DHCP servers: what is asked of those is no traffic between a tenant's ports. */
 function* idsOf(ports: Iterable<Port>): Generator<PortId> {
-  for (const port of ports) yield port.id;
+  for (const port of ports) if (!isDhcpPort(port)) yield port.id;
 }
 
 /** Ports on other networks of the tenant with the same address: groups know their members by address only. */

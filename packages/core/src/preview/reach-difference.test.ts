@@ -14,6 +14,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import type { Flow, FlowSource } from '../reach/flow.ts';
 import { choicesOf, FAR, nodeId, RANDOM_FACTS, RandomCluster, randomNatRule, ROUTER, SERVICES } from '../reach/random-cluster.testing.ts';
 import type { Choose } from '../reach/random-cluster.testing.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { createReach } from '../reach/reach.ts';
 import type { Changes, Resource } from '../resource.ts';
 import type { TenantId } from '../uuid.ts';
@@ -130,7 +131,7 @@ test('every flow of a tenant that fares otherwise after a change is in a line, a
 function* flowsOf({ cluster: { state } }: RandomCluster): Generator<readonly [Flow, TenantId]> {
   const outside: FlowSource[] = [ROUTER, FAR].map((address) => ({ kind: 'outside', address }));
   for (const tenant of state.tenants.values()) {
-    const ports = [...state.ports.values()].filter(({ tenantId }) => tenantId === tenant.id);
+    const ports = [...state.ports.values()].filter((port) => port.tenantId === tenant.id && !isDhcpPort(port));
     const inside = ports.flatMap(({ id, fixedIps }) => fixedIps.map(({ address }) => ({ kind: 'port', portId: id, address }) as const));
     const publicAddresses = [...state.floatingIpsOf(tenant.id)].map(({ address }) => address);
     const own = state.concentratorOf(tenant.id)?.uplink;

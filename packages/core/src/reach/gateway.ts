@@ -44,13 +44,13 @@ export function viewGateway(state: ClusterState, concentrator: Concentrator): Ga
   }
   const firewall = inOrder(state, concentrator, state.firewallRulesOf(concentrator.tenantId));
   // They are the automatic gateway's.
-  const natRules = concentrator.routerId === undefined ? state.natRulesOf(concentrator.tenantId) : [];
+  const natRules = (concentrator.routerId ?? concentrator.networkId) === undefined ? state.natRulesOf(concentrator.tenantId) : [];
   const nat = inOrder(state, concentrator, natRules).flatMap((rule) => {
     const given = rule.floatingIpId === undefined ? concentrator.uplink : state.floatingIps.get(rule.floatingIpId);
     return concentrator.uplink === undefined || given === undefined ? [] : [{ ...rule, address: given.address }];
   });
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
-  const { adminStateUp: isForwarding = true, externalGateway, routes = [] } = router ?? {};
+  const { adminStateUp: isForwarding = concentrator.networkId === undefined, externalGateway, routes = [] } = router ?? {};
   return { concentrator, nodeId: node.id, legs, firewall, nat, isForwarding, hasSourceNat: externalGateway?.enableSnat ?? true, routes };
 }
 

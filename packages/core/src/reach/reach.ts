@@ -88,15 +88,16 @@ class Walk {
 
     const subnets = port.fixedIps.flatMap(({ subnetId }) => this.#state.subnets.get(subnetId) ?? []);
     const near = subnets.find(({ cidr }) => ipCidrContains(cidr, packet.destination));
-    if (near !== undefined && near.gatewayIp !== packet.destination) {
+    const gateways = this.#state.gatewaysOf(network).map(({ concentrator }) => this.#viewOf(concentrator));
+    const gatewayWith = (address: IpAddress): GatewayView | undefined =>
+      gateways.find((view) => view?.legs.some((leg) => leg.network.id === network.id && leg.gatewayIp === address) === true);
+    const isLeg = gatewayWith(packet.destination) !== undefined;
+    if (near !== undefined && near.gatewayIp !== packet.destination && !isLeg) {
       return askGroups(this.#state, port, 'egress', packet, this.#steps) ?? deliver(this.#state, network, seat, packet, this.#steps);
     }
-    const hop = near?.gatewayIp ?? this.#nextHop(subnets, port, packet.destination);
+    const hop = isLeg ? packet.destination : (near?.gatewayIp ?? this.#nextHop(subnets, port, packet.destination));
     if (hop === undefined) return dropped(at, 'no_route');
-    const gateway = this.#state
-      .gatewaysOf(network)
-      .map(({ concentrator }) => this.#viewOf(concentrator))
-      .find((view) => view?.legs.some((leg) => leg.network.id === network.id && leg.gatewayIp === hop) === true);
+    const gateway = gatewayWith(hop);
     if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
     const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
     if (refused !== undefined) return refused;

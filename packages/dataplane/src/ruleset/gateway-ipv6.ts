@@ -21,6 +21,9 @@ export function gatewayTable6(body: GatewayBody): TableObject {
   const subnets = body.segments.flatMap(({ vni, subnets6 = [] }) =>
     subnets6.map(({ cidr }) => ({ leg: gatewayLegName(vni), cidr: cidr as IpCidr })),
   );
+  const advertising = body.segments.flatMap(({ vni, subnets6 = [] }) =>
+    subnets6.some(({ advertise }) => advertise !== undefined) ? [`"${gatewayLegName(vni)}"`] : [],
+  );
   // What lies behind a next hop comes from where it is sent to.
   const behind = (body.routes ?? []).flatMap((route) => {
     const [destination, nexthop]: [IpCidr, IpAddress] = [route.destination, route.nexthop];
@@ -35,6 +38,7 @@ export function gatewayTable6(body: GatewayBody): TableObject {
     declarations: [
       ...gatewayDeclarations('ip6'),
       `set legs { type ifname; ${elements(legs)} }`,
+      `set advertising { type ifname; ${elements(advertising)} }`,
       `set sources { typeof iifname . ip6 saddr; flags interval; ${elements([...subnets, ...behind].map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
@@ -81,6 +85,8 @@ export function gatewayTable6(body: GatewayBody): TableObject {
           'oifname "lo" accept',
           // It would tell workloads to go past the rules between them.
           'icmpv6 type { nd-redirect, mld-listener-report, mld-listener-done, mld2-listener-report } drop',
+          // The server advertises on all of its interfaces once it does on one.
+          'icmpv6 type nd-router-advert oifname != @advertising drop',
           'oifname @legs accept',
         ],
       },
