@@ -35,6 +35,8 @@ export interface DataplanePort {
   gatewayDrops(
     port: Readonly<{ concentratorId: ConcentratorId; addresses: readonly Ipv4[]; publicAddresses: readonly Ipv4[] }> & PortTraces,
   ): readonly DropCount[] | undefined;
+  /** Where workloads of a segment reach the metadata service, whether it exists or not: an interface of the namespace pinned there. */
+  metadataLeg(vni: Vni): Readonly<{ netns: string; ifname: string }>;
   /** Where a workload's namespace is pinned, whether it exists or not. */
   workloadNetns(instanceId: InstanceId): string;
   /** Where a gateway's namespace is pinned, whether it exists or not. */

@@ -113,6 +113,7 @@ class Bench implements AsyncDisposable {
             apply: (plan, changed) => this.#apply(plan, changed),
             workloadNetns: () => join(this.#directory.path, 'none'),
             gatewayNetns: () => join(this.#directory.path, 'none'),
+            metadataLeg: () => ({ netns: join(this.#directory.path, 'none'), ifname: 'seg1' }),
           };
         },
         client: (handler) => {

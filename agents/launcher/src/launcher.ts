@@ -1,7 +1,7 @@
 /**
  * One node's agent (design §9): takes plans from the controller and keeps the node equal to them.
  *
- *     SSNTP ──▶ PlanSync ──▶ Reconciler ──▶ data path, Runner, DhcpService
+ *     SSNTP ──▶ PlanSync ──▶ Reconciler ──▶ data path, MetadataService, Runner, DhcpService
  *                  │             └─────────▶ Synced
  *           │      ├──▶ PlanStore ──(next start)──▶ PlanSync
  *           │      └──▶ HintSender ──TenantAdded──▶ the host of a segment's gateway
@@ -37,6 +37,7 @@ import { dnsDomainOf } from './dhcp/dns-domain.ts';
 import { HintSender } from './hint-sender.ts';
 import { Hints } from './hints.ts';
 import { Inbox } from './inbox.ts';
+import { MetadataService } from './metadata/metadata-service.ts';
 import { LauncherRunning } from './launcher-running.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { operations } from './operations.ts';
@@ -91,7 +92,7 @@ const OPEN_RETRY_MAX_MS = 30_000;
 /** What may be somewhere else since the last boot. */
 const WITHHELD: ReadonlySet<PlanKind> = new Set<PlanKind>(['instance', 'gateway']);
 
-type Workloads = Readonly<{ runner: Runner; dhcp: DhcpService }>;
+type Workloads = Readonly<{ metadata: MetadataService; runner: Runner; dhcp: DhcpService }>;
 
 export class Launcher {
   readonly #options: LauncherOptions;
@@ -194,6 +195,7 @@ export class Launcher {
     await this.#client?.close();
     const reconciled = this.#reconciler?.stop();
     // A pass may be waiting for one of their processes.
+    this.#workloads?.metadata.close();
     this.#workloads?.runner.close();
     this.#workloads?.dhcp.close();
     await reconciled;
@@ -248,7 +250,7 @@ export class Launcher {
       this.#reconciler = new Reconciler({
         ...this.#deps,
         dataplane,
-        followers: () => (this.#workloads === undefined ? [] : [this.#workloads.runner, this.#workloads.dhcp]),
+        followers: () => (this.#workloads === undefined ? [] : [this.#workloads.metadata, this.#workloads.runner, this.#workloads.dhcp]),
         desired: () => this.#desired(),
         report: (applied) => this.#report(applied),
       });
@@ -303,6 +305,7 @@ export class Launcher {
     const deleted = (instanceId: Parameters<typeof instanceDeletedFrame>[0]): boolean =>
       this.#client?.send(instanceDeletedFrame(instanceId)) ?? false;
     this.#workloads = {
+      metadata: new MetadataService({ domain: this.#domain }, deps),
       runner: new Runner({ stateDir, bootId, environment }, { ...deps, deleted }),
       dhcp: new DhcpService({ stateDir, runDir, domain: this.#domain, bootId, environment }, deps),
     };

@@ -70,6 +70,10 @@ class FakeDataplane implements DataplanePort {
   gatewayNetns(): string {
     return '/nowhere';
   }
+
+  metadataLeg(): { netns: string; ifname: string } {
+    return { netns: '/nowhere', ifname: 'seg1' };
+  }
 }
 
 class FakeFollower implements Follower {

@@ -455,9 +455,9 @@ export class FakeKernel implements Kernel {
     return link;
   }
 
-  #requireOnLink(route: RouteObject): void {
-    const reachable = this.#on(route.place, route.link).some((object) => object.kind === 'address' && covers(object, route.gateway));
-    if (!reachable) throw new NetlinkError({ errno: errnoNumber('ENETUNREACH'), request: 'RTM_NEWROUTE', what: route.gateway });
+  #requireOnLink({ place, link, gateway }: RouteObject): void {
+    const reachable = gateway === undefined || this.#on(place, link).some((object) => object.kind === 'address' && covers(object, gateway));
+    if (!reachable) throw new NetlinkError({ errno: errnoNumber('ENETUNREACH'), request: 'RTM_NEWROUTE', what: gateway });
   }
 }
 

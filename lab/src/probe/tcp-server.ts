@@ -15,6 +15,8 @@ const READS_PER_STEP = 16;
 export type TcpServerOptions = Readonly<{
   /** Default: every IPv4 address of the namespace. `::` is every one of both families, and IPv4 peers then seem to be `::ffff:…`. */
   address?: IpAddress;
+  /** Only what arrives by this interface. Default: by any. */
+  device?: string;
   /** Only take what comes (default), send it back, or send bytes of its own at a rate. */
   afterGreeting?: 'sink' | 'echo' | Readonly<{ bytesPerSecond: number }>;
   /** From which standstill on {@link TcpServer.progress} counts a stall. */
@@ -42,6 +44,7 @@ export class TcpServer implements Disposable {
     this.#options = options;
     const address = options.address ?? ('0.0.0.0' as IpAddress);
     this.#listener = stack.use(InetSocket.open({ netns: options.place.netns, kind: 'tcp', family: isIpv6(address) ? 6 : 4 }));
+    if (options.device !== undefined) this.#listener.bindToDevice(options.device);
     this.#listener.bind(address, options.port);
     this.#listener.listen(512);
     this.port = this.#listener.localPort();

@@ -1,4 +1,5 @@
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
+import { USER_DATA_MAX_LENGTH } from '@weft/core/user-data';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 
@@ -79,6 +80,10 @@ export const CreateInstanceBody = Type.Object(
     port_id: Id,
     addressing: Type.Optional(Type.Union([Type.Literal('static'), Type.Literal('dhcp')])),
     node_id: Type.Optional(nullable(Id)),
+    /** Base64, as Nova's: told to the workload alone, by the metadata service of its node. */
+    user_data: Type.Optional(
+      nullable(Type.String({ maxLength: USER_DATA_MAX_LENGTH, pattern: '^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$' })),
+    ),
   },
   strict,
 );

@@ -64,6 +64,18 @@ export const DROPS = {
     explanation: 'No rule of the port’s security groups lets this in.',
     remedy: 'Give the port a security group with an ingress rule for it.',
   },
+  'port metadata sent': {
+    explanation: 'It asked the metadata address for something else than the metadata service: only TCP port 80 is there.',
+    remedy: 'Ask http://169.254.169.254/ without a port.',
+  },
+  'port metadata_source sent': {
+    explanation: 'It asked the metadata service from an address that is not a fixed address of its port.',
+    remedy: 'Let it ask from the port’s own address: allowed address pairs and a port without port security make no difference here.',
+  },
+  'port metadata_rate sent': {
+    explanation: 'It, or its network, began more connections to the metadata service of its node than that serves in a second.',
+    remedy: 'Let it keep what it was told, and ask again later.',
+  },
   'port invalid sent': {
     explanation: 'It sent packets of connections that are not known, for instance of one that was revoked or timed out.',
     remedy: 'Let it connect again; long silent connections want keep-alives.',

@@ -28,6 +28,7 @@ import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseSubnet } from './subnet.ts';
 import type { Subnet } from './subnet.ts';
+import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
   ConcentratorId,
@@ -170,6 +171,8 @@ export type Instance = Stamps &
     generation: number;
     /** Where the gateway listens for its SSH server, unique in the tenant; absent where the cluster has no range for it. */
     sshPort: number | undefined;
+    /** In base64; told by the metadata service of its node and by nobody else. */
+    userData?: string | undefined;
   }>;
 
 /** A public address of a tenant: 1:1 for one address of a port, or a holder of port forwardings. */
@@ -331,6 +334,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     nodeId: f.optional('nodeId', id<NodeId>),
     generation: f.required('generation', parseCount),
     sshPort: f.optional('sshPort', bit16),
+    userData: f.optional('userData', parseUserData),
     ...parseStamps(f),
   }),
   floatingIp: (f) => ({

@@ -3,6 +3,7 @@ import type { Plan, PlanBody, PlanRef } from '@weft/core/plan/plan';
 import type { FirewallBody } from '@weft/core/plan/firewall';
 import { isPlanKind, planRefText } from '@weft/core/plan/plan';
 import type { ConcentratorId, InstanceId } from '@weft/core/uuid';
+import type { Vni } from '@weft/core/vni';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import { WeftError } from '@weft/core/weft-error';
 import { AppliedState } from './applied-state.ts';
@@ -14,7 +15,7 @@ import type { Kernel, NodeFacts, Observed, Underlay } from './kernel.ts';
 import type { KernelObject } from './kernel-object.ts';
 import { isNft, objectContent, objectKey } from './kernel-object.ts';
 import { dependentsOf, layout, layoutContext } from './layout/layout.ts';
-import { gatewayPlace, workloadPlace } from './names.ts';
+import { gatewayPlace, METADATA_PLACE, metadataLegName, workloadPlace } from './names.ts';
 import type { Place } from './names.ts';
 import { Numbering } from './numbering.ts';
 import { fabricDrops, gatewayDrops } from './port-drops.ts';
@@ -106,6 +107,11 @@ export class Dataplane {
 
   gatewayNetns(concentratorId: ConcentratorId): string {
     return `${this.#runDir}/netns/${gatewayPlace(concentratorId)}`;
+  }
+
+  /** Where the segment's workloads reach the metadata service. */
+  metadataLeg(vni: Vni): Readonly<{ netns: string; ifname: string }> {
+    return { netns: `${this.#runDir}/netns/${METADATA_PLACE}`, ifname: metadataLegName(vni) };
   }
 
   /**

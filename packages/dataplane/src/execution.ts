@@ -132,7 +132,7 @@ export class Execution {
     const gone = this.attempt('node', () => {
       kernel.remove(object);
       applied.delete(item.key);
-      if (object.kind === 'neigh') lastMacs.note(object);
+      if (object.kind === 'neigh' && object.place === 'fabric') lastMacs.note(object);
       if (object.kind !== 'netns') return;
       for (const { key } of applied.in(object.place)) applied.delete(key);
     });
@@ -155,6 +155,8 @@ export class Execution {
 
   /** Neighbours elsewhere keep an address's old MAC in their caches, and nothing crosses the tunnel to tell them: each node tells its own. */
   #announceChange(object: NeighObject, old: KernelObject | undefined): void {
+    // In the metadata namespace there is nobody to tell.
+    if (object.place !== 'fabric') return;
     const before = old?.kind === 'neigh' ? old.mac : this.deps.lastMacs.take(object);
     if (before !== undefined && before !== object.mac) this.deps.kernel.announce(object.place, object.link, object.address, object.mac);
   }

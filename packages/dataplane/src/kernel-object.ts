@@ -90,8 +90,9 @@ export type RedirectObject = Readonly<{ kind: 'redirect'; place: Place; link: st
 
 export type AddressObject = Readonly<{ kind: 'address'; place: Place; link: string; address: IpAddress; prefixLength: number }>;
 
-/** Without a destination: the default route of the gateway's family. */
-export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string; gateway: IpAddress; destination?: IpCidr | undefined }>;
+/** Without a destination: the default route of the gateway's family. Without a gateway: what is on the link. */
+export type RouteObject = Readonly<{ kind: 'route'; place: Place; link: string }> &
+  (Readonly<{ gateway: IpAddress; destination?: IpCidr | undefined }> | Readonly<{ gateway?: undefined; destination: IpCidr }>);
 
 /** An address of a segment, for the suppression of ARP and neighbour discovery; permanent, on the bridge. */
 export type NeighObject = Readonly<{ kind: 'neigh'; place: Place; link: string; address: IpAddress; mac: Mac }>;
@@ -123,7 +124,7 @@ export function objectKey(object: KernelObject): string {
     case 'address':
       return `address ${object.place} ${object.link} ${object.address}/${object.prefixLength}`;
     case 'route':
-      return `route ${object.place} ${object.destination ?? (isIpv6(object.gateway) ? '::/0' : 'default')}`;
+      return `route ${object.place} ${object.destination ?? (object.gateway !== undefined && isIpv6(object.gateway) ? '::/0' : 'default')}`;
     case 'neigh':
       return `neigh ${object.place} ${object.link} ${object.address}`;
     case 'fdb':
@@ -161,7 +162,7 @@ export function objectContent(object: KernelObject, sha256: (text: string) => st
     case 'address':
       return '';
     case 'route':
-      return `${object.link} ${object.gateway}`;
+      return `${object.link} ${object.gateway ?? 'link'}`;
     case 'neigh':
       return object.mac;
     case 'fdb':

@@ -10,7 +10,7 @@ import { waitFor } from '@weft/lab/wait';
 import { linkDelete, linkGet, linkList, linkSet } from '@weft/netlink/link';
 import { TC_CLSACT, TC_ROOT, clsactAdd, qdiscDelete, qdiscList, tbfReplace } from '@weft/netlink/qdisc';
 import { redirectList } from '@weft/netlink/redirect';
-import { gatewayPlace, limitName, portName, uplinkName } from './names.ts';
+import { gatewayPlace, limitName, portName, uplinkName, WORKLOAD_LINK } from './names.ts';
 import { concentratorId, ipv4, mac, portId, vni } from './plan-builder.testing.ts';
 import { reachable, TestUnderlay } from './test-node.testing.ts';
 import type { TestNode } from './test-node.testing.ts';
@@ -113,7 +113,9 @@ test('what a limited workload sends is judged as before: what it forges never ar
   };
   assert.equal(await sent(newToken(), 'arrival'), 1);
   const dropped = node.counter('fabric', 'bridge', 'spoof_mac');
-  const inside = node.rtnl(node.kernel.observe().find(({ object }) => object.kind === 'link' && object.type === 'end')!.object.place);
+  const inside = node.rtnl(
+    node.kernel.observe().find(({ object }) => object.kind === 'link' && object.name === WORKLOAD_LINK)!.object.place,
+  );
   linkSet(inside, linkGet(inside, 'eth0')!.index, { mac: mac(0x99) });
   assert.equal(await sent(newToken(), 'silence'), 0);
   assert.ok(node.counter('fabric', 'bridge', 'spoof_mac') > dropped, 'dropped for its MAC, by its own port');

@@ -20,7 +20,7 @@ import { interpretLimits, readLimits } from './linux-limits.ts';
 import type { FoundLimits } from './linux-limits.ts';
 import type { NamespaceHandles } from './linux-namespaces.ts';
 import { isTrash, trashDelete } from './linux-trash.ts';
-import { isOurLink, WORKLOAD_LINK } from './names.ts';
+import { isOurLink, METADATA_PLACE, WORKLOAD_LINK } from './names.ts';
 import type { Place } from './names.ts';
 import { NFT_TABLE } from './nft-text.ts';
 import { parseNftTable } from './nft-observed.ts';
@@ -58,7 +58,8 @@ export function readNamespace(place: Place, { netns, rtnl }: NamespaceHandles): 
   // A workload may queue as it likes.
   const limits = place.startsWith('wl-') ? NO_LIMITS : readLimits(rtnl, namesByIndex(links));
   if (place === 'fabric') return { ...nothing, limits, neighs: neighList(rtnl), fdb: fdbList(rtnl) };
-  return { ...nothing, limits, addrs: addrList(rtnl), routes: routeList(rtnl) };
+  const neighs = place === METADATA_PLACE ? neighList(rtnl) : [];
+  return { ...nothing, limits, neighs, addrs: addrList(rtnl), routes: routeList(rtnl) };
 }
 
 const NO_LIMITS: FoundLimits = { qdiscs: [], redirects: [] };
@@ -94,6 +95,7 @@ function namesByIndex(links: readonly Link[]): ReadonlyMap<number, string> {
 function familiesOf(place: Place): readonly NftFamily[] {
   if (place === 'node') return ['inet'];
   if (place === 'fabric') return ['bridge', 'inet'];
+  if (place === METADATA_PLACE) return ['ip'];
   return place.startsWith('gw-') ? ['ip', 'ip6'] : [];
 }
 
@@ -136,7 +138,9 @@ function observeLink(
   all: Readonly<{ links: ReadonlyMap<Place, ReadonlyMap<number, string>>; ends: ReadonlyMap<string, End> }>,
   see: (object: LinkObject, asDesired: boolean) => void,
 ): void {
-  const isEnd = (place.startsWith('wl-') && link.name === WORKLOAD_LINK) || (place.startsWith('gw-') && link.name.startsWith('seg'));
+  const isEnd =
+    (place.startsWith('wl-') && link.name === WORKLOAD_LINK) ||
+    ((place.startsWith('gw-') || place === METADATA_PLACE) && link.name.startsWith('seg'));
   if (link.mac === undefined || !(isEnd || isOurLink(link.name))) return;
   const base = { kind: 'link', place, name: link.name } as const;
   const { alias = '', mac, mtu } = link;
@@ -197,14 +201,14 @@ function observeLink(
 const NO_END: End = { place: 'node', name: '' };
 
 function observeEntries(
-  { neighs, fdb }: Found,
+  { place, neighs, fdb }: Found,
   names: ReadonlyMap<number, string>,
   see: (object: KernelObject, asDesired?: boolean) => void,
 ): void {
   for (const neigh of neighs) {
     const link = names.get(neigh.index);
-    if (link === undefined || !link.startsWith('wb') || neigh.mac === undefined) continue;
-    if ((neigh.state & NEIGH_PERMANENT) !== 0) see({ kind: 'neigh', place: 'fabric', link, address: neigh.address, mac: neigh.mac });
+    if (link === undefined || !link.startsWith(place === METADATA_PLACE ? 'seg' : 'wb') || neigh.mac === undefined) continue;
+    if ((neigh.state & NEIGH_PERMANENT) !== 0) see({ kind: 'neigh', place, link, address: neigh.address, mac: neigh.mac });
   }
   // A remote address has two entries: the tunnel's own (`self`, with the VTEP) and the bridge's (on the tunnel port).
   const onBridge = new Set<string>();
@@ -243,12 +247,12 @@ function observeAddresses({ place, addrs, routes }: Found, names: ReadonlyMap<nu
   }
   for (const route of routes) {
     const link = route.oif === undefined ? undefined : names.get(route.oif);
-    if (route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined || route.gateway === undefined) continue;
+    if (route.protocol !== ROUTE_PROTOCOL_WEFT || link === undefined) continue;
     see({
       kind: 'route',
       place,
       link,
-      gateway: route.gateway,
+      ...(route.gateway === undefined ? {} : { gateway: route.gateway }),
       ...(route.destination === undefined ? {} : { destination: route.destination }),
     });
   }

@@ -10,15 +10,17 @@ import type { Vni } from '@weft/core/vni';
 
 const hex = (id: Uuid, digits: number): string => id.replaceAll('-', '').slice(0, digits);
 
-/** A namespace that Weft works in: the node's own, its fabric, a gateway's or a workload's. */
-export type Place = 'node' | 'fabric' | `gw-${string}` | `wl-${string}`;
+/** A namespace that Weft works in: the node's own, its fabric, that of its metadata service, a gateway's or a workload's. */
+export type Place = 'node' | 'fabric' | 'metadata' | `gw-${string}` | `wl-${string}`;
+
+export const METADATA_PLACE = 'metadata' satisfies Place;
 
 export const gatewayPlace = (id: ConcentratorId): Place => `gw-${hex(id, 8)}`;
 export const workloadPlace = (id: InstanceId): Place => `wl-${hex(id, 8)}`;
 
 /** File name of a pinned namespace → place; undefined for one that is not ours. */
 export function parsePlace(name: string): Place | undefined {
-  return name === 'fabric' || /^(gw|wl)-[0-9a-f]{8}$/.test(name) ? (name as Place) : undefined;
+  return name === 'fabric' || name === METADATA_PLACE || /^(gw|wl)-[0-9a-f]{8}$/.test(name) ? (name as Place) : undefined;
 }
 
 export const bridgeName = (vni: Vni): string => `wb${vni}`;
@@ -31,14 +33,17 @@ export const uplinkName = (id: ConcentratorId): string => `wu${hex(id, 11)}`;
 export const limitName = (id: PortId | ConcentratorId): string => `wi${hex(id, 11)}`;
 /** The gateway's side of a leg, inside its namespace. */
 export const gatewayLegName = (vni: Vni): string => `seg${vni}`;
+/** The fabric's side of a segment's leg of the metadata service, and the other one in its namespace. */
+export const metadataPortName = (vni: Vni): string => `wm${vni}`;
+export const metadataLegName = (vni: Vni): string => `seg${vni}`;
 /** The workload's only interface. */
 export const WORKLOAD_LINK = 'eth0';
 
-export const isOurLink = (name: string): boolean => /^w[bxpgui][0-9a-f]+$/.test(name);
+export const isOurLink = (name: string): boolean => /^w[bxpguim][0-9a-f]+$/.test(name);
 /** On these interfaces queues and filters are ours; on others they are somebody's wish. */
 export const isLimitable = (name: string): boolean => /^w[pui][0-9a-f]{11}$/.test(name);
 
-export const alias = (kind: 'segment' | 'tunnel' | 'port' | 'gateway' | 'uplink' | 'limit', id: string | number): string =>
+export const alias = (kind: 'segment' | 'tunnel' | 'port' | 'gateway' | 'uplink' | 'limit' | 'metadata', id: string | number): string =>
   `weft:${kind}:${id}`;
 
 export const groupSetName = (id: SecurityGroupId): string => `members_${hex(id, 32)}`;
@@ -57,6 +62,9 @@ export function bridgeMac(vni: Vni): Mac {
   const digits = vni.toString(16).padStart(6, '0');
   return parseMac(`06:57:45:${digits.slice(0, 2)}:${digits.slice(2, 4)}:${digits.slice(4, 6)}`);
 }
+
+/** The metadata service's on every segment: as of segment 0, which there is not. */
+export const METADATA_MAC: Mac = parseMac('06:57:45:00:00:00');
 
 /** A gateway's uplink keeps its MAC wherever it lives, so that neighbours outside need not relearn it. */
 export function uplinkMac(id: ConcentratorId): Mac {

@@ -16,6 +16,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_BROADCAST = 6;
+const SO_BINDTODEVICE = 25;
 const MSG_NOSIGNAL = 0x4000;
 const POLLOUT = 4;
 const RECEIVE_BYTES = 1 << 16;
@@ -70,6 +71,22 @@ export class InetSocket implements Disposable {
   bind(address: IpAddress, port: number, scope = 0): void {
     const bytes = encodeInetAddress(address, port, scope);
     sysCheck('bind', libc().bind(this.#descriptor(), bytes, bytes.length), `${address} port ${port}`);
+  }
+
+  /**
+   * From now on it takes only what arrives by this interface of its namespace, and what it and its connections send leaves by it. That holds for
+   * the interface as it is, not for a later one of that name. Throws SysError: ENODEV.
+   */
+  bindToDevice(ifname: string): void {
+    const name = new TextEncoder().encode(ifname);
+    sysCheck('setsockopt', libc().setsockopt(this.#descriptor(), SOL_SOCKET, SO_BINDTODEVICE, name, name.length), ifname);
+  }
+
+  /** Gives the descriptor away, to whoever closes it from now on; this is closed. */
+  detach(): number {
+    const fd = this.#descriptor();
+    this.#fd = undefined;
+    return fd;
   }
 
   localPort(): number {

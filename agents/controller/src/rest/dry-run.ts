@@ -113,7 +113,7 @@ function endView({ portId, address, except = [] }: ReachEnd): ReachLineView['fro
 }
 
 /** Shown to nobody; and, as in the views of /v2.0, to administrators only. */
-const SECRETS = ['tokenHash'];
+const SECRETS = ['tokenHash', 'userData'];
 const OPERATORS = ['vni'];
 
 function recordView(record: Resource | undefined, caller: Caller): Record<string, unknown> | null {

@@ -221,7 +221,7 @@ function instanceRoutes(scope: FastifyInstance, { controller, decider, caller }:
     url: '/instances',
     schema: { body: CreateInstanceBody },
     handler: async (request, reply) => {
-      const { name = '', command, port_id, addressing = 'static', node_id } = request.body;
+      const { name = '', command, port_id, addressing = 'static', node_id, user_data } = request.body;
       const view = await decider.decideAndShow(
         request,
         (state, given) => {
@@ -233,6 +233,7 @@ function instanceRoutes(scope: FastifyInstance, { controller, decider, caller }:
             portId: port_id.toLowerCase() as PortId,
             addressing,
             nodeId: (node_id?.toLowerCase() as NodeId | undefined) ?? undefined,
+            userData: user_data === null || user_data === '' ? undefined : user_data,
           });
         },
         ({ instance }) => instanceView(instance, controller.statusSources),

@@ -14,6 +14,8 @@ export type CreateInstance = Readonly<{
   portId: PortId;
   addressing: 'static' | 'dhcp';
   nodeId: NodeId | undefined;
+  /** In base64. */
+  userData?: string | undefined;
 }>;
 
 /** A workload, not placed yet; the port learns whose it is, as Nova would tell it. */
@@ -44,6 +46,7 @@ export function createInstance(
     nodeId: undefined,
     generation: 0,
     sshPort: freeSshPort(state, context, request.tenantId),
+    userData: request.userData,
     ...stamps(context),
   };
   const network = state.networks.get(port.networkId);

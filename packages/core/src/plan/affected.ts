@@ -338,6 +338,8 @@ function collectPublicSide(state: ClusterState, port: Port, affected: Affected):
 }
 
 function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: Affected): void {
+  const instance = floating.portId === undefined ? undefined : state.instanceOfPort(floating.portId);
+  if (instance?.nodeId !== undefined) affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
   for (const { nodeId } of placedOf(state, floating.tenantId)) {
     affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
     for (const forwarding of state.forwardingsOf(floating.id))

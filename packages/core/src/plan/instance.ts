@@ -9,8 +9,9 @@ import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseStaticRoute } from '../router.ts';
 import type { StaticRoute } from '../router.ts';
+import { parseUserData } from '../user-data.ts';
 import { parseUuid } from '../uuid.ts';
-import type { InstanceId, PortId } from '../uuid.ts';
+import type { InstanceId, NetworkId, PortId, TenantId } from '../uuid.ts';
 
 /** A workload that this node runs. Key: the instance's id. */
 export type InstanceBody = Readonly<{
@@ -30,6 +31,13 @@ export type InstanceBody = Readonly<{
   /** Beside the default route. Absent: none. */
   routes?: readonly StaticRoute[] | undefined;
   gateway6?: Ipv6 | undefined;
+  /** From here on what only the metadata service tells. */
+  tenantId?: TenantId | undefined;
+  networkId?: NetworkId | undefined;
+  /** Public addresses that lead to its port as a whole, sorted. Absent: none. */
+  publicIps?: readonly Ipv4[] | undefined;
+  /** In base64. */
+  userData?: string | undefined;
 }>;
 
 export const instanceKey = (instanceId: InstanceId): string => instanceId;
@@ -53,5 +61,9 @@ export function parseInstanceBody(value: unknown): InstanceBody {
     gateway: f.optional('gateway', parseIpv4),
     routes: f.optional('routes', listOf(parseStaticRoute)),
     gateway6: f.optional('gateway6', parseIpv6),
+    tenantId: f.optional('tenantId', parseUuid<TenantId>),
+    networkId: f.optional('networkId', parseUuid<NetworkId>),
+    publicIps: f.optional('publicIps', listOf(parseIpv4)),
+    userData: f.optional('userData', parseUserData),
   };
 }

@@ -20,6 +20,7 @@ import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
+import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
@@ -219,7 +220,16 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     gateway,
     routes: routes.length === 0 ? undefined : routes,
     gateway6: subnets.filter(isSubnet6).find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp,
+    tenantId: instance.tenantId,
+    networkId: network.id,
+    publicIps: publicIpsOf(state, port.id),
+    userData: instance.userData,
   };
+}
+
+function publicIpsOf(state: ClusterState, portId: PortId): readonly Ipv4[] | undefined {
+  const addresses = Array.from(state.floatingIpsOfPort(portId), ({ address }) => address).toSorted();
+  return addresses.length === 0 ? undefined : addresses;
 }
 
 function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId, key: string): GatewayBody | undefined {
@@ -278,12 +288,6 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
   }
   return undefined;
-}
-
-/** A workload's name where it can be a host's (RFC 1123 §2.1), otherwise one made of its address. */
-function hostName(name: string | undefined, address: IpAddress): string {
-  const lower = name?.toLowerCase() ?? '';
-  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(lower) ? lower : dhcpHostName(address);
 }
 
 /** Nothing as long as another gateway may still answer for the address: it waits until that one's node has confirmed. */

@@ -43,7 +43,9 @@ export type ReachPlace =
   | Readonly<{ kind: 'port'; portId: PortId }>
   | Readonly<{ kind: 'network'; networkId: NetworkId }>
   | Readonly<{ kind: 'gateway'; concentratorId: ConcentratorId }>
-  | Readonly<{ kind: 'outside' }>;
+  | Readonly<{ kind: 'outside' }>
+  /** The metadata service of the sender's node. */
+  | Readonly<{ kind: 'metadata'; networkId: NetworkId }>;
 
 /** What changed the packet's addresses; `by` names the record, where there is one. */
 export type Translation =
@@ -103,7 +105,9 @@ export type DropReason =
   /** The gateway itself listens for DHCP, DNS and echo requests only. */
   | 'gateway_closed'
   /** From outside to an address that is not public. */
-  | 'not_public';
+  | 'not_public'
+  /** To the metadata address, but not to its service. */
+  | 'metadata_closed';
 
 export type Verdict =
   | Readonly<{ kind: 'delivered'; to: ReachPlace; packet: Packet }>

@@ -16,6 +16,7 @@ import { TestCluster } from '../command/test-support.ts';
 import { isIpv4 } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
+import { METADATA_ADDRESS } from '../metadata-address.ts';
 import type { FloatingIp, Network, Port, Topology } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
 import type { NatRuleId, NodeId, SecurityGroupId, SecurityGroupRuleId, TenantId } from '../uuid.ts';
@@ -364,4 +365,31 @@ test('NAT rules come before forwards and whole addresses: the first that fits le
   nat({ ...outbound, portId: a.id, floatingIpId: undefined, remoteCidr: parseCidr('198.51.100.0/24') });
   assert.equal(scene.fate(a, OUTSIDE), `outside from ${gateway.uplink!.address}`, 'an exception');
   assert.equal(scene.fate(a, ip('192.0.2.1')), `outside from ${spare.address}`);
+});
+
+test('the metadata service is reached by TCP port 80 alone, from a port’s own address, as far as its groups let it out', () => {
+  const scene = new Scene();
+  const reach = createReach(scene.cluster.state, FACTS);
+  const from: FlowSource = { kind: 'port', portId: scene.a.id };
+  const to = (flow: Partial<Flow>) => reach({ from, destination: METADATA_ADDRESS, ...WEB, ...flow }).verdict;
+  const at = { kind: 'port', portId: scene.a.id };
+  assert.deepEqual(to({}).kind === 'delivered' && to({}), {
+    kind: 'delivered',
+    to: { kind: 'metadata', networkId: scene.network.id },
+    packet: { source: scene.a.fixedIps[0]!.address, destination: METADATA_ADDRESS, protocol: 'tcp', port: 80 },
+  });
+  assert.deepEqual(to({ port: 81 }), { kind: 'dropped', at, reason: 'metadata_closed' });
+  assert.deepEqual(to({ protocol: 'icmp' }), { kind: 'dropped', at, reason: 'metadata_closed' });
+  const forged = { from: { ...from, address: ip('10.0.0.77') } };
+  assert.deepEqual(to(forged), { kind: 'dropped', at, reason: 'spoofed_source' });
+  scene.cluster.do(updatePort(scene.cluster.state, scene.cluster.context, scene.a.id, { portSecurityEnabled: false, securityGroups: [] }));
+  assert.deepEqual(to(forged), { kind: 'dropped', at, reason: 'spoofed_source' }, 'also without port security');
+  assert.equal(to({}).kind, 'delivered');
+  const other = new Scene();
+  other.rule('egress', { remoteCidr: parseCidr('10.0.0.0/8') });
+  const refused = createReach(
+    other.cluster.state,
+    FACTS,
+  )({ from: { kind: 'port', portId: other.a.id }, destination: METADATA_ADDRESS, ...WEB });
+  assert.equal(refused.verdict.kind === 'dropped' && refused.verdict.reason, 'egress_group');
 });

@@ -3,6 +3,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import { ipCidrContains, isIpv4, isIpv6 } from '../ip.ts';
 import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
+import { METADATA_ADDRESS, METADATA_PORT } from '../metadata-address.ts';
 import { nextHop } from '../plan/host-routes.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
@@ -85,6 +86,7 @@ class Walk {
     if (own) return { kind: 'delivered', to: at, packet };
     if (port.portSecurityEnabled && !port.fixedIps.some(({ address }) => address === source) && !pairsInclude(port.addressPairs, source))
       return dropped(at, 'spoofed_source');
+    if (destination === METADATA_ADDRESS) return this.#toMetadata(port, packet);
 
     const subnets = port.fixedIps.flatMap(({ subnetId }) => this.#state.subnets.get(subnetId) ?? []);
     const near = subnets.find(({ cidr }) => ipCidrContains(cidr, packet.destination));
@@ -108,6 +110,16 @@ class Walk {
   #nextHop(subnets: readonly Subnet[], port: Port, destination: IpAddress): IpAddress | undefined {
     if (isIpv4(destination)) return nextHop(subnets.filter(isSubnet4), port, destination);
     return subnets.filter(isSubnet6).find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp;
+  }
+
+  /** It is turned off its way at the port and answered on the node; whoever knows no gateway has a way there. */
+  #toMetadata(port: Port, packet: Packet): Verdict {
+    const at: ReachPlace = { kind: 'port', portId: port.id };
+    if (!port.fixedIps.some(({ address }) => address === packet.source)) return dropped(at, 'spoofed_source');
+    const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
+    if (refused !== undefined) return refused;
+    if (packet.protocol !== 'tcp' || packet.port !== METADATA_PORT) return dropped(at, 'metadata_closed');
+    return { kind: 'delivered', to: { kind: 'metadata', networkId: port.networkId }, packet };
   }
 
   /** At the gateway, from a segment of its tenant. */

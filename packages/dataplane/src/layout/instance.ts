@@ -1,4 +1,6 @@
-import { isIpv6 } from '@weft/core/ip';
+import { cidrContains, cidrOf } from '@weft/core/cidr';
+import { isIpv4, isIpv6 } from '@weft/core/ip';
+import { METADATA_ADDRESS } from '@weft/core/metadata-address';
 import type { InstanceBody } from '@weft/core/plan/instance';
 import type { KernelObject } from '../kernel-object.ts';
 import { linkLocalOf } from '../link-local.ts';
@@ -17,7 +19,7 @@ function sysctlsOf({ addressing, addresses }: InstanceBody): Readonly<Record<str
   };
 }
 
-/** A workload's namespace and, unless it asks by DHCP, its addresses. Its link comes with its port. */
+/** A workload's namespace and, unless it asks by DHCP, its addresses and its way out, or else only that to the metadata service. Its link comes with its port. */
 export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
   const place = workloadPlace(body.instanceId);
   const objects: KernelObject[] = [{ kind: 'netns', place, loopback: true, sysctls: sysctlsOf(body) }];
@@ -30,7 +32,11 @@ export function layoutInstance(body: InstanceBody): readonly KernelObject[] {
     objects.push({ kind: 'address', place, link: WORKLOAD_LINK, address, prefixLength });
   for (const gateway of [body.gateway, body.gateway6])
     if (gateway !== undefined) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway });
-  for (const { destination, nexthop } of body.routes ?? [])
-    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
+  const routes = body.routes ?? [];
+  for (const { destination, nexthop } of routes) objects.push({ kind: 'route', place, link: WORKLOAD_LINK, gateway: nexthop, destination });
+  // Its node answers for the address, whatever way it is sent; but without any way nothing is sent.
+  const lost = body.gateway === undefined && body.addresses.some(({ address }) => isIpv4(address));
+  if (lost && !routes.some(({ destination }) => cidrContains(destination, METADATA_ADDRESS)))
+    objects.push({ kind: 'route', place, link: WORKLOAD_LINK, destination: cidrOf(METADATA_ADDRESS, 32) });
   return objects;
 }

@@ -24,6 +24,7 @@ import { MARK_EGRESS_ALLOWED, MARK_STATELESS } from '../ruleset/fabric.ts';
 import { fabricElement, zoneElement } from './element.ts';
 import type { LayoutContext } from './layout.ts';
 import { limitObjects } from './limit.ts';
+import { layoutMetadata } from './metadata.ts';
 import { ipv6Of, neighbourChain, prefixed } from './neighbour.ts';
 
 /** Ethernet, two VLAN tags and the four bytes more that a pair takes. */
@@ -70,7 +71,7 @@ export function layoutPort(context: LayoutContext, body: PortBody): readonly Ker
   for (const mac of [body.mac, ...(body.macs ?? [])]) objects.push({ kind: 'fdb', place: 'fabric', link, mac, role: 'local' });
   for (const address of [...body.ips.filter(isIpv4), ...ipv6Of(body)])
     objects.push({ kind: 'neigh', place: 'fabric', link: bridge, address, mac: body.mac });
-  return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects];
+  return [...rules(context, body, link, numbers.port(link), numbers.zone(body.vni)), ...objects, ...layoutMetadata(body, mtu)];
 }
 
 function rules({ plan, gatewayPorts }: LayoutContext, body: PortBody, link: string, number: number, zone: number): KernelObject[] {

@@ -36,6 +36,9 @@ export const BY_LINK = [
   'port group received',
   'port spoof_nd sent',
   'port headers sent',
+  'port metadata sent',
+  'port metadata_source sent',
+  'port metadata_rate sent',
 ] as const satisfies readonly DropKind[];
 
 /** Counted by port number in the inet family: what is added to the number, which stands where the mark has it (bits 0–12, or 14–26). */

@@ -2,6 +2,7 @@ import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
 import { ipv6Chains } from './fabric-ipv6.ts';
+import { METADATA_SETS, metadataChains, TO_METADATA } from './fabric-metadata.ts';
 
 /**
  * The fabric's rules, two tables that meet in the packet's mark. `reference` for every line and its trap: datapath.md §4. The order of hooks
@@ -72,6 +73,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set tracked { type ifname; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
+      ...METADATA_SETS,
       // Tunnels of segments in which ARP goes everywhere.
       'set flooding { type ifname; }',
       // Egress chains return to allow, ingress chains accept: traffic between two ports of a node passes both.
@@ -114,6 +116,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
           `ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED} accept`,
           `iifname . ether saddr . ip saddr != @addrs goto ${dropChain('port spoof_ip sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -125,6 +128,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           `udp sport 67 goto ${dropChain('port spoof_dhcp sent')}`,
           `meta l4proto icmp meta length > ${facts.mtu} goto ${dropChain('port mtu sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           'accept',
         ],
@@ -137,12 +141,14 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'ether type arp accept',
           'ether type ip6 goto from_unguarded_ip6',
           `ether type != ip goto ${dropChain('port ethertype sent')}`,
+          TO_METADATA,
           'meta mark set iifname map @number',
           `udp sport 67 udp dport 68 meta mark set ${MARK_UNTRACKED}`,
           `udp sport 68 udp dport 67 meta mark set ${MARK_UNTRACKED}`,
           'accept',
         ],
       },
+      ...metadataChains(MARK_UNTRACKED),
       { name: 'from_tunnel', hook: undefined, rules: ['iifname . ether saddr @local goto drop_loop', 'goto trusted'] },
       {
         name: 'trusted',
@@ -171,6 +177,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
         rules: [
           'ether type arp goto forward_arp',
           `${TO_MANY} goto forward_broadcast`,
+          'iifname @metadata goto answer_metadata',
           // Neither end is stateless; then only the receiver is; then, after its groups, only the sender.
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname @tracked accept`,
           `meta mark & ${MARK_ANSWERS} == ${MARK_ESTABLISHED} oifname vmap @ingress`,
@@ -190,6 +197,7 @@ function bridgeTable(facts: NodeFacts): TableObject {
           'oifname @flooding accept',
           `oifname @tunnels ether daddr ff:ff:ff:ff:ff:ff goto ${dropChain('port arp_unknown sent')}`,
           'oifname @ports accept',
+          'oifname @metadata accept',
         ],
       },
       {
