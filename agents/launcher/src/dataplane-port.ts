@@ -1,4 +1,5 @@
 import type { DropCount } from '@weft/core/drop-reason';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { Plan, PlanRef } from '@weft/core/plan/plan';
@@ -33,7 +34,7 @@ export interface DataplanePort {
   portDrops(port: Readonly<{ portId: PortId; concentratorId: ConcentratorId | undefined }> & PortTraces): readonly DropCount[];
   /** The same of a port at its gateway; undefined if that is not here. */
   gatewayDrops(
-    port: Readonly<{ concentratorId: ConcentratorId; addresses: readonly Ipv4[]; publicAddresses: readonly Ipv4[] }> & PortTraces,
+    port: Readonly<{ concentratorId: ConcentratorId; addresses: readonly IpAddress[]; publicAddresses: readonly Ipv4[] }> & PortTraces,
   ): readonly DropCount[] | undefined;
   /** Where workloads of a segment reach the metadata service, whether it exists or not: an interface of the namespace pinned there. */
   metadataLeg(vni: Vni): Readonly<{ netns: string; ifname: string }>;

@@ -14,7 +14,6 @@ import type { Ipv4 } from '@weft/core/ipv4';
 import type { PlanRef } from '@weft/core/plan/plan';
 import { segmentKey } from '@weft/core/plan/segment';
 import type { NodeId } from '@weft/core/uuid';
-import { isIpv4 } from '@weft/core/ip';
 import type { Vni } from '@weft/core/vni';
 import type { Clock } from '@weft/ssntp/clock';
 import type { Frame } from '@weft/ssntp/frame';
@@ -181,7 +180,7 @@ export class HintSender {
     const ports: HintPort[] = [];
     for (const key of this.#portsOf.of(vni)) {
       const port = own.plan.get('port', key);
-      if (port !== undefined) ports.push({ mac: port.mac, ips: port.ips.filter(isIpv4).slice(0, MAX_HINT_ADDRESSES) });
+      if (port !== undefined) ports.push({ mac: port.mac, ips: port.ips.slice(0, MAX_HINT_ADDRESSES) });
     }
     return {
       agent_uuid: this.#nodeId,

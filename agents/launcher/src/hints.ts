@@ -13,8 +13,9 @@
  * A hint's time is looked at when a change of the plan is taken over: a controller that works has not named it for so long, so it is not
  * so. While no controller changes anything, the hint stays; its end would cut off a workload that runs.
  */
-import { cidrContains } from '@weft/core/cidr';
 import type { Cidr } from '@weft/core/cidr';
+import { cidrContains } from '@weft/core/cidr';
+import { ipCidrContains } from '@weft/core/ip';
 import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
@@ -151,7 +152,8 @@ export function overlay(plan: Plan, hints: readonly TenantEvent[]): Plan {
       added.set('peer', peerKey(vni, mac), { vni, mac, ips: own, vtep });
       for (const address of own) {
         const key = dhcpHostKey(vni, address);
-        const leased = segment.subnets.some(({ cidr, dhcp }) => dhcp && cidrContains(cidr, address));
+        const subnets = [...segment.subnets, ...(segment.subnets6 ?? [])];
+        const leased = subnets.some(({ cidr, dhcp }) => dhcp && ipCidrContains(cidr, address));
         if (!leased || plan.get('dhcphost', key) !== undefined) continue;
         added.set('dhcphost', key, { concentratorId, vni, address, mac, hostname: dhcpHostName(address) });
       }

@@ -48,6 +48,10 @@ export const DROPS = {
     explanation: 'It asked by ARP or neighbour discovery for addresses that nobody on its network has.',
     remedy: 'Check the address it looks for, and that the port with that address is up.',
   },
+  'port arp_flood sent': {
+    explanation: 'It asked or announced by ARP or neighbour discovery faster than any host has reason to.',
+    remedy: 'Look for a program in the workload that scans its network, or for a loop behind it.',
+  },
   'port closed sent': {
     explanation: 'It sent while the port was administratively down.',
     remedy: 'Set admin_state_up of the port to true.',
@@ -115,6 +119,10 @@ export const DROPS = {
   'gateway service sent': {
     explanation: 'It asked its gateway for a service that it does not offer: only ping, DHCP and DNS.',
     remedy: 'Address the workload or the host that offers the service.',
+  },
+  'gateway neighbours sent': {
+    explanation: 'It, or others of its tenant, began to talk with more new addresses at once than a gateway looks for.',
+    remedy: 'Let it look through a network more slowly: some hundred addresses a second.',
   },
   'gateway invalid sent': {
     explanation:

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import type { Cidr6 } from '@weft/core/cidr6';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { Ipv6 } from '@weft/core/ipv6';
 import type { Mac } from '@weft/core/mac';
 import { BROADCAST_MAC } from '@weft/core/mac';
 import type { Vni } from '@weft/core/vni';
@@ -175,6 +177,32 @@ export function kernelContract(name: string, make: () => KernelUnderTest): void 
     ];
     kernel.transact('fabric', { remove: [], put: nft });
     for (const seenBy of [kernel, again()]) assertShows(seenBy, [...made, ...changed, ...nft]);
+  });
+
+  contract('IPv6 beside IPv4: a namespace that gets it later, entries, addresses and a default route of each family', (kernel, again) => {
+    for (const object of PLUGGED) kernel.put(object);
+    const workload = netns(WORKLOAD);
+    kernel.put({ ...workload, sysctls: { 'net.ipv6.conf.default.disable_ipv6': '0', 'net.ipv6.conf.all.disable_ipv6': '0' } });
+    const six = (text: string): Ipv6 => text as Ipv6;
+    const objects = [
+      address,
+      { ...address, address: six('fd00:1::11'), prefixLength: 64 },
+      neigh,
+      { ...neigh, address: six('fd00:1::11') },
+      { ...neigh, address: six('fe80::aff:fe00:1') },
+      route,
+      { ...route, gateway: six('fd00:1::1') },
+      { ...route, gateway: six('fd00:1::2'), destination: 'fd00:9::/48' as Cidr6 },
+      { kind: 'fdb', place: 'fabric', link: tunnel.name, mac: '33:33:00:00:00:02' as Mac, role: 'broadcast', vtep: ip('172.30.0.1') },
+    ] as Exclude<KernelObject, NftObject>[];
+    for (const object of [...objects, ...objects]) assert.equal(kernel.put(object), false, objectKey(object));
+    for (const seenBy of [kernel, again()]) assertShows(seenBy, objects);
+    for (const object of objects.filter((each) => JSON.stringify(each).includes('fd00')).toReversed()) kernel.remove(object);
+    assert.deepEqual(
+      keysIn(kernel).filter((key) => key.includes('fd00') || key.includes('::/0')),
+      [],
+    );
+    assertShows(kernel, [address, neigh, route]);
   });
 
   contract('changes what can be changed of a link in place', (kernel) => {

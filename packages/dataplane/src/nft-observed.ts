@@ -8,7 +8,14 @@ import { isMemberSet } from './names.ts';
 import { COUNTING_SETS } from './ruleset/drops.ts';
 
 /** Sets whose elements the rules themselves add; not ours to reconcile. */
-const DYNAMIC_SETS: ReadonlySet<string> = new Set([...COUNTING_SETS, 'conns', 'metadata_ports', 'metadata_segments']);
+const DYNAMIC_SETS: ReadonlySet<string> = new Set([
+  ...COUNTING_SETS,
+  'conns',
+  'recent',
+  'neighbour_rate',
+  'metadata_ports',
+  'metadata_segments',
+]);
 
 /** Of a gateway's sets and maps those that plan resources fill; the others stand in its table's own text. */
 const GATEWAY_SETS = new Set([

@@ -1,4 +1,6 @@
 import type { Cidr } from '@weft/core/cidr';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { GatewayBody } from '@weft/core/plan/gateway';
@@ -21,8 +23,12 @@ export const GATEWAY_MAC = '02:00:0a:00:01:01' as Mac;
 
 const ANY = { protocol: undefined, portMin: undefined, portMax: undefined, remoteCidr: undefined, remoteGroup: undefined };
 export const ALL_OUT: GroupRule = { ...ANY, direction: 'egress' };
+export const ALL_OUT6: GroupRule = { ...ALL_OUT, family: 'ipv6' };
+export const ANY_IN6: GroupRule = { ...ANY, direction: 'ingress', family: 'ipv6' };
 export const tcpIn = (port: number): GroupRule => ({ ...ANY, direction: 'ingress', protocol: 'tcp', portMin: port, portMax: port });
 export const tcpOut = (port: number): GroupRule => ({ ...tcpIn(port), direction: 'egress' });
+/** The same rule about packets of IPv6. */
+export const inIpv6 = (rule: GroupRule): GroupRule => ({ ...rule, family: 'ipv6' });
 export const fromGroup = (n: number): GroupRule => ({ ...ANY, direction: 'ingress', remoteGroup: groupId(n) });
 
 /** An endpoint with the number n, as a tenant sees it: 10.0.0.n, 02:…:n. In another segment it may be another's. */
@@ -44,12 +50,12 @@ export class PlanBuilder {
   }
 
   /** The group has this address, wherever it is. */
-  member(n: number, address: Ipv4): this {
+  member(n: number, address: IpAddress): this {
     this.plan.set('member', `${groupId(n)}/${address}`, { groupId: groupId(n), address });
     return this;
   }
 
-  noMember(n: number, address: Ipv4): this {
+  noMember(n: number, address: IpAddress): this {
     this.plan.delete('member', `${groupId(n)}/${address}`);
     return this;
   }
@@ -79,7 +85,7 @@ export class PlanBuilder {
       mac: port.mac,
       mtu: 1450,
       addressing: dhcp ? 'dhcp' : 'static',
-      addresses: port.ips.map((address) => ({ address, prefixLength: 24 })),
+      addresses: port.ips.map((address) => ({ address, prefixLength: isIpv6(address) ? 64 : 24 })),
       gateway: ipv4('10.0.0.1'),
     });
     return this;
@@ -96,7 +102,7 @@ export class PlanBuilder {
     return this.peerAt(number, { mac: mac(n), ips: [ipv4(`10.0.0.${n}`)] }, vtep);
   }
 
-  peerAt(number: number, peer: Readonly<{ mac: Mac; ips: readonly Ipv4[] }>, vtep: Ipv4): this {
+  peerAt(number: number, peer: Readonly<{ mac: Mac; ips: readonly IpAddress[] }>, vtep: Ipv4): this {
     this.plan.set('peer', `${number}/${peer.mac}`, { vni: vni(number), ...peer, vtep });
     return this.admit(vtep);
   }

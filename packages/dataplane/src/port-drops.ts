@@ -1,4 +1,6 @@
 import type { DropCount, DropKind } from '@weft/core/drop-reason';
+import { isIpv4 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
 import type { ConcentratorId, PortId } from '@weft/core/uuid';
@@ -22,7 +24,7 @@ export type GatewayTraces = Readonly<{
   concentratorId: ConcentratorId;
   vni: Vni;
   mac: Mac;
-  addresses: readonly Ipv4[];
+  addresses: readonly IpAddress[];
   /** Public addresses of which this port has only some ports, so that others lead nowhere. */
   publicAddresses: readonly Ipv4[];
 }>;
@@ -93,16 +95,20 @@ export function gatewayDrops(
   { kernel }: Readonly<{ kernel: Counters }>,
 ): DropCount[] | undefined {
   const place = gatewayPlace(concentratorId);
-  const byAddress = BY_ADDRESS.flatMap((kind, index) => {
+  const entries = BY_ADDRESS.flatMap((kind, index) => {
     const those = kind === 'gateway no_mapping received' ? [...addresses, ...publicAddresses] : addresses;
-    return those.map((address): Entry => [kind, [{ address }, index + 1]]);
+    return those.map((address) => ({ address, entry: [kind, [{ address }, index + 1]] as Entry }));
   });
   const byMac: readonly Entry[] = [[BY_MAC.foreign, [{ link: gatewayLegName(vni) }, { mac }]]];
-  const found = kernel.counted(place, { family: 'ip', name: 'why' }, keysOf(byAddress));
-  const foundByMac = kernel.counted(place, { family: 'ip', name: 'why_mac' }, keysOf(byMac));
-  if (found === undefined || foundByMac === undefined) return undefined;
+  const found = (['ip', 'ip6'] as const).map((family) => {
+    const byAddress = entries.filter(({ address }) => isIpv4(address) === (family === 'ip')).map(({ entry }) => entry);
+    const those = kernel.counted(place, { family, name: 'why' }, keysOf(byAddress));
+    const theirs = kernel.counted(place, { family, name: 'why_mac' }, keysOf(byMac));
+    return those === undefined || theirs === undefined ? undefined : [...counts(those, byAddress), ...counts(theirs, byMac)];
+  });
+  if (found.includes(undefined)) return undefined;
   const rates = ofQueues(kernel, place, BY_QUEUE.gateway, { link: uplinkName(concentratorId), ifb: limitName(concentratorId) });
-  return collected([...counts(found, byAddress), ...counts(foundByMac, byMac), ...rates]);
+  return collected([...found.flatMap((each) => each ?? []), ...rates]);
 }
 
 function keysOf(entries: readonly Entry[]): SetKey[] {

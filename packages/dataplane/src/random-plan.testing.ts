@@ -1,6 +1,10 @@
 import * as fc from 'fast-check';
 import type { Cidr } from '@weft/core/cidr';
+import type { Cidr6 } from '@weft/core/cidr6';
+import { isIpv6 } from '@weft/core/ip';
+import type { IpAddress, IpCidr } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
+import type { Ipv6 } from '@weft/core/ipv6';
 import type { Mac } from '@weft/core/mac';
 import { canonicalJson } from '@weft/core/canonical-json';
 import type { GroupRule } from '@weft/core/plan/group';
@@ -21,6 +25,8 @@ type Workload = Readonly<{
   /** The last bytes of its MAC and addresses: change one and it is another's. */
   host: number;
   second: boolean;
+  /** Of IPv6 too. */
+  six: boolean;
   up: boolean;
   guarded: boolean;
   groups: readonly number[];
@@ -38,6 +44,7 @@ type Gateway = Readonly<{
   segments: readonly number[];
   uplink: boolean;
   second: boolean;
+  six: boolean;
   public: readonly (number | undefined)[];
   forwards: readonly number[];
   /** Denied ports; undefined: no firewall. */
@@ -58,15 +65,22 @@ const workload = fc.record({
   segment: fc.nat(3),
   host: fc.nat(3),
   second: fc.boolean(),
+  six: fc.boolean(),
   up: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   guarded: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   groups: fc.subarray([0, 1, 2]),
   dhcp: fc.boolean(),
   pairs: fc.option(
-    fc.array(fc.record({ isOwn: fc.boolean(), cidr: fc.constantFrom('10.0.0.200/32', '10.9.0.0/16', '0.0.0.0/0') }), {
-      minLength: 1,
-      maxLength: 2,
-    }),
+    fc.array(
+      fc.record({
+        isOwn: fc.boolean(),
+        cidr: fc.constantFrom('10.0.0.200/32', '10.9.0.0/16', '0.0.0.0/0', 'fd00:1::c8/128', 'fd00:9::/48', '::/0'),
+      }),
+      {
+        minLength: 1,
+        maxLength: 2,
+      },
+    ),
     { nil: undefined },
   ),
   limit,
@@ -82,6 +96,7 @@ const gateway = fc.record({
   segments: fc.subarray([0, 1, 2, 3]),
   uplink: fc.boolean(),
   second: fc.boolean(),
+  six: fc.boolean(),
   public: fc.uniqueArray(fc.option(fc.nat(3), { nil: undefined }), { maxLength: 2 }),
   forwards: fc.array(fc.nat(3), { maxLength: 2 }),
   firewall: fc.option(fc.subarray([22, 80, 443]), { nil: undefined }),
@@ -123,11 +138,16 @@ export const vniOf = (segment: number): Vni => (10_000 + segment) as Vni;
 const macOf = (host: number): Mac => `02:00:0a:00:00:1${host}` as Mac;
 const gatewayMac = (segment: number): Mac => `02:00:0a:00:01:0${segment}` as Mac;
 const addressOf = (host: number, second = false): Ipv4 => `10.0.${second ? 1 : 0}.${10 + host}` as Ipv4;
+const address6Of = (host: number): Ipv6 => `fd00:1::1${host}` as Ipv6;
 export const vtepOf = (node: number): Ipv4 => `172.30.0.${10 + node}` as Ipv4;
 
 export function planOf(world: World): Plan {
   const plan = new Plan();
-  const addressesOf = ({ host, second }: Workload): Ipv4[] => (second ? [addressOf(host), addressOf(host, true)] : [addressOf(host)]);
+  const addressesOf = ({ host, second, six }: Workload): IpAddress[] => [
+    addressOf(host),
+    ...(second ? [addressOf(host, true)] : []),
+    ...(six ? [address6Of(host)] : []),
+  ];
   const taken = new Set<string>();
   const workloads = world.workloads.flatMap((workload, n) => {
     if (workload === undefined || taken.has(`${workload.segment} ${workload.host}`)) return [];
@@ -171,7 +191,7 @@ export function planOf(world: World): Plan {
   return plan;
 }
 
-function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly Ipv4[] }>): void {
+function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addresses: readonly IpAddress[] }>): void {
   const { segment, host, up, guarded, groups, dhcp, pairs, limit: rateLimit, addresses } = workload;
   plan.set('port', portId(n), {
     portId: portId(n),
@@ -182,7 +202,7 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
     adminStateUp: up,
     portSecurity: guarded,
     groups: groups.map(groupId),
-    pairs: pairs?.map((pair) => ({ mac: pair.isOwn ? macOf(host) : SHARED_MAC, cidr: pair.cidr as Cidr })),
+    pairs: pairs?.map((pair) => ({ mac: pair.isOwn ? macOf(host) : SHARED_MAC, cidr: pair.cidr as IpCidr })),
     macs: pairs?.some(({ isOwn }) => !isOwn) === true && n === 0 ? [SHARED_MAC] : undefined,
     rateLimit,
   });
@@ -196,16 +216,20 @@ function setWorkload(plan: Plan, n: number, workload: Workload & Readonly<{ addr
     mac: macOf(host),
     mtu: 1450,
     addressing: dhcp ? 'dhcp' : 'static',
-    addresses: addresses.map((address) => ({ address, prefixLength: 24 })),
+    addresses: addresses.map((address) => ({ address, prefixLength: isIpv6(address) ? 64 : 24 })),
     gateway: '10.0.0.1' as Ipv4,
+    gateway6: addresses.some(isIpv6) ? ('fd00:1::1' as Ipv6) : undefined,
   });
 }
 
 function setGroup(plan: Plan, n: number, { openOut, stateless, ports, remote }: Group): void {
   const any = { protocol: undefined, portMin: undefined, portMax: undefined, remoteCidr: undefined, remoteGroup: undefined };
   const rules: GroupRule[] = ports.map((port) => ({ ...any, direction: 'ingress', protocol: 'tcp', portMin: port, portMax: port }));
-  if (openOut) rules.push({ ...any, direction: 'egress' });
+  if (openOut)
+    rules.push({ ...any, direction: 'egress' }, ...(ports.includes(443) ? [{ ...any, direction: 'egress', family: 'ipv6' } as const] : []));
   if (remote !== undefined) rules.push({ ...any, direction: openOut ? 'ingress' : 'egress', remoteGroup: groupId(remote) });
+  if (remote !== undefined && ports.includes(80))
+    rules.push({ ...any, direction: 'ingress', family: 'ipv6', remoteGroup: groupId(remote) });
   plan.set('group', groupId(n), { groupId: groupId(n), rules, ...(stateless ? { stateless } : {}) });
 }
 
@@ -214,6 +238,13 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
     cidr: `10.0.${second ? 1 : 0}.0/24` as Cidr,
     gatewayIp: `10.0.${second ? 1 : 0}.1` as Ipv4,
     dhcp: true,
+    dnsNameservers: [],
+  });
+  const subnet6 = (segment: number) => ({
+    cidr: `fd00:${segment}::/64` as Cidr6,
+    gatewayIp: `fd00:${segment}::1` as Ipv6,
+    advertise: 'slaac' as const,
+    dhcp: false,
     dnsNameservers: [],
   });
   plan.set('gateway', concentratorId(n), {
@@ -227,6 +258,7 @@ function setGateway(plan: Plan, n: number, segments: readonly number[], wish: Om
       mac: gatewayMac(segment),
       mtu: 1450,
       subnets: wish.second ? [subnet(false), subnet(true)] : [subnet(false)],
+      subnets6: wish.six ? [subnet6(segment)] : undefined,
     })),
     rateLimit: wish.limit,
   });

@@ -161,7 +161,7 @@ export class TwoNodes implements Disposable {
   readonly outside: Place;
   readonly #stack = new DisposableStack();
 
-  constructor(topology: 'mesh' | 'concentrator', as: Readonly<{ ipv6?: boolean }> = {}) {
+  constructor(topology: 'mesh' | 'concentrator', as: Readonly<{ ipv6?: boolean; connectionsPerPort?: number }> = {}) {
     const spaces = [0, 1, 2].map(() => this.#stack.use(netnsCreateUnpinned()));
     const [first, second, outer] = spaces as [Netns, Netns, Netns];
     wire(first, 'under', second, 'under');
@@ -170,10 +170,15 @@ export class TwoNodes implements Disposable {
     setAddress(second, 'under', vtep(1));
     for (const address of [OUTSIDE, OUTSIDE_TOO]) setAddress(outer, 'outer', address);
     this.outside = { netns: outer, ifname: 'outer', mac: '02:00:00:00:00:fe' as Mac, ip: OUTSIDE };
-    this.nodes = [first, second].map((netns, node) => this.#node(netns, node, topology, as.ipv6 ?? false));
+    this.nodes = [first, second].map((netns, node) => this.#node(netns, node, topology, as));
   }
 
-  #node(netns: Netns, node: number, topology: 'mesh' | 'concentrator', ipv6: boolean): Node {
+  #node(
+    netns: Netns,
+    node: number,
+    topology: 'mesh' | 'concentrator',
+    { ipv6 = false, connectionsPerPort = 1000 }: Readonly<{ ipv6?: boolean; connectionsPerPort?: number }>,
+  ): Node {
     const runDir = mkdtempSync(join(tmpdir(), 'weft-nodes-'));
     const kernel = netns.run(() => new LinuxKernel({ runDir }, { sha256 }));
     const facts = {
@@ -182,7 +187,7 @@ export class TwoNodes implements Disposable {
       vxlanPort: 14_789,
       mtu: 1450,
       uplinkInterface: node === 0 ? 'up' : undefined,
-      connectionsPerPort: 1000,
+      connectionsPerPort,
     };
     const again = (): Dataplane => new Dataplane({ facts, runDir }, { kernel, log: SILENT, sha256 });
     this.#stack.defer(() => {

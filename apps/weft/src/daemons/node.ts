@@ -1,4 +1,5 @@
 /** What the daemons that are nodes have in common: their file's keys, what they need of the machine, and how they run. */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Fields, integerIn } from '@weft/core/fields';
 import type { NodeRole } from '@weft/core/resource';
@@ -10,7 +11,7 @@ import type { Logger } from '@weft/daemon/log';
 import { linuxFeatures, requireKernel } from '@weft/dataplane/kernel-support';
 import { openLinuxDataplane } from '@weft/dataplane/linux-dataplane';
 import { dnsmasqPath, requireDnsmasq } from '@weft/launcher/dhcp/dnsmasq-command';
-import { raiseInotifyLimit } from '@weft/launcher/dhcp/inotify-limit';
+import { raiseMachineLimits } from '@weft/launcher/machine-limits';
 import { Launcher } from '@weft/launcher/launcher';
 import type { Ask } from '@weft/launcher/given-address';
 import { readNodeFacts } from '@weft/launcher/node-facts';
@@ -71,10 +72,11 @@ export async function runNode(config: NodeConfig, roles: readonly NodeRole[], { 
   requireFit({ ...config, roles }, { path: environment['PATH'] ?? '', euid: process.geteuid?.() });
   if (roles.includes('network') || roles.includes('concentrator')) {
     const parameters = {
+      exists: (key: string) => existsSync(`/proc/sys/${key.replaceAll('.', '/')}`),
       read: (key: string) => sysctlRead(undefined, key),
       write: (key: string, value: string) => sysctlWrite(undefined, key, value),
     };
-    raiseInotifyLimit(parameters, log);
+    raiseMachineLimits(parameters, log);
   }
   const role = roles.reduce((mask, each) => mask | SSNTP_ROLES[each], 0);
   const credentials = readCredentials(config, role);

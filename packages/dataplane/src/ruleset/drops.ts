@@ -36,6 +36,7 @@ export const BY_LINK = [
   'port group received',
   'port spoof_nd sent',
   'port headers sent',
+  'port arp_flood sent',
   'port metadata sent',
   'port metadata_source sent',
   'port metadata_rate sent',
@@ -56,6 +57,7 @@ export const BY_ADDRESS = [
   'gateway firewall sent',
   'gateway firewall received',
   'gateway no_mapping received',
+  'gateway neighbours sent',
 ] as const satisfies readonly DropKind[];
 
 /** Each counted in a set of its own, by MAC. */

@@ -1,6 +1,7 @@
 import type { Mac } from '@weft/core/mac';
 import type { TableObject } from '../kernel-object.ts';
 import { dropChain } from './drops.ts';
+import { NEIGHBOUR_FLOOD } from './neighbour-limit.ts';
 
 type Chain = TableObject['chains'][number];
 
@@ -58,6 +59,7 @@ export function ipv6Chains(mtu: number, untracked: string): readonly Chain[] {
     ),
     chain(
       'from_workload_nd',
+      NEIGHBOUR_FLOOD,
       `ip6 nexthdr != icmpv6 goto ${dropChain('port headers sent')}`,
       `icmpv6 type { nd-router-advert, nd-redirect } goto ${dropChain('port spoof_ra sent')}`,
       `icmpv6 type ${NEIGHBOUR} ip6 length != { 24, 32 } goto ${dropChain('port spoof_nd sent')}`,
@@ -75,6 +77,7 @@ export function ipv6Chains(mtu: number, untracked: string): readonly Chain[] {
     chain('nd_accept', `meta mark set ${untracked} accept`),
     chain(
       'from_unguarded_ip6',
+      `icmpv6 type ${DISCOVERY} ${NEIGHBOUR_FLOOD}`,
       `icmpv6 type ${LISTENERS} drop`,
       'meta mark set iifname map @number',
       `icmpv6 type ${DISCOVERY} meta mark set ${untracked}`,

@@ -2,6 +2,7 @@ import type { TableObject } from '../kernel-object.ts';
 import type { NodeFacts } from '../kernel.ts';
 import { BRIDGE_CHAINS, BRIDGE_DECLARATIONS, dropChain, INET_CHAINS, INET_DECLARATIONS } from './drops.ts';
 import { ipv6Chains } from './fabric-ipv6.ts';
+import { NEIGHBOUR_FLOOD } from './neighbour-limit.ts';
 import { METADATA_SETS, metadataChains, TO_METADATA } from './fabric-metadata.ts';
 
 /**
@@ -71,6 +72,8 @@ function bridgeTable(facts: NodeFacts): TableObject {
       'set ports { type ifname; }',
       // Those to which answers may go without being asked for: all but stateless ones.
       'set tracked { type ifname; }',
+      // How fast each port asks and announces who has which address.
+      'set neighbour_rate { typeof iifname; size 65535; flags dynamic; }',
       'set tunnels { type ifname; }',
       'set gateways { type ifname; }',
       ...METADATA_SETS,
@@ -85,7 +88,11 @@ function bridgeTable(facts: NodeFacts): TableObject {
       {
         name: 'prerouting',
         hook: 'type filter hook prerouting priority -300; policy drop;',
-        rules: ['iifname vmap @from', 'counter name unplugged'],
+        rules: [
+          `ether type arp iifname != @tunnels iifname != @gateways iifname != @metadata ${NEIGHBOUR_FLOOD}`,
+          'iifname vmap @from',
+          'counter name unplugged',
+        ],
       },
       {
         name: 'from_workload',

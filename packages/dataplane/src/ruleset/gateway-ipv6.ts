@@ -5,6 +5,7 @@ import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace } from '../names.ts';
 import { dropChain, gatewayChains, gatewayDeclarations } from './drops.ts';
 import { elements } from './gateway.ts';
+import { NEWCOMER_CHAIN, newcomersFrom, newcomersTo, recentSet } from './neighbour-limit.ts';
 
 /** Whether a gateway has anything to do with IPv6. */
 export function hasIpv6({ segments }: GatewayBody): boolean {
@@ -37,18 +38,23 @@ export function gatewayTable6(body: GatewayBody): TableObject {
     family: 'ip6',
     declarations: [
       ...gatewayDeclarations('ip6'),
+      recentSet('ip6'),
       `set legs { type ifname; ${elements(legs)} }`,
+      `set near { typeof iifname . ip6 saddr; flags interval; ${elements(subnets.map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
       `set advertising { type ifname; ${elements(advertising)} }`,
       `set sources { typeof iifname . ip6 saddr; flags interval; ${elements([...subnets, ...behind].map(({ leg, cidr }) => `"${leg}" . ${cidr}`))} }`,
     ],
     chains: [
       ...gatewayChains('ip6'),
+      NEWCOMER_CHAIN,
       {
         name: 'guard',
         hook: 'type filter hook prerouting priority -250; policy accept;',
         rules: [
           'iifname @legs ip6 saddr { ::, fe80::/10 } accept',
+          'iifname . ip6 saddr @recent accept',
           'iifname @legs iifname . ip6 saddr != @sources goto drop_foreign_source',
+          ...newcomersFrom('ip6', 'iifname @legs iifname . ip6 saddr @near'),
         ],
       },
       {
@@ -59,6 +65,7 @@ export function gatewayTable6(body: GatewayBody): TableObject {
           `tcp flags syn tcp option maxseg size set ${smallestMtu - 60}`,
           'ct state invalid goto drop_invalid',
           'ct state established,related accept',
+          ...newcomersTo('ip6', 'oifname . ip6 daddr @near'),
           'iifname @legs oifname @legs accept',
           `goto ${dropChain('gateway no_mapping received')}`,
         ],

@@ -1,8 +1,9 @@
 import type { GatewayBody } from '@weft/core/plan/gateway';
-import { cidrContains } from '@weft/core/cidr';
+import { cidrContains, cidrOf } from '@weft/core/cidr';
 import type { TableObject } from '../kernel-object.ts';
 import { gatewayLegName, gatewayPlace, uplinkName } from '../names.ts';
 import { dropChain, gatewayChains, gatewayDeclarations } from './drops.ts';
+import { NEWCOMER_CHAIN, newcomersFrom, newcomersTo, recentSet } from './neighbour-limit.ts';
 
 /** Of connections that are over, whatever still comes of them. No NAT rule's. */
 export const ENDED_MARK = 0xff_ff_ff_ff;
@@ -38,6 +39,7 @@ export function gatewayTable(body: GatewayBody): TableObject {
     family: 'ip',
     declarations: [
       ...gatewayDeclarations('ip'),
+      recentSet('ip'),
       `set infrastructure { type ipv4_addr; flags interval; auto-merge; ${elements(body.infrastructure)} }`,
       `set legs { type ifname; ${elements(legs)} }`,
       `set subnets { type ipv4_addr; flags interval; auto-merge; ${elements(subnets.map((subnet) => subnet.cidr))} }`,
@@ -56,13 +58,17 @@ export function gatewayTable(body: GatewayBody): TableObject {
     ],
     chains: [
       ...gatewayChains('ip'),
+      NEWCOMER_CHAIN,
       {
         name: 'guard',
         hook: 'type filter hook prerouting priority -250; policy accept;',
         rules: [
           `iifname @legs ip daddr @infrastructure ip daddr != @subnets goto ${dropChain('gateway to_infrastructure sent')}`,
           'iifname @legs udp dport 67 accept',
+          'iifname . ip saddr @recent accept',
           'iifname @legs iifname . ip saddr != @sources goto drop_foreign_source',
+          // What lies behind a next hop is nobody's neighbour here.
+          ...newcomersFrom('ip', 'iifname @legs ip saddr @subnets'),
         ],
       },
       {
@@ -109,6 +115,10 @@ export function gatewayTable(body: GatewayBody): TableObject {
             : [`ct reply ip daddr ${uplink.address} goto ${dropChain('gateway no_mapping received')}`]),
           `ct mark ${ENDED_MARK} drop`,
           'ct state established,related accept',
+          ...newcomersTo('ip', 'oifname @legs ip daddr @subnets'),
+          ...(uplink === undefined
+            ? []
+            : newcomersTo('ip', `oifname "${uplink.link}" ip daddr ${cidrOf(uplink.address, uplink.prefixLength)}`)),
           'iifname vmap @from_uplink',
           'oifname vmap @to_uplink',
           'iifname @legs oifname @legs accept',

@@ -1,5 +1,7 @@
 import type { DropCount } from '@weft/core/drop-reason';
 import { isDropKind } from '@weft/core/drop-reason';
+import { parseIp } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
@@ -22,7 +24,7 @@ export type GatewayDrops = Readonly<{
   concentrator_uuid: ConcentratorId;
   vni: Vni;
   mac: Mac;
-  addresses: readonly Ipv4[];
+  addresses: readonly IpAddress[];
   /** Of which the port has only some ports. */
   public_addresses: readonly Ipv4[];
 }>;
@@ -43,7 +45,7 @@ export function parseGatewayDrops(value: unknown): GatewayDrops {
     concentrator_uuid: map.uuid<ConcentratorId>('concentrator_uuid'),
     vni: map.parsed('vni', parseVni),
     mac: map.parsed('mac', parseMac),
-    addresses: map.list('addresses', parseIpv4),
+    addresses: map.list('addresses', parseIp),
     public_addresses: map.list('public_addresses', parseIpv4),
   };
 }

@@ -1,5 +1,7 @@
 import type { Cidr } from '@weft/core/cidr';
 import { parseCidr } from '@weft/core/cidr';
+import { parseIp } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
@@ -16,7 +18,7 @@ export const MAX_HINT_PORTS = 256;
 export const MAX_HINT_ADDRESSES = 16;
 const MAX_EPOCH_LENGTH = 64;
 
-export type HintPort = Readonly<{ mac: Mac; ips: readonly Ipv4[] }>;
+export type HintPort = Readonly<{ mac: Mac; ips: readonly IpAddress[] }>;
 
 /**
  * EVENT TenantAdded and TenantRemoved: a hint from a launcher to the concentrator's host that a segment appeared on, or left, the launcher's
@@ -70,7 +72,7 @@ function parseTenantEvent(value: unknown, key: string): TenantEvent {
 function parsePorts(map: PayloadMap): HintPort[] {
   const ports = map.boundedList('weft_ports', MAX_HINT_PORTS, (value, path) => {
     const port = new PayloadMap(value, path);
-    return { mac: port.parsed('mac', parseUnicastMac), ips: port.boundedList('ips', MAX_HINT_ADDRESSES, parseIpv4) };
+    return { mac: port.parsed('mac', parseUnicastMac), ips: port.boundedList('ips', MAX_HINT_ADDRESSES, parseIp) };
   });
   const macs = new Set<Mac>();
   for (const { mac } of ports) {
