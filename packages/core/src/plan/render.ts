@@ -1,7 +1,6 @@
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { ipCidrPrefixLength, isCidr4, isIpv4, parseIp } from '../ip.ts';
-import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
