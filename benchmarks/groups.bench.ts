@@ -116,7 +116,8 @@ async function changes(lab: Lab, size: number, { signal, print }: BenchmarkConte
     return answer;
   };
   for (let n = 0; n < SAMPLES; n += 1) {
-    const rule = { security_group_id: groupId, direction: 'ingress', protocol: 'tcp', port_range_min: 1000 + n, port_range_max: 1000 + n };
+    const ports = { port_range_min: 1000 + n, port_range_max: 1000 + n };
+    const rule = { security_group_id: groupId, direction: 'ingress', protocol: 'tcp', ...ports } as const;
     const { id: ruleId } = await change('a rule more', () => client.securityGroupRules.create(rule));
     await change('a rule less', () => client.securityGroupRules.delete(ruleId));
     const { id: portId } = await change('a member more', () => client.ports.create({ network_id: networkId }));

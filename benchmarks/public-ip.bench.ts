@@ -57,7 +57,9 @@ function addressesOf({ topology }: Lab): Ipv4[] {
   return Array.from({ length: SAMPLES }, (_, n) => parseIpv4(`${prefix}${first + n}`));
 }
 
-async function assign(lab: Lab, body: object, address: Ipv4, signal: AbortSignal): Promise<Sample> {
+type FloatingIpBody = Parameters<ReturnType<Lab['client']>['floatingIps']['create']>[0];
+
+async function assign(lab: Lab, body: FloatingIpBody, address: Ipv4, signal: AbortSignal): Promise<Sample> {
   // To ask for an address by name is the administrator's.
   const client = lab.client();
   using echo = new EchoSocket({ netns: lab.network.netns('outside'), target: address });

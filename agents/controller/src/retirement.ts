@@ -35,12 +35,19 @@ export class Retirement {
   #published({ changes }: Published): void {
     const tenants = new Set<TenantId>();
     for (const record of [...changes.put, ...changes.remove]) {
-      if (isUse(record)) tenants.add(record.tenantId);
+      if (isUse(record)) tenants.add(this.#gatewaysOf(record));
       if (record.kind === 'concentrator' && !this.#deps.cluster.state.concentrators.has(record.id)) this.#keep(record.id);
     }
     for (const tenantId of tenants) {
       for (const concentrator of this.#deps.cluster.state.concentratorsOf(tenantId)) this.#consider(concentrator);
     }
+  }
+
+  /** Whose gateways are used: a workload on a shared network uses those of the network's project. */
+  #gatewaysOf(record: Use): TenantId {
+    const { state } = this.#deps.cluster;
+    const port = record.kind === 'instance' ? state.ports.get(record.portId) : undefined;
+    return (port === undefined ? undefined : state.networks.get(port.networkId)?.tenantId) ?? record.tenantId;
   }
 
   #consider(concentrator: Concentrator): void {

@@ -110,7 +110,8 @@ export type SshReach = Readonly<{ address: Ipv4; port: number }>;
 /** Where a workload's SSH server is reached from outside; undefined while it is not to be, or no gateway leads to it. */
 export function sshReach(state: ClusterState, instance: Instance): SshReach | undefined {
   if (state.tenants.get(instance.tenantId)?.sshReach !== true || instance.sshPort === undefined) return undefined;
-  const address = gatewayOfPort({ state }, instance.portId)?.uplink?.address;
+  const gateway = gatewayOfPort({ state }, instance.portId);
+  const address = gateway?.tenantId === instance.tenantId ? gateway.uplink?.address : undefined;
   return address === undefined ? undefined : { address, port: instance.sshPort };
 }
 

@@ -37,7 +37,9 @@ export class ApiError extends WeftError {
     const neutron = objectAt(body, 'NeutronError');
     const keystone = objectAt(body, 'error');
     const problem = body ?? {};
-    const remedy = textAt(problem, 'remedy') ?? (status === 401 ? 'Check the token of your client configuration.' : undefined);
+    const remedy =
+      textAt(problem, 'remedy') ??
+      (status === 401 ? 'Check the token of your client configuration, or get one with `weft login`.' : undefined);
     const requestId = textAt(problem, 'requestId') ?? answer.requestId;
     const type = textAt(neutron, 'type');
     return new ApiError({

@@ -133,6 +133,7 @@ test('fills defaults, converts, and clears host bits', () => {
     portSecurityEnabled: true,
     external: false,
     isDefault: false,
+    shared: false,
     topology: undefined,
     mtu: 1400,
     segmentationId: undefined,

@@ -43,7 +43,14 @@ export type CreateValues<T> = {
     Parsed<T[K]> | (T[K] extends { create: 'required' } | { default: unknown } ? never : undefined);
 };
 
-type Written<A> = A extends { parse: { schema: infer S extends TSchema } } ? Static<S> : unknown;
+type Written<A> = A extends { parse: { schema: infer S extends TSchema } } ? Unchanging<Static<S>> : unknown;
+
+/** Nobody changes a body that was handed over. */
+type Unchanging<V> = V extends readonly (infer I)[]
+  ? readonly Unchanging<I>[]
+  : V extends object
+    ? { readonly [K in keyof V]: Unchanging<V[K]> }
+    : V;
 
 /** The body of a create request, below its wrapper, as JSON. */
 export type CreateBody<T> = {

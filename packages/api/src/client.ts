@@ -5,13 +5,21 @@ import { WeftError } from '@weft/core/weft-error';
 import { ApiError } from './api-error.ts';
 import { followEvents } from './event-stream.ts';
 import type { DryRunView } from './dry-run.ts';
-import type { FloatingIpView } from './floating-ips.ts';
-import type { NetworkView } from './networks.ts';
-import type { PortForwardingView } from './port-forwardings.ts';
-import type { PortView } from './ports.ts';
-import type { RouterInterfaceView, RouterView } from './routers.ts';
-import type { SecurityGroupRuleView, SecurityGroupView } from './security-groups.ts';
-import type { SubnetView } from './subnets.ts';
+import type { CollectionNames, CreateBody, UpdateBody, View } from './attribute.ts';
+import { FLOATING_IPS } from './floating-ips.ts';
+import type { floatingIpAttributes } from './floating-ips.ts';
+import { NETWORKS } from './networks.ts';
+import type { networkAttributes } from './networks.ts';
+import { PORT_FORWARDINGS } from './port-forwardings.ts';
+import type { portForwardingAttributes } from './port-forwardings.ts';
+import { PORTS } from './ports.ts';
+import type { portAttributes } from './ports.ts';
+import { ROUTERS } from './routers.ts';
+import type { RouterInterfaceBody, RouterInterfaceView, routerAttributes } from './routers.ts';
+import { SECURITY_GROUP_RULES, SECURITY_GROUPS } from './security-groups.ts';
+import type { securityGroupAttributes, securityGroupRuleAttributes } from './security-groups.ts';
+import { SUBNETS } from './subnets.ts';
+import type { subnetAttributes } from './subnets.ts';
 import type {
   AcceptedView,
   ConcentratorView,
@@ -67,17 +75,15 @@ export type Reader<V> = Readonly<{
   show(id: string, options?: CallOptions): Promise<V>;
 }>;
 
-export type Collection<V, Body> = Reader<V> &
+/** A collection of /v2.0: what can be created, changed and seen is what its table of attributes says. */
+export type Collection<T> = Reader<View<T>> &
   Readonly<{
-    create(body: Body, options?: CallOptions): Promise<V>;
+    create(body: CreateBody<T>, options?: CallOptions): Promise<View<T>>;
     /** All of them or none. */
-    createMany(bodies: readonly Body[], options?: CallOptions): Promise<readonly V[]>;
-    update(id: string, body: Body, options?: CallOptions): Promise<V>;
+    createMany(bodies: readonly CreateBody<T>[], options?: CallOptions): Promise<readonly View<T>[]>;
+    update(id: string, body: UpdateBody<T>, options?: CallOptions): Promise<View<T>>;
     delete(id: string, options?: CallOptions): Promise<void>;
   }>;
-
-/** Bodies as they stand in JSON; the server checks them attribute by attribute. */
-export type Body = Readonly<Record<string, unknown>>;
 
 /** The API's client for the CLI, the lab and tests. Every failure is an ApiError, or the signal's reason. */
 export class WeftClient {
@@ -85,30 +91,27 @@ export class WeftClient {
   readonly #base: URL;
   readonly #request: RequestFunction;
 
-  readonly networks: Collection<NetworkView, Body> = this.#collection('networks', 'networks', 'network');
-  readonly subnets: Collection<SubnetView, Body> = this.#collection('subnets', 'subnets', 'subnet');
-  readonly ports: Collection<PortView, Body> = this.#collection('ports', 'ports', 'port');
-  readonly securityGroups: Collection<SecurityGroupView, Body> = this.#collection('security-groups', 'security_groups', 'security_group');
-  readonly securityGroupRules: Collection<SecurityGroupRuleView, Body> = this.#collection(
-    'security-group-rules',
-    'security_group_rules',
-    'security_group_rule',
-  );
+  readonly networks: Collection<typeof networkAttributes> = this.#collection(NETWORKS);
+  readonly subnets: Collection<typeof subnetAttributes> = this.#collection(SUBNETS);
+  readonly ports: Collection<typeof portAttributes> = this.#collection(PORTS);
+  readonly securityGroups: Collection<typeof securityGroupAttributes> = this.#collection(SECURITY_GROUPS);
+  /** Rules cannot be changed, only replaced. */
+  readonly securityGroupRules: Omit<Collection<typeof securityGroupRuleAttributes>, 'update'> = this.#collection(SECURITY_GROUP_RULES);
 
-  readonly routers: Collection<RouterView, Body> &
+  readonly routers: Collection<typeof routerAttributes> &
     Readonly<{
-      addInterface(id: string, body: Body, options?: CallOptions): Promise<RouterInterfaceView>;
-      removeInterface(id: string, body: Body, options?: CallOptions): Promise<RouterInterfaceView>;
+      addInterface(id: string, body: RouterInterfaceBody, options?: CallOptions): Promise<RouterInterfaceView>;
+      removeInterface(id: string, body: RouterInterfaceBody, options?: CallOptions): Promise<RouterInterfaceView>;
     }> = {
-    ...this.#collection<RouterView>('routers', 'routers', 'router'),
-    addInterface: (id, body, options) => this.call('PUT', `/v2.0/routers/${path(id)}/add_router_interface`, body, options),
-    removeInterface: (id, body, options) => this.call('PUT', `/v2.0/routers/${path(id)}/remove_router_interface`, body, options),
+    ...this.#collection<typeof routerAttributes>(ROUTERS),
+    addInterface: (id, body, options) => this.call('PUT', `/v2.0/${ROUTERS.path}/${path(id)}/add_router_interface`, body, options),
+    removeInterface: (id, body, options) => this.call('PUT', `/v2.0/${ROUTERS.path}/${path(id)}/remove_router_interface`, body, options),
   };
-  readonly floatingIps: Collection<FloatingIpView, Body> = this.#collection('floatingips', 'floatingips', 'floatingip');
+  readonly floatingIps: Collection<typeof floatingIpAttributes> = this.#collection(FLOATING_IPS);
 
   /** Those of one floating IP. */
-  portForwardings(floatingIpId: string): Collection<PortForwardingView, Body> {
-    return this.#collection(`floatingips/${path(floatingIpId)}/port_forwardings`, 'port_forwardings', 'port_forwarding');
+  portForwardings(floatingIpId: string): Collection<typeof portForwardingAttributes> {
+    return this.#collection(PORT_FORWARDINGS, `${FLOATING_IPS.path}/${path(floatingIpId)}/${PORT_FORWARDINGS.path}`);
   }
 
   readonly tenants = {
@@ -291,8 +294,8 @@ export class WeftClient {
     return promise;
   }
 
-  #collection<V>(collection: string, plural: string, singular: string): Collection<V, Body> {
-    const at = `/v2.0/${collection}`;
+  #collection<T>({ path: own, plural, singular }: CollectionNames, below: string = own): Collection<T> {
+    const at = `/v2.0/${below}`;
     const unwrap = async (key: string, answer: Promise<Readonly<Record<string, unknown>>>): Promise<never> => (await answer)[key] as never;
     return {
       list: (filters, options) => unwrap(plural, this.call('GET', at + queryText(filters), undefined, options)),

@@ -32,6 +32,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   'quota-check-limit': 'A limit below what is in use can be refused',
   quota_details: 'Quotas show what is in use',
   quotas: 'How many of each a project may have',
+  'rbac-policies': 'Networks can be shared with projects one by one',
   'revision-if-match': 'A write can be bound to a revision with If-Match',
   router: 'Routers, and floating IPs through them',
   'security-group': 'Security groups and their rules',

@@ -15,7 +15,8 @@ import {
 import { tagAttributes } from './tags.ts';
 import { boolean, integer, oneOf } from './values.ts';
 
-export type NetworkSource = Readonly<{ record: Network; subnets: readonly SubnetId[] }>;
+/** `subnets`: those that the caller may see; `shared`: with the caller, or everybody. */
+export type NetworkSource = Readonly<{ record: Network; subnets: readonly SubnetId[]; shared: boolean }>;
 
 export const NETWORKS = { path: 'networks', plural: 'networks', singular: 'network' } as const;
 
@@ -28,7 +29,16 @@ export const networkAttributes = {
   // Neutron keeps it ACTIVE also for a network that is switched off.
   status: { show: () => 'ACTIVE', shows: Type.Literal('ACTIVE'), filter: 'equal' },
   subnets: { show: (source) => source.subnets, shows: Type.Array(Id) },
-  shared: { show: () => false, shows: Type.Boolean(), filter: 'equal' },
+  shared: {
+    show: (source) => source.shared,
+    parse: boolean,
+    create: 'optional',
+    default: false,
+    createBy: 'admin',
+    update: true,
+    updateBy: 'admin',
+    filter: 'equal',
+  },
   'router:external': {
     show: (source) => source.record.external,
     parse: boolean,
@@ -80,6 +90,7 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
     portSecurityEnabled: values.port_security_enabled,
     external: values['router:external'],
     isDefault: values.is_default,
+    shared: values.shared,
     topology: values['weft:topology'],
     mtu: values.mtu,
     segmentationId: segmentationIdOf(values),
@@ -88,7 +99,7 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
 
 export function updateNetworkRequest(values: UpdateValues<typeof networkAttributes>): UpdateNetwork {
   const { name, description, admin_state_up: adminStateUp, port_security_enabled: portSecurityEnabled, mtu } = values;
-  const { 'router:external': external, is_default: isDefault } = values;
+  const { 'router:external': external, is_default: isDefault, shared } = values;
   const segmentationId = segmentationIdOf({ 'provider:network_type': 'vxlan', ...values });
   return {
     ...(name === undefined ? {} : { name }),
@@ -97,6 +108,7 @@ export function updateNetworkRequest(values: UpdateValues<typeof networkAttribut
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
     ...(external === undefined ? {} : { external }),
     ...(isDefault === undefined ? {} : { isDefault }),
+    ...(shared === undefined ? {} : { shared }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(segmentationId === undefined ? {} : { segmentationId }),
   };

@@ -124,6 +124,8 @@ export function checkGatewayPolicy(caller: Caller, verb: 'create' | 'update', ga
 
 const interfaceKeys = objectOf({ subnet_id: uuid<SubnetId>(), port_id: uuid<PortId>() }, 'router interface');
 
+export type RouterInterfaceBody = Static<typeof interfaceKeys.schema>;
+
 /** The body of add_router_interface and remove_router_interface, which has no wrapper. Throws BadRequest. */
 export const parseRouterInterface = described(interfaceKeys.schema, (body): RouterInterfaceRequest => {
   if (typeof body !== 'object' || body === null) throw new BadRequest('Invalid format: None');

@@ -14,7 +14,8 @@ import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
 import { boolean, canonicalAddress, canonicalCidr, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
-export type SubnetSource = Readonly<{ record: Subnet }>;
+/** `shared`: as its network is. */
+export type SubnetSource = Readonly<{ record: Subnet; shared: boolean }>;
 
 export const SUBNETS = { path: 'subnets', plural: 'subnets', singular: 'subnet' } as const;
 
@@ -117,6 +118,7 @@ export const subnetAttributes = {
     create: 'optional',
     filter: 'equal',
   },
+  shared: { filter: (source, value) => source.shared === boolean(value, 'shared') },
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<SubnetSource>;

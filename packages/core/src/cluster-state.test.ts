@@ -29,9 +29,10 @@ import type {
 import type { Subnet } from './subnet.ts';
 import { resourceKey } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
-import type { NodeId, Uuid } from './uuid.ts';
+import type { NetworkId, NodeId, Uuid } from './uuid.ts';
 import { QUOTA_RESOURCES, quotaResourceOf } from './quota.ts';
 import type { QuotaResource } from './quota.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import { NETWORK_DHCP } from './dhcp-service.ts';
 import { ROUTER_INTERFACE } from './router.ts';
 import type { Router } from './router.ts';
@@ -62,6 +63,7 @@ const COUNT = {
   natRule: 4,
   addressHold: 3,
   quota: 2,
+  rbacPolicy: 4,
 };
 const LAST_CONCENTRATOR = COUNT.concentrator - 1;
 type Kind = keyof typeof COUNT;
@@ -260,6 +262,20 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'rbacPolicy': {
+      const [networkId, target] = [id<Network['id']>('network', variant), variant % 2 === 0 ? '*' : id<Tenant['id']>('tenant', v(2))];
+      const action = v(3) % 2 === 0 ? 'access_as_shared' : 'access_as_external';
+      return {
+        kind,
+        id: id(kind, n),
+        tenantId: networkTenant(variant),
+        objectType: 'network',
+        objectId: networkId,
+        action,
+        target,
+        ...stamps,
+      };
+    }
     case 'quota':
       return { kind, id: id(kind, n), tenantId: id('tenant', variant), limits: { port: variant }, ...stamps };
     case 'addressHold':
@@ -335,6 +351,8 @@ function answers(state: Questions): string[] {
     say(`interfaces of ${n}`, [ids(state.interfacesOf(routerId)), ids(state.interfacesOn(networkId))]);
     say(`gateway of subnet ${n}`, state.gatewayOfSubnet(subnetId)?.id);
     say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
+    say(`policies of ${n}`, ids(state.policiesOf(networkId)));
+    say(`networks used by ${n}`, texts(state.networksUsedBy(tenantId)));
     say(`ports of ${n}`, [state.portCount(networkId), ...ids(state.portsOf(networkId))]);
     say(`nodes of ${n}`, texts(state.nodesOf(networkId)));
     say(`addresses of ${n}`, state.addressCount(subnetId));
@@ -509,6 +527,13 @@ class Scan implements Questions {
   }
   ownedCount(tenantId: Uuid, resource: QuotaResource): number {
     return this.#records.filter((item) => 'tenantId' in item && item.tenantId === tenantId && quotaResourceOf(item) === resource).length;
+  }
+  *policiesOf(networkId: Uuid): Generator<RbacPolicy> {
+    yield* this.#all('rbacPolicy').filter(({ objectId }) => objectId === networkId);
+  }
+  networksUsedBy(tenantId: Uuid): Iterable<NetworkId> {
+    const ports = this.#all('port').filter((port) => port.tenantId === tenantId);
+    return new Set(ports.map(({ networkId }) => networkId));
   }
   instanceOfPort(portId: Uuid): Instance | undefined {
     return this.#all('instance').find((instance) => instance.portId === portId);

@@ -14,6 +14,7 @@ import { PortIndex } from './port-index.ts';
 import { PublicIndex } from './public-index.ts';
 import { quotaResourceOf } from './quota.ts';
 import type { Quota, QuotaResource } from './quota.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import type {
   Changes,
   Concentrator,
@@ -47,6 +48,7 @@ import type {
   PortForwardingId,
   PortId,
   QuotaId,
+  RbacPolicyId,
   RouterId,
   SecurityGroupId,
   SecurityGroupRuleId,
@@ -84,6 +86,7 @@ export class ClusterState {
   readonly natRules = this.#layers.map<NatRuleId, NatRule>();
   readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
   readonly quotas = this.#layers.map<QuotaId, Quota>();
+  readonly rbacPolicies = this.#layers.map<RbacPolicyId, RbacPolicy>();
   /** Who may use the API. */
   readonly identity = this.#layers.layer(new IdentityIndex());
 
@@ -104,6 +107,7 @@ export class ClusterState {
     natRule: this.natRules,
     addressHold: this.addressHolds,
     quota: this.quotas,
+    rbacPolicy: this.rbacPolicies,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
     applicationCredential: this.identity.applicationCredentials,
@@ -116,6 +120,7 @@ export class ClusterState {
   readonly tenantByTokenHash = this.#layers.map<string, Tenant>();
   readonly #networksByTenant = this.#layers.layer(new MultiMap<TenantId, NetworkId>());
   readonly #subnetsByNetwork = this.#layers.layer(new MultiMap<NetworkId, SubnetId>());
+  readonly #policiesByNetwork = this.#layers.layer(new MultiMap<NetworkId, RbacPolicyId>());
   readonly #portIndex = this.#layers.layer(new PortIndex());
   readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
   readonly #rulesByGroup = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
@@ -195,6 +200,16 @@ export class ClusterState {
 
   *subnetsOf(networkId: NetworkId): Generator<Subnet> {
     for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
+  }
+
+  /** Who else may use a network. */
+  *policiesOf(networkId: NetworkId): Generator<RbacPolicy> {
+    for (const id of this.#policiesByNetwork.of(networkId)) yield must(this.rbacPolicies.get(id));
+  }
+
+  /** Networks that the tenant has ports on, whosever they are. */
+  networksUsedBy(tenantId: TenantId): Iterable<NetworkId> {
+    return this.#portIndex.networksUsedBy(tenantId);
   }
 
   portsOf(networkId: NetworkId): Iterable<Port> {
@@ -557,6 +572,9 @@ export class ClusterState {
       case 'addressHold':
         this.#holdsByAddress[verb](resource.address, resource.id);
         this.#holdsByNode[verb](resource.nodeId, resource.id);
+        break;
+      case 'rbacPolicy':
+        this.#policiesByNetwork[verb](resource.objectId, resource.id);
         break;
       case 'quota':
         // Found by its tenant's id, which is its own.

@@ -7,7 +7,7 @@ import { Layers } from './layers.ts';
 import { MultiMap } from './multi-map.ts';
 import type { Port } from './resource.ts';
 import { setOrDelete } from './set-or-delete.ts';
-import type { NetworkId, PortId, SecurityGroupId, SubnetId } from './uuid.ts';
+import type { NetworkId, PortId, SecurityGroupId, SubnetId, TenantId } from './uuid.ts';
 
 /** How ports are found: by their network, their MAC there, their addresses and their security groups. It holds the very records that it was given. */
 export class PortIndex {
@@ -18,6 +18,8 @@ export class PortIndex {
   readonly #byGroup = this.#layers.layer(new MultiMap<SecurityGroupId, Port>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
   readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, IpAddress>());
+
+  readonly #networksByTenant = this.#layers.layer(new CountMap<TenantId, NetworkId>());
 
   /** Prefixes of address pairs, likewise. */
   readonly #memberPrefixes = this.#layers.layer(new CountMap<SecurityGroupId, IpCidr>());
@@ -31,6 +33,11 @@ export class PortIndex {
 
   portsOf(networkId: NetworkId): Iterable<Port> {
     return this.#byNetwork.of(networkId);
+  }
+
+  /** Networks that the tenant has ports on. */
+  networksUsedBy(tenantId: TenantId): Iterable<NetworkId> {
+    return this.#networksByTenant.of(tenantId);
   }
 
   portCount(networkId: NetworkId): number {
@@ -78,6 +85,7 @@ export class PortIndex {
 
   index(port: Port, verb: 'add' | 'remove'): void {
     this.#byNetwork[verb](port.networkId, port);
+    this.#networksByTenant[verb](port.tenantId, port.networkId);
     setOrDelete(this.#byMac, `${port.networkId} ${port.mac}`, port, verb);
     for (const fixed of port.fixedIps) {
       let addresses = this.#byAddress.own(fixed.subnetId, (held) => new Map(held));

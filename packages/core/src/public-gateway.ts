@@ -15,7 +15,8 @@ export function gatewayOfAddress(
 ): Concentrator | undefined {
   const fixed = portId === undefined ? undefined : state.ports.get(portId)?.fixedIps.find((each) => each.address === address);
   const concentrator = fixed === undefined ? undefined : state.gatewayOfSubnet(fixed.subnetId);
-  if (concentrator?.uplink === undefined) return undefined;
+  // Not to a guest on another project's network: a gateway leads in what is its own project's.
+  if (concentrator?.uplink === undefined || concentrator.tenantId !== state.ports.get(portId as PortId)?.tenantId) return undefined;
   if (concentrator.routerId === undefined) return concentrator;
   return state.routers.get(concentrator.routerId)?.externalGateway?.networkId === externalNetworkId ? concentrator : undefined;
 }

@@ -1,5 +1,7 @@
 import { NETWORK_DHCP } from './dhcp-service.ts';
 import { Fields, integerIn } from './fields.ts';
+import { EVERYBODY } from './rbac-policy.ts';
+import type { Resource } from './resource.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
@@ -65,11 +67,14 @@ const COUNTED: ReadonlyMap<string, QuotaResource> = new Map([
   ['port', 'port'],
   ['router', 'router'],
   ['floatingIp', 'floatingip'],
+  ['rbacPolicy', 'rbac_policy'],
   ['securityGroup', 'security_group'],
   ['securityGroupRule', 'security_group_rule'],
 ]);
 
-/** What a record counts as, if it is counted. A port that Weft made for its own service is not. */
-export function quotaResourceOf(record: Readonly<{ kind: string; deviceOwner?: string }>): QuotaResource | undefined {
-  return record.deviceOwner === NETWORK_DHCP ? undefined : COUNTED.get(record.kind);
+/** What a record counts as, if it is counted. A port that Weft made for its own service is not, nor a policy for everybody: it is the operator's. */
+export function quotaResourceOf(record: Resource): QuotaResource | undefined {
+  if (record.kind === 'port' && record.deviceOwner === NETWORK_DHCP) return undefined;
+  if (record.kind === 'rbacPolicy' && record.target === EVERYBODY) return undefined;
+  return COUNTED.get(record.kind);
 }

@@ -6,6 +6,7 @@ import { placeConcentrator } from './command/concentrator.ts';
 import { createFirewallRule } from './command/firewall-rule.ts';
 import { createNatRule } from './command/nat-rule.ts';
 import { createFloatingIp } from './command/floating-ip.ts';
+import { createRbacPolicy } from './command/rbac-policy.ts';
 import { createSecurityGroup } from './command/security-group.ts';
 import { createRouter } from './command/router.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
@@ -98,6 +99,9 @@ function identity(cluster: TestCluster, tenantId: TenantId | undefined): void {
     };
     if (tenantId !== undefined) cluster.do(createApplicationCredential(state, context, { ...what, tenantId, expiresAt }));
   }
+  const [network] = cluster.state.networks.values();
+  if (network !== undefined)
+    cluster.do(createRbacPolicy(state, context, { objectId: network.id, action: 'access_as_shared', target: `project ${who.name}` }));
   cluster.do(rotateTokenKey(state, context, 0, 1));
   cluster.do(revokeToken(state, context, { auditId: context.uuid() as TokenRevocationId, expiresAt: 1 }, 0));
 }
@@ -112,7 +116,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 20, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 21, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);

@@ -22,6 +22,8 @@ import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { parseRbacPolicy } from './rbac-policy.ts';
+import type { RbacPolicy } from './rbac-policy.ts';
 import { parseRouter } from './router.ts';
 import type { Router } from './router.ts';
 import { parseStamps } from './stamps.ts';
@@ -223,6 +225,7 @@ export type Resource =
   | NatRule
   | AddressHold
   | Quota
+  | RbacPolicy
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
 export type ResourceOf<K extends ResourceKind> = Extract<Resource, { kind: K }>;
@@ -372,6 +375,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   natRule: parseNatRule,
   addressHold: parseAddressHold,
   quota: parseQuota,
+  rbacPolicy: parseRbacPolicy,
 };
 
 const parseKind = oneOf(...(Object.keys(parsers) as readonly ResourceKind[]));

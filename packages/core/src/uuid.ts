@@ -22,6 +22,7 @@ export type TokenRevocationId = Uuid & { readonly __brand: 'TokenRevocationId' }
 export type NatRuleId = Uuid & { readonly __brand: 'NatRuleId' };
 export type AddressHoldId = Uuid & { readonly __brand: 'AddressHoldId' };
 export type QuotaId = Uuid & { readonly __brand: 'QuotaId' };
+export type RbacPolicyId = Uuid & { readonly __brand: 'RbacPolicyId' };
 export type RouterId = Uuid & { readonly __brand: 'RouterId' };
 export type ConcentratorId = Uuid & { readonly __brand: 'ConcentratorId' };
 

@@ -50,10 +50,19 @@ export function queueDropsOf(rtnl: Rtnl, links: readonly string[]): readonly (nu
   return links.map((name) => byIndex.get(linkGet(rtnl, name)?.index ?? 0));
 }
 
-/** Connections that are being limited go on at the new rate. Throws KernelLacks, NetlinkError. */
+/** Two that are never both there: a bucket that may not be changed in place gets the one that it has not. */
+const HANDLES: readonly [number, number] = [0x0001_0000, 0x0002_0000];
+
+/**
+ * Connections that are being limited go on at the new rate. A bucket that shrinks is made anew, without what waits in it: a packet larger than
+ * the new burst would stop it for good. Throws KernelLacks, NetlinkError.
+ */
 export function putQdisc(rtnl: Rtnl, index: number, { bytesPerSecond, burstBytes, limitBytes }: QdiscObject): void {
+  const standing = qdiscList(rtnl).find((qdisc) => qdisc.index === index && qdisc.parent === TC_ROOT && qdisc.handle !== 0);
+  const shrinks = (standing?.tbf?.burstBytes ?? 0) > burstBytes + BURST_UNIT_BYTES / 2;
+  const other = standing?.handle === HANDLES[0] ? HANDLES[1] : HANDLES[0];
   namingModule({ what: 'token buckets for rate limits', module: 'sch_tbf' }, () =>
-    tbfReplace(rtnl, { index, bytesPerSecond, burstBytes, limitBytes }),
+    tbfReplace(rtnl, { index, bytesPerSecond, burstBytes, limitBytes, ...(shrinks ? { handle: other } : {}) }),
   );
 }
 

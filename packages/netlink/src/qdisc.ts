@@ -41,15 +41,17 @@ export function qdiscList(rtnl: Rtnl): Qdisc[] {
 }
 
 /**
- * Puts a TBF at the root of an interface, as `tc qdisc replace … root tbf`; one that is there is changed in place and keeps what waits.
+ * Puts a TBF at the root of an interface, as `tc qdisc replace … root tbf`; one that is there is changed in place and keeps what waits, unless
+ * a `handle` is given that it has not: then a new one takes its place in one step, and what waits is lost. Trap: what waits was cut for the
+ * burst of its time, and what is larger than a burst never leaves nor lets anything past, so a burst that shrinks wants a new handle.
  * Throws NetlinkError: ENODEV, ENOENT if the kernel has no TBF (module sch_tbf).
  */
-export function tbfReplace(rtnl: Rtnl, { index, ...tbf }: Tbf & Readonly<{ index: number }>): void {
+export function tbfReplace(rtnl: Rtnl, { index, handle, ...tbf }: Tbf & Readonly<{ index: number; handle?: number }>): void {
   rtnl.request({
     type: RTM_NEWQDISC,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
     what: `tbf on link ${index}`,
-    body: (m) => writeTbf(m, index, tbf),
+    body: (m) => writeTbf(m, index, tbf, handle),
   });
 }
 
@@ -79,8 +81,8 @@ export function qdiscDelete(rtnl: Rtnl, index: number, parent: typeof TC_ROOT | 
  * `struct tc_tbf_qopt`: two `struct tc_ratespec` (cell_log u8, linklayer u8, overhead u16, cell_align i16, mpu u16, rate u32 in bytes a
  * second; the second one, for a peak rate, stays zero), limit u32, buffer u32, mtu u32. Source: linux/pkt_sched.h, net/sched/sch_tbf.c.
  */
-export function writeTbf(m: MessageWriter, index: number, { bytesPerSecond, burstBytes, limitBytes }: Tbf): void {
-  m.raw(encodeTrafficControlHeader({ index, parent: TC_ROOT }));
+export function writeTbf(m: MessageWriter, index: number, { bytesPerSecond, burstBytes, limitBytes }: Tbf, handle = 0): void {
+  m.raw(encodeTrafficControlHeader({ index, parent: TC_ROOT, handle }));
   m.text(TCA_KIND, 'tbf');
   m.nest(TCA_OPTIONS, (options) => {
     const parms = new Uint8Array(TBF_PARMS_BYTES);

@@ -5,6 +5,7 @@ import { closeLater } from './late-close.ts';
 import { FD_SETSIZE, LowDescriptors } from './low-descriptors.ts';
 import type { Netns } from './netns.ts';
 import { once } from './once.ts';
+import { withoutSignals } from './signals.ts';
 
 /** nft refused a transaction; nothing of it was applied. `details.text` is nft's own message, `details.line` the first failing line. */
 export class NftError extends WeftError {
@@ -136,10 +137,14 @@ export class NftContext implements Disposable {
     // A NUL would end the buffer early, and only its first part would be applied.
     if (commands.includes('\0')) throw new NftError('Error: the commands contain a NUL character', commands);
     this.#nftables.setFlags(this.#context, flags);
-    const status = this.#nftables.run(this.#context, commands);
-    const output = this.#nftables.output(this.#context) ?? '';
-    const error = this.#nftables.error(this.#context) ?? '';
-    if (status !== 0) throw new NftError(this.#locate(this.#context, commands) ?? error.trimEnd(), commands);
+    const { run } = this.#nftables;
+    const context = this.#context;
+    // After a transaction is committed the library asks with select() for what the kernel has to say of it. A signal at that moment would make
+    // it say "Interrupted system call", as if nothing had been changed; so there is none, and an error means what it says.
+    const status = withoutSignals(() => run(context, commands));
+    const output = this.#nftables.output(context) ?? '';
+    const error = this.#nftables.error(context) ?? '';
+    if (status !== 0) throw new NftError(this.#locate(context, commands) ?? error.trimEnd(), commands);
     return output;
   }
 

@@ -10,7 +10,10 @@ import { NETWORKS, createNetworkRequest, networkAttributes, updateNetworkRequest
 import type { NetworkSource } from '@weft/api/networks';
 import { PORTS, createPortRequest, portAttributes, updatePortRequest } from '@weft/api/ports';
 import type { PortSource } from '@weft/api/ports';
-import { BadRequest, Forbidden } from '@weft/api/request-error';
+import { checkNewPort, checkPortChange } from '@weft/api/port-policy';
+import { RBAC_POLICIES, checkRbacPolicy, createRbacPolicyRequest, rbacPolicyAttributes, withTarget } from '@weft/api/rbac-policies';
+import type { RbacPolicySource } from '@weft/api/rbac-policies';
+import { BadRequest, Forbidden, InvalidInput } from '@weft/api/request-error';
 import { ROUTERS, checkGatewayPolicy, createRouterRequest, routerAttributes, updateRouterRequest } from '@weft/api/routers';
 import type { RouterSource } from '@weft/api/routers';
 import {
@@ -33,6 +36,7 @@ import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
 import type { FixedIpRequest } from '@weft/core/command/fixed-ips';
+import { createRbacPolicy, deleteRbacPolicy, updateRbacPolicy } from '@weft/core/command/rbac-policy';
 import { createRouter, deleteRouter, updateRouter } from '@weft/core/command/router';
 import {
   createSecurityGroup,
@@ -41,20 +45,26 @@ import {
   deleteSecurityGroupRule,
   updateSecurityGroup,
 } from '@weft/core/command/security-group';
-import { sequence } from '@weft/core/command/sequence';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
-import { createTenant } from '@weft/core/command/tenant';
-import type { IdentityRecord } from '@weft/core/identity';
-import type { Quota } from '@weft/core/quota';
-import type { Changes, Network, Resource } from '@weft/core/resource';
-import type { FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TenantId } from '@weft/core/uuid';
+import type { Changes, Network } from '@weft/core/resource';
+import { isSharedWith } from '@weft/core/sharing';
+import type {
+  FloatingIpId,
+  NetworkId,
+  PortId,
+  RbacPolicyId,
+  RouterId,
+  SecurityGroupId,
+  SecurityGroupRuleId,
+  SubnetId,
+  TenantId,
+} from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
 import { answererOf } from '@weft/core/public-gateway';
 import { floatingIpStatus, portStatus, routerStatus } from '../status.ts';
-
-/** Something of the state that one tenant owns. */
-type Owned = Exclude<Extract<Resource, { tenantId: TenantId }>, IdentityRecord | Quota>;
-type OwnedKind = Owned['kind'];
+import { asOperator } from './operator-project.ts';
+import { isVisible, mayChange, seesInside, visible } from './visibility.ts';
+import type { Owned, OwnedKind } from './visibility.ts';
 
 type Decide<A extends readonly unknown[]> = (
   state: ClusterState,
@@ -85,9 +95,18 @@ export type Collection = Readonly<{
 /** All collections of /v2.0: the next one is one more entry here and a table in `api`. */
 export function collections(controller: Controller): readonly Collection[] {
   const { state } = controller.cluster;
-  const networkSource = (record: NetworkSource['record']): NetworkSource => ({
+  const networkSource = (record: NetworkSource['record'], caller: Caller): NetworkSource => ({
     record,
-    subnets: [...state.subnetsOf(record.id)].map(({ id }) => id),
+    shared: isSharedWith(state, record.id, caller.tenantId),
+    get subnets() {
+      return seesInside(state, caller, record) ? Array.from(state.subnetsOf(record.id), ({ id }) => id) : [];
+    },
+  });
+  const subnetSource = (record: SubnetSource['record'], caller: Caller): SubnetSource => ({
+    record,
+    get shared() {
+      return isSharedWith(state, record.networkId, caller.tenantId);
+    },
   });
   // Computed when it is shown or filtered by: a list looks at many ports and shows few. A class, because it costs a tenth of an object's getters.
   class Computed implements PortSource {
@@ -155,12 +174,13 @@ export function collections(controller: Controller): readonly Collection[] {
       delete: (present, _context, id) => deleteNetwork(present, id as NetworkId),
     },
     {
-      ...readable<'subnet', SubnetSource>({ ...kinds, kind: 'subnet', names: SUBNETS, table: subnetAttributes, source: plain }),
+      ...readable<'subnet', SubnetSource>({ ...kinds, kind: 'subnet', names: SUBNETS, table: subnetAttributes, source: subnetSource }),
       create: (caller, body) => {
         const values = parseCreate(subnetAttributes, SUBNETS, body, caller);
         const request = createSubnetRequest(values);
         return (present, context) => {
-          const network = checkNetwork(present, caller, request.networkId, values.project_id);
+          const network = visible(present, caller, 'network', request.networkId);
+          checkProject(caller, network, values.project_id);
           if (!maySee(caller, network)) throw new Forbidden('rule:create_subnet is disallowed by policy');
           const { subnet, ...changes } = createSubnet(present, context, request);
           return { ...changes, id: subnet.id };
@@ -178,15 +198,21 @@ export function collections(controller: Controller): readonly Collection[] {
         const values = parseCreate(portAttributes, PORTS, body, caller);
         const request = createPortRequest(values);
         return (present, context) => {
-          checkNetwork(present, caller, request.networkId, values.project_id);
+          const network = visible(present, caller, 'network', request.networkId);
+          if (!network.external) checkNewPort(caller, network, request);
+          // An administrator who names no project means the network's.
+          const tenantId = caller.kind === 'admin' ? ((values.project_id as TenantId | undefined) ?? network.tenantId) : caller.tenantId;
           checkSubnets(present, caller, request.fixedIps);
-          const { port, ...changes } = createPort(present, context, request);
+          const { port, ...changes } = createPort(present, context, { ...request, tenantId });
           return { ...changes, id: port.id };
         };
       },
       update: (caller, body) => {
         const request = updatePortRequest(parseUpdate(portAttributes, PORTS, body, caller));
         return (present, context, id) => {
+          const old = visible(present, caller, 'port', id);
+          const network = present.networks.get(old.networkId);
+          if (network !== undefined) checkPortChange(caller, network, old, request);
           checkSubnets(present, caller, request.fixedIps);
           return { ...updatePort(present, context, id as PortId, request), id };
         };
@@ -283,21 +309,34 @@ export function collections(controller: Controller): readonly Collection[] {
       },
       delete: (present, context, id) => deleteSecurityGroupRule(present, context, id as SecurityGroupRuleId),
     },
+    {
+      ...readable<'rbacPolicy', RbacPolicySource>({
+        ...kinds,
+        kind: 'rbacPolicy',
+        names: RBAC_POLICIES,
+        table: rbacPolicyAttributes,
+        source: (record) => ({ record: { ...record, description: '' } }),
+      }),
+      create: (caller, body) => {
+        const values = parseCreate(rbacPolicyAttributes, RBAC_POLICIES, withTarget(body), caller);
+        const request = createRbacPolicyRequest(values);
+        checkRbacPolicy(caller, 'create', request);
+        return (present, context) => {
+          const network = visible(present, caller, 'network', request.objectId);
+          if (!maySee(caller, network)) throw new InvalidInput('Only admins can manipulate policies on objects they do not own');
+          checkProject(caller, network, values.project_id);
+          const { rbacPolicy, ...changes } = createRbacPolicy(present, context, request);
+          return { ...changes, id: rbacPolicy.id };
+        };
+      },
+      update: (caller, body) => {
+        const { target_tenant: target } = parseUpdate(rbacPolicyAttributes, RBAC_POLICIES, withTarget(body), caller);
+        checkRbacPolicy(caller, 'update', { target });
+        return (present, context, id) => ({ ...updateRbacPolicy(present, context, id as RbacPolicyId, target), id });
+      },
+      delete: (present, context, id) => deleteRbacPolicy(present, context, id as RbacPolicyId),
+    },
   ];
-}
-
-/** The record, if the caller may know of it. Throws NotFound. */
-export function visible<K extends OwnedKind>(state: ClusterState, caller: Caller, kind: K, id: string): Extract<Owned, { kind: K }> {
-  const record: Extract<Owned, { kind: K }> | undefined = state.get(kind, id.toLowerCase());
-  if (record === undefined || !isVisible(state, caller, record)) throw new NotFound(kind, id);
-  return record;
-}
-
-/** What the caller owns, and what is there for all: external networks and their subnets, for floating IPs. */
-function isVisible(state: ClusterState, caller: Caller, record: Owned): boolean {
-  if (maySee(caller, record)) return true;
-  if (record.kind === 'network') return record.external;
-  return record.kind === 'subnet' && state.networks.get(record.networkId)?.external === true;
 }
 
 function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ id: string }> }>>(
@@ -306,23 +345,23 @@ function readable<K extends OwnedKind, S extends Readonly<{ record: Readonly<{ i
     kind: K;
     names: CollectionNames;
     table: AttributeTable<S>;
-    source: (record: Extract<Owned, { kind: K }>) => S;
+    source: (record: Extract<Owned, { kind: K }>, caller: Caller) => S;
   }>,
 ): Pick<Collection, 'names' | 'kind' | 'tagged' | 'show' | 'checkOwner' | 'list'> {
   return {
     names: the.names,
     kind: the.kind,
     tagged: Object.hasOwn(the.table, 'tags'),
-    show: (caller, id, fields) => show(the.table, the.source(visible(the.state, caller, the.kind, id)), caller, fields),
+    show: (caller, id, fields) => show(the.table, the.source(visible(the.state, caller, the.kind, id), caller), caller, fields),
     checkOwner: (caller, id, verb) => {
-      if (maySee(caller, visible(the.state, caller, the.kind, id))) return;
+      if (mayChange(the.state, caller, visible(the.state, caller, the.kind, id), verb)) return;
       throw new Forbidden(`rule:${verb}_${the.names.singular} is disallowed by policy`);
     },
     list: (caller, query) => {
       const parsed = parseListQuery(the.table, query, caller);
       const sources = function* (): Generator<S> {
         const all = recordsByIds(the.state, the.kind, parsed.filters.get('id')) ?? recordsOf(the.state, the.kind);
-        for (const record of all) if (isVisible(the.state, caller, record)) yield the.source(record);
+        for (const record of all) if (isVisible(the.state, caller, record)) yield the.source(record, caller);
       };
       return list(the.table, sources(), parsed, caller, (marker) => new NotFound(the.kind, marker));
     },
@@ -351,34 +390,11 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
     instance: state.instances,
     floatingIp: state.floatingIps,
     portForwarding: state.portForwardings,
+    rbacPolicy: state.rbacPolicies,
     firewallRule: state.firewallRules,
     natRule: state.natRules,
   };
   return tables[kind].values() as Iterable<Extract<Owned, { kind: K }>>;
-}
-
-/**
- * The project of external networks whose project the administrator does not say. In Neutron that is the administrator's own one; here
- * administrators have none, so it is made with the first such network. No token is ever its.
- */
-const OPERATOR = 'operator';
-
-function asOperator<X extends Changes & Readonly<{ id: string }>>(
-  state: ClusterState,
-  context: CommandContext,
-  command: (state: ClusterState, tenantId: TenantId) => X,
-): Changes & Readonly<{ id: string }> {
-  for (const tenant of state.tenants.values()) if (tenant.name === OPERATOR) return command(state, tenant.id);
-  let operator = '' as TenantId;
-  const { results, ...changes } = sequence<Changes & Readonly<{ id: string }>>(state, [
-    (present) => {
-      const { tenant, ...made } = createTenant(present, context, { name: OPERATOR, tokenHash: '' });
-      operator = tenant.id;
-      return { ...made, id: tenant.id };
-    },
-    (present) => command(present, operator),
-  ]);
-  return { ...changes, id: results[1]?.id ?? '' };
 }
 
 /** Whose a new network is: the caller's, or whose the administrator says. */
@@ -393,11 +409,8 @@ function checkSubnets(state: ClusterState, caller: Caller, fixedIps: readonly Fi
   for (const { subnetId } of fixedIps ?? []) if (subnetId !== undefined) visible(state, caller, 'subnet', subnetId);
 }
 
-/** Subnets and ports belong to their network's project, and to no other. */
-function checkNetwork(state: ClusterState, caller: Caller, networkId: NetworkId, project: string | undefined): Network {
-  const network = visible(state, caller, 'network', networkId);
-  if (maySee(caller, network) && project !== undefined && project !== network.tenantId) {
-    throw new BadRequest(`The project of network ${network.id} is ${network.tenantId}; what is made on it belongs to that project`);
-  }
-  return network;
+/** What belongs to a network belongs to the network's project, and to no other. */
+function checkProject(caller: Caller, network: Network, project: string | undefined): void {
+  if (!maySee(caller, network) || project === undefined || project === network.tenantId) return;
+  throw new BadRequest(`The project of network ${network.id} is ${network.tenantId}; what belongs to it is that project's`);
 }

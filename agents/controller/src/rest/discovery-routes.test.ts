@@ -152,6 +152,15 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     assert.equal((await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 1 } })).status, 200);
     assertNeutron(await call('POST', '/v2.0/ports', { port: { network_id: id } }), 409, 'OverQuota', /port/);
   },
+  'rbac-policies': async ({ rest, call, network: id }) => {
+    const policy = { object_type: 'network', object_id: id, action: 'access_as_shared', target_tenant: await rest.tenantId('quotas') };
+    await make(call, 'rbac-policies', 'rbac_policy', policy);
+    const { networks } = (await (await rest.as('quotas'))('GET', `/v2.0/networks?id=${id}`)).body as { networks: { shared: boolean }[] };
+    assert.deepEqual(
+      networks.map(({ shared }) => shared),
+      [true],
+    );
+  },
   'revision-if-match': async ({ rest, call, network: id }) => {
     const tag = await call('PUT', `/v2.0/networks/${id}/tags/x`);
     assert.equal(tag.status, 201);

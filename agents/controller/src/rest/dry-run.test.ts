@@ -161,6 +161,20 @@ const WRITES: readonly Write[] = [
   },
   { route: 'PUT /v2.0/routers/:id', url: at('/v2.0/routers', 'router'), body: () => ({ router: { admin_state_up: false } }) },
   ...tagWrites('routers', 'router'),
+  {
+    route: 'POST /v2.0/rbac-policies',
+    url: collection('/v2.0/rbac-policies'),
+    body: ({ network }) => ({
+      rbac_policy: { object_type: 'network', object_id: network, action: 'access_as_shared', target_tenant: 'somebody' },
+    }),
+    keep: 'policy',
+  },
+  {
+    route: 'PUT /v2.0/rbac-policies/:id',
+    url: at('/v2.0/rbac-policies', 'policy'),
+    body: () => ({ rbac_policy: { target_tenant: 'somebody else' } }),
+  },
+  { route: 'DELETE /v2.0/rbac-policies/:id', url: at('/v2.0/rbac-policies', 'policy') },
   { route: 'DELETE /v2.0/routers/:id', url: at('/v2.0/routers', 'router') },
   { route: 'DELETE /v2.0/subnets/:id', url: at('/v2.0/subnets', 'subnet') },
   { route: 'DELETE /v2.0/networks/:id', url: at('/v2.0/networks', 'network') },

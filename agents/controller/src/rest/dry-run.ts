@@ -5,6 +5,7 @@ import type { Preview } from '@weft/core/preview/preview';
 import type { ReachEnd, ReachLine } from '@weft/core/preview/reach-difference';
 import type { Changes, Resource } from '@weft/core/resource';
 import type { FastifyRequest } from 'fastify';
+import { isVisible } from './visibility.ts';
 import type { AuditNotes } from './audit.ts';
 import type { Cluster, Command } from '../cluster.ts';
 
@@ -37,7 +38,13 @@ export function createDecider(
   const preview = async <X extends Changes>(request: FastifyRequest, command: Command<X>): Promise<void> => {
     if (!isDryRun(request)) return;
     audit.asked(request);
-    throw new DryRunAnswer(dryRunView(await cluster.preview(command), caller(request)));
+    const [who, foreseen] = [caller(request), await cluster.preview(command)];
+    const made = new Set(foreseen.changes.flatMap(({ after }) => (after?.kind === 'port' ? [after.id] : [])));
+    const mayKnow = ({ portId }: ReachEnd): boolean => {
+      const port = portId === undefined ? undefined : cluster.state.ports.get(portId);
+      return portId === undefined || (port === undefined ? made.has(portId) : isVisible(cluster.state, who, port));
+    };
+    throw new DryRunAnswer(dryRunView(foreseen, who, mayKnow));
   };
   return {
     decide: async (request, command) => {
@@ -72,8 +79,12 @@ export const NO_CHANGES: DryRunView = {
   reachability: { opens: [], closes: [], truncated: false },
 };
 
-/** Nodes and what is on them are the administrators' business; others see what is their own. */
-function dryRunView({ changes, nodes, reachability }: Preview, caller: Caller): DryRunView {
+/**
+ * Nodes and what is on them are the administrators' business; others see what is their own, and of a shared network what reaches the ports
+ * that they may know of.
+ */
+function dryRunView({ changes, nodes, reachability }: Preview, caller: Caller, mayKnow: (end: ReachEnd) => boolean): DryRunView {
+  const lines = (all: readonly ReachLine[]) => all.filter(({ from, to }) => mayKnow(from) && mayKnow(to)).map(lineView);
   const own = changes.filter(({ before, after }) => {
     const record = after ?? before;
     // Bookkeeping between the controller and its nodes.
@@ -92,8 +103,8 @@ function dryRunView({ changes, nodes, reachability }: Preview, caller: Caller): 
     affected_nodes:
       caller.kind === 'admin' ? nodes.map(({ nodeId, hostname, resources }) => ({ id: nodeId, hostname, resources: [...resources] })) : [],
     reachability: {
-      opens: reachability.opens.map(lineView),
-      closes: reachability.closes.map(lineView),
+      opens: lines(reachability.opens),
+      closes: lines(reachability.closes),
       truncated: reachability.truncated,
     },
   };

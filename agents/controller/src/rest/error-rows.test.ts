@@ -15,6 +15,7 @@ import { requestRows } from './error-rows/requests.testing.ts';
 import { routerRows } from './error-rows/routers.testing.ts';
 import { openWorld, tokenOf } from './error-rows/row.testing.ts';
 import { securityGroupRows } from './error-rows/security-groups.testing.ts';
+import { sharingRows } from './error-rows/sharing.testing.ts';
 import { subnetRows } from './error-rows/subnets.testing.ts';
 import type { Ask, ErrorRow, World } from './error-rows/row.testing.ts';
 import type { Reply } from './rest-support.ts';
@@ -32,6 +33,7 @@ const ROWS: Readonly<Record<string, readonly ErrorRow[]>> = {
   'floating IPs': floatingIpRows,
   'port forwardings': portForwardingRows,
   'security groups': securityGroupRows,
+  sharing: sharingRows,
   identity: identityRows,
 };
 

@@ -19,7 +19,7 @@ import { NotFound } from '@weft/core/command/context';
 import type { Network, Node } from '@weft/core/resource';
 import type { NetworkId, NodeId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import type { RestContext } from './rest-context.ts';
 import { listAnswer } from './list-answer.ts';
 

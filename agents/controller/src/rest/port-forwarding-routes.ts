@@ -16,7 +16,7 @@ import { sequence } from '@weft/core/command/sequence';
 import type { FloatingIp, PortForwarding } from '@weft/core/resource';
 import type { PortForwardingId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import type { RestContext } from './rest-context.ts';
 import { listAnswer } from './list-answer.ts';
 

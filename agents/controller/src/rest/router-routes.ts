@@ -9,7 +9,7 @@ import { addRoutes, removeRoutes } from '@weft/core/command/router';
 import type { RouterId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import type { Collection } from './collections.ts';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import type { RestContext } from './rest-context.ts';
 
 type WithId = { Params: { id: string } };

@@ -10,7 +10,7 @@ import type { Changes } from '@weft/core/resource';
 import { compareRules } from '@weft/core/rule-order';
 import type { TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import { filtered } from './filtered.ts';
 import type { RestContext } from './rest-context.ts';
 

@@ -4,7 +4,7 @@ import type { ClusterState } from '@weft/core/cluster-state';
 import { NotFound } from '@weft/core/command/context';
 import { setTags } from '@weft/core/command/tags';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import type { Collection } from './collections.ts';
 import type { RestContext } from './rest-context.ts';
 

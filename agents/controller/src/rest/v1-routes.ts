@@ -1,4 +1,5 @@
 import type { Caller } from '@weft/api/caller';
+import { maySee } from '@weft/api/caller';
 import { Forbidden } from '@weft/api/request-error';
 import {
   ConcentratorView,
@@ -21,7 +22,7 @@ import type { Node, Tenant } from '@weft/core/resource';
 import type { InstanceId, NodeId, PortId, TenantId } from '@weft/core/uuid';
 import type { FastifyInstance } from 'fastify';
 import { tokenHash } from './authenticate.ts';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import { eventRoutes } from './event-routes.ts';
 import { DryRunAnswer, isDryRun, NO_CHANGES } from './dry-run.ts';
 import { filtered } from './filtered.ts';
@@ -225,9 +226,12 @@ function instanceRoutes(scope: FastifyInstance, { controller, decider, caller }:
       const view = await decider.decideAndShow(
         request,
         (state, given) => {
-          const { tenantId } = visible(state, caller(request), 'port', port_id);
+          const who = caller(request);
+          const port = visible(state, who, 'port', port_id);
+          // Whose the network is sees ports of others on it, and runs nothing there.
+          if (!maySee(who, port)) throw new Forbidden('rule:update_port is disallowed by policy');
           return createInstance(state, given, {
-            tenantId,
+            tenantId: port.tenantId,
             name,
             command,
             portId: port_id.toLowerCase() as PortId,

@@ -217,7 +217,11 @@ test('an administrator acts for a project, and chooses topologies', async () => 
     /could not be found/,
   );
   const other = { network_id: network['id'], tenant_id: NOWHERE };
-  assertNeutron(await rest.admin('POST', '/v2.0/ports', { port: other }), 400, 'HTTPBadRequest', /belongs to that project/);
+  assertNeutron(await rest.admin('POST', '/v2.0/ports', { port: other }), 404, 'ProjectNotFound', /could not be found/);
+  const blue = { network_id: network['id'], tenant_id: await rest.tenantId('blue') };
+  assertNeutron(await rest.admin('POST', '/v2.0/ports', { port: blue }), 400, 'BadRequest', /is not shared with project/);
+  const subnet = { ...blue, ip_version: 4, cidr: '10.0.0.0/24' };
+  assertNeutron(await rest.admin('POST', '/v2.0/subnets', { subnet }), 400, 'HTTPBadRequest', /belongs to it is that project/);
   const port = await make(rest.admin, 'ports', 'port', { network_id: network['id'] });
   assert.equal((await rest.admin('PUT', `/v2.0/ports/${port['id']}`, { port: { mac_address: '02:00:00:00:00:01' } })).status, 200);
 });

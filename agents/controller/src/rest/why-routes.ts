@@ -12,7 +12,7 @@ import type { GatewayDrops, PortDrops } from '@weft/ssntp/payloads/port-drops';
 import type { FastifyInstance } from 'fastify';
 import type { Controller } from '../controller.ts';
 import { portNotes, silenceNotes } from '../port-notes.ts';
-import { visible } from './collections.ts';
+import { visible } from './visibility.ts';
 import type { RestContext } from './rest-context.ts';
 
 type WithId = { Params: { id: string } };

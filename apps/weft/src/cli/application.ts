@@ -18,6 +18,8 @@ import {
   DISASSOCIATE_FLOATING_IP,
   LIST_PORT_FORWARDINGS,
 } from './public-commands.ts';
+import { LOGIN, LOGOUT } from './login-commands.ts';
+import { ADD_SUBNET, CREATE_ROUTER, REMOVE_SUBNET, SET_ROUTER } from './router-commands.ts';
 import { resourceCommands } from './resource-commands.ts';
 import {
   CONCENTRATOR,
@@ -27,6 +29,7 @@ import {
   NODE,
   POOL,
   PORT,
+  ROUTER,
   SECURITY_GROUP,
   SUBNET,
   TENANT,
@@ -52,7 +55,8 @@ EXAMPLES
 
 WHERE THE CLUSTER IS
   A client configuration says it: the file that WEFT_CONFIG names, else ~/.config/weft/client.yaml, else the one
-  that a running lab writes. It has the keys url, ca, and tokens by name; --as NAME chooses one of them.
+  that a running lab writes. It has the keys url, ca, and tokens by name; --as NAME chooses one of them. weft login
+  writes it with a token of a user’s, and weft logout ends that.
 
 DAEMONS
   weft server, weft controller, weft scheduler, weft launcher and weft concentrator take --config FILE; each has a
@@ -68,6 +72,12 @@ export function application(): Application<CliContext> {
       network: resourceRoutes(NETWORK, 'front', { create: CREATE_NETWORK }),
       subnet: resourceRoutes(SUBNET, 'front-v4', { create: CREATE_SUBNET }),
       port: resourceRoutes(PORT, 'web-1', { create: CREATE_PORT, set: SET_PORT }),
+      router: resourceRoutes(ROUTER, 'edge', {
+        create: CREATE_ROUTER,
+        set: SET_ROUTER,
+        addSubnet: ADD_SUBNET,
+        removeSubnet: REMOVE_SUBNET,
+      }),
       floatingIp: resourceRoutes(FLOATING_IP, '203.0.113.20 --as red', {
         create: CREATE_FLOATING_IP,
         associate: ASSOCIATE_FLOATING_IP,
@@ -86,6 +96,8 @@ export function application(): Application<CliContext> {
       node: resourceRoutes(NODE, 'compute1', { accept: ACCEPT_NODE }),
       concentrator: resourceRoutes(CONCENTRATOR, '3f2a', { move: MOVE_CONCENTRATOR }),
       pool: resourceRoutes(POOL, 'outside-v4'),
+      login: LOGIN,
+      logout: LOGOUT,
       why: WHY,
       events: EVENTS,
       lab: LAB_ROUTES,

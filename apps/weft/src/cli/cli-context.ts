@@ -1,6 +1,8 @@
 import type { WeftClient } from '@weft/api/client';
 import type { DryRunView } from '@weft/api/dry-run';
 
+import type { Ask } from './terminal.ts';
+
 export type Env = Readonly<Partial<Record<string, string>>>;
 
 export type Stream = Readonly<{
@@ -16,6 +18,7 @@ export type Collections = Pick<
   | 'networks'
   | 'subnets'
   | 'ports'
+  | 'routers'
   | 'floatingIps'
   | 'portForwardings'
   | 'securityGroups'
@@ -46,6 +49,8 @@ export type CliContext = Readonly<{
   };
   /** Finds the client configuration and the token of that name. Nothing is sent yet. Throws MachineLacks, UsageError. */
   connect: (as: string | undefined) => Promise<Connection>;
+  /** Asks whoever sits at the terminal; absent: nobody does. */
+  ask?: Ask | undefined;
   clock: Readonly<{ nowMs: () => number; sleep: (ms: number) => Promise<void> }>;
 }>;
 

@@ -4,6 +4,7 @@ import { application } from './application.ts';
 import { say } from './cli-context.ts';
 import type { CliContext } from './cli-context.ts';
 import { EXIT_FAILED, EXIT_USAGE } from './failure.ts';
+import { terminalAsk } from './terminal.ts';
 
 /** Runs a tool of the command line and sets the exit code. */
 export async function runCli(process: NodeJS.Process): Promise<void> {
@@ -13,6 +14,7 @@ export async function runCli(process: NodeJS.Process): Promise<void> {
   const context: CliContext = {
     process: process as CliContext['process'],
     connect: async (as) => (await import('./connect.ts')).connect(process.env, as),
+    ask: terminalAsk(process),
     clock: { nowMs: () => performance.now(), sleep: (ms) => setTimeout(ms) },
   };
   await runCommand(process.argv.slice(2), context);

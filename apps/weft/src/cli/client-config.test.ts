@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { chooseToken, clientConfigPaths, loadClientConfig } from './client-config.ts';
+import { chooseToken, clientConfigPaths, loadClientConfig, ownClientConfigPath } from './client-config.ts';
 import type { ClientConfig } from './client-config.ts';
 import { MachineLacks, UsageError } from './failure.ts';
 
@@ -48,11 +48,11 @@ test('the first file that exists is read', () => {
   const second = written('url: https://a:1\ntokens: {admin: t}\n', 'second.yaml');
   const third = written('not: read\n', 'third.yaml');
   const config = loadClientConfig([join(directory, 'none.yaml'), second, third]);
-  assert.deepEqual(config, { path: second, url: 'https://a:1', ca: undefined, tokens: { admin: 't' } });
+  assert.deepEqual(config, { path: second, url: 'https://a:1', ca: undefined, tokens: { admin: 't' }, authUrl: undefined, expires: {} });
 });
 
 test('the authority may be in the file, or in one beside it', () => {
-  const inline = JSON.stringify({ url: 'https://a:1', ca: PEM, tokens: { admin: 't' } });
+  const inline = JSON.stringify({ url: 'https://a:1', ca: PEM, tokens: { admin: 't' }, authUrl: undefined, expires: {} });
   assert.equal(loadClientConfig([written(inline)]).ca, PEM);
   written(PEM, 'ca.pem');
   assert.equal(loadClientConfig([written('url: https://a:1\nca: ca.pem\ntokens: {admin: t}\n')]).ca, PEM);
@@ -77,7 +77,6 @@ test('a wrong file is refused with the place, and never with a token in the text
     ['tokens: {admin: t}\n', /url: is missing/],
     ['url: http://a:1\ntokens: {admin: t}\n', /url: "http:\/\/a:1" is not an https:\/\/ address/],
     ['url: nonsense\ntokens: {admin: t}\n', /url: "nonsense" is not an https:\/\/ address/],
-    ['url: https://a:1\ntokens: {}\n', /tokens: there is none/],
     ['url: https://a:1\ntokens: {admin: "geheim geheim"}\n', /tokens\.admin: is empty or has characters that no token has/],
     ['url: https://a:1\nca: none.pem\ntokens: {admin: t}\n', /ca: \/none\.pem cannot be read \(ENOENT\)/],
     ['url: https://a:1\nca: client.yaml\ntokens: {admin: t}\n', /ca: \/client\.yaml holds no certificate in PEM form/],
@@ -92,7 +91,14 @@ test('a wrong file is refused with the place, and never with a token in the text
   }
 });
 
-const config = (tokens: ClientConfig['tokens']): ClientConfig => ({ path: '/c.yaml', url: 'https://a:1', ca: undefined, tokens });
+const config = (tokens: ClientConfig['tokens']): ClientConfig => ({
+  path: '/c.yaml',
+  url: 'https://a:1',
+  ca: undefined,
+  tokens,
+  authUrl: undefined,
+  expires: {},
+});
 
 test('the token is the one asked for, else admin’s, else the only one', () => {
   const both = config({ red: 'r', admin: 'a' });
@@ -118,4 +124,27 @@ test('a name without a token is refused with those that there are', () => {
       },
     );
   }
+});
+
+test('a file without tokens is one of somebody who is not logged in', () => {
+  const path = written('{url: "https://a:1", tokens: {}}');
+  assert.throws(
+    () => loadClientConfig([path]),
+    (error) => error instanceof MachineLacks && error.remedy === 'Log in with `weft login`.',
+  );
+  assert.deepEqual(loadClientConfig([path], { mayBeEmpty: true }).tokens, {});
+});
+
+test('a token of a log-in is used until it ends, and not from then on', () => {
+  const both = { ...config({ red: 'r', blue: 'b' }), expires: { red: '2026-01-01T00:00:00.000000Z' } };
+  const end = Date.parse('2026-01-01T00:00:00Z');
+  assert.deepEqual(chooseToken(both, 'red', end - 1), ['red', 'r']);
+  assert.throws(() => chooseToken(both, 'red', end), /the token red of \/c\.yaml ended at 2026/);
+  assert.deepEqual(chooseToken(both, 'blue', end), ['blue', 'b']);
+});
+
+test('logging in writes the file that WEFT_CONFIG names, or the user’s own, and never a lab’s', () => {
+  assert.equal(ownClientConfigPath({ WEFT_CONFIG: '/etc/a.yaml', HOME: '/home/u' }), '/etc/a.yaml');
+  assert.equal(ownClientConfigPath({ HOME: '/home/u' }), '/home/u/.config/weft/client.yaml');
+  assert.throws(() => ownClientConfigPath({}), MachineLacks);
 });

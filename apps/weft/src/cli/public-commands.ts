@@ -144,7 +144,8 @@ export const CREATE_PORT_FORWARDING: Command<CliContext> = buildCommand<Forwardi
     const id = await findId(findable(FLOATING_IP, api), what);
     const port = await find(findable(PORT, api), flags.port);
     const [fixed, ...others] = port.fixed_ips;
-    if (flags.ip === undefined && (fixed === undefined || others.length > 0)) {
+    const inside = flags.ip ?? (others.length === 0 ? fixed?.ip_address : undefined);
+    if (inside === undefined) {
       const list = port.fixed_ips.map(({ ip_address }) => ip_address).join(', ');
       throw new UsageError(
         `port ${flags.port} has ${port.fixed_ips.length} addresses`,
@@ -161,7 +162,7 @@ export const CREATE_PORT_FORWARDING: Command<CliContext> = buildCommand<Forwardi
           external_port_range: flags.external,
           internal_port_range: flags.internal,
           internal_port_id: port.id,
-          internal_ip_address: flags.ip ?? fixed?.ip_address,
+          internal_ip_address: inside,
         }),
       (made) => printMade(this, flags, connection, portForwarding(id), made),
     );

@@ -167,6 +167,37 @@ export const PORT: Resource<ViewOf<'ports'>> = {
   delete: (api, id) => api.ports.delete(id),
 };
 
+export const ROUTER: Resource<ViewOf<'routers'>> = {
+  kind: 'router',
+  brief: 'Routers: what joins a tenant’s networks, and leads outside',
+  about: 'A router joins subnets of a tenant. With a gateway on an external network they have a way outside, and can have floating IPs.',
+  reader: (api) => api.routers,
+  nameKey: 'name',
+  named,
+  async columns(connection, views) {
+    const [network, tenant] = await Promise.all([
+      lookUp(
+        connection.api.networks,
+        views.map((view) => view.external_gateway_info?.network_id ?? null),
+        ({ id, name }) => (name === '' ? short(id) : name),
+      ),
+      tenantColumn(connection, views),
+    ]);
+    const addresses = ({ external_gateway_info: info }: ViewOf<'routers'>): readonly string[] =>
+      info?.external_fixed_ips.map((fixed) => fixed.ip_address) ?? [];
+    return [
+      idColumn,
+      nameColumn,
+      column('gateway', (router) => network(router.external_gateway_info?.network_id ?? null)),
+      column('outside address', addresses),
+      column('routes', ({ routes }) => routes.length),
+      state('status', ({ status }) => status),
+      ...tenant,
+    ];
+  },
+  delete: (api, id) => api.routers.delete(id),
+};
+
 export const FLOATING_IP: Resource<ViewOf<'floatingIps'>> = {
   kind: 'floating-ip',
   brief: 'Floating IPs: public addresses of tenants',

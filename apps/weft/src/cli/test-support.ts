@@ -59,6 +59,17 @@ export class FakeApi {
         return { ...this.items.get('concentrators')?.find((each) => each.id === id), ...body };
       },
     },
+    routers: {
+      ...this.#writable('routers', { external_gateway_info: null, routes: [], status: 'ACTIVE', tenant_id: RED }),
+      addInterface: async (id: string, body: object) => {
+        this.#note(`routers.addInterface ${id} ${JSON.stringify(body)}`);
+        return { id, ...body };
+      },
+      removeInterface: async (id: string, body: object) => {
+        this.#note(`routers.removeInterface ${id} ${JSON.stringify(body)}`);
+        return { id, ...body };
+      },
+    },
     floatingIps: this.#writable('floatingIps', {
       floating_ip_address: '203.0.113.20',
       port_id: null,

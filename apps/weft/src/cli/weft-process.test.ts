@@ -87,7 +87,7 @@ test('a tenant is made, and makes and deletes a network, over HTTPS', async () =
 
 test('a token that nobody knows, and an authority that is another’s, are told with a remedy', async () => {
   const stranger = await weft(configFile('stranger.yaml', { url, ca, tokens: { admin: 'wrong' } }), ['network', 'list']);
-  assert.match(stranger.err, /Check the token of your client configuration\./);
+  assert.match(stranger.err, /Check the token of your client configuration, or get one with `weft login`\./);
   assert.equal(stranger.code, 1);
   const other = await createAuthority({ name: 'other', days: 1 });
   const mistrusted = await weft(configFile('other.yaml', { url, ca: other.certPem, tokens: { admin: 'admin-token' } }), [

@@ -14,6 +14,7 @@ import {
 } from '../operator-views.ts';
 import { PORT_FORWARDINGS, portForwardingAttributes } from '../port-forwardings.ts';
 import { PORTS, portAttributes } from '../ports.ts';
+import { RBAC_POLICIES, rbacPolicyAttributes } from '../rbac-policies.ts';
 import { ROUTERS, routerAttributes } from '../routers.ts';
 import { SECURITY_GROUP_RULES, SECURITY_GROUPS, securityGroupAttributes, securityGroupRuleAttributes } from '../security-groups.ts';
 import { SUBNETS, subnetAttributes } from '../subnets.ts';
@@ -44,7 +45,14 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
     verbs: ALL,
     errors: {
       create: ['no_network_available', 'not_found:tenant', 'tunnel_id_in_use', 'segmentation_id_out_of_range'],
-      update: ['external_network_in_use', 'network_in_use', 'segmentation_id_fixed'],
+      update: [
+        'external_network_in_use',
+        'network_in_use',
+        'segmentation_id_fixed',
+        'invalid_shared_setting',
+        'shared_addresses_overlap',
+        'subnet_overlap',
+      ],
       write: ['mtu_too_big', 'mtu_too_small', 'default_external_network_exists', 'default_network_not_external'],
       delete: ['network_in_use', 'external_network_in_use'],
     },
@@ -77,7 +85,15 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
     kind: 'port',
     verbs: ALL,
     errors: {
-      create: ['not_found:network', 'port_on_external_network', 'mac_generation_failure', 'not_a_router_interface'],
+      create: [
+        'not_found:network',
+        'not_found:tenant',
+        'network_not_shared',
+        'shared_addresses_overlap',
+        'port_on_external_network',
+        'mac_generation_failure',
+        'not_a_router_interface',
+      ],
       update: ['port_bound', 'port_has_binding_floating_ip', 'port_has_port_forwarding', 'service_port_in_use', 'router_port_ip_change'],
       write: [
         'not_found:subnet',
@@ -215,6 +231,18 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
         'security_group_rules_not_single_tenant',
         'invalid_remote_prefix',
       ],
+    },
+  },
+  {
+    names: RBAC_POLICIES,
+    table: rbacPolicyAttributes,
+    kind: 'rbacPolicy',
+    verbs: ALL,
+    errors: {
+      create: ['not_found:network', 'network_in_use', 'shared_addresses_overlap'],
+      write: ['duplicate_rbac_policy'],
+      update: ['rbac_policy_in_use'],
+      delete: ['rbac_policy_in_use', 'subnet_overlap'],
     },
   },
   { names: AGENTS, table: agentAttributes, kind: 'node', verbs: ['show'], access: 'admin' },

@@ -9,7 +9,7 @@ export function networkOperations(): readonly Operation[] {
   return [...routerActions(), ...quotaOperations(), ...extensionOperations(), ...nodeOperations()];
 }
 
-const BAD_INTERFACE = ['not_found:router', 'not_found:subnet', 'not_found:port', 'bad_router_request'];
+const BAD_INTERFACE = ['not_found:router', 'not_found:subnet', 'not_found:port', 'bad_router_request', 'foreign_network'];
 
 function routerActions(): readonly Operation[] {
   const at = `/v2.0/${ROUTERS.path}/{id}`;

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { FirewallMatch, FirewallRule } from '../firewall-rule.ts';
 import type { Changes } from '../resource.ts';
+import { isGuest } from '../sharing.ts';
 import type { FirewallRuleId, PortId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -18,6 +19,14 @@ export function createFirewallRule(state: ClusterState, context: CommandContext,
   if (!state.tenants.has(request.tenantId)) throw new NotFound('tenant', request.tenantId);
   if (request.portId !== undefined && state.ports.get(request.portId)?.tenantId !== request.tenantId) {
     throw new NotFound('port', request.portId);
+  }
+  const port = request.portId === undefined ? undefined : state.ports.get(request.portId);
+  if (port !== undefined && isGuest(state, port)) {
+    throw new Refused(
+      'invalid_firewall_rule',
+      `port ${port.id} is on another project's network, and that one's gateway obeys rules of its own project only`,
+      { remedy: 'Use the security groups of the port, or name a port on your own network.' },
+    );
   }
   const id = context.uuid() as FirewallRuleId;
   const firewallRule = checked(state, { kind: 'firewallRule', id, ...request, ...stamps(context) });

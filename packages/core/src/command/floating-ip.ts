@@ -3,6 +3,7 @@ import { isIpv4, isIpv6 } from '../ip.ts';
 import type { IpAddress } from '../ip.ts';
 import type { Changes, FloatingIp, Resource } from '../resource.ts';
 import { isRouterInterface } from '../router.ts';
+import { isGuest } from '../sharing.ts';
 import { reachesExternal } from '../subnet-router.ts';
 import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
@@ -127,7 +128,7 @@ function resolveTarget(
           : `Port ${port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.`;
     throw new Refused('invalid_fixed_ip', `Bad floatingip request: ${why}`);
   }
-  if (isRouterInterface(port) || !reachesExternal(state, fixed.subnetId, floatingNetworkId)) {
+  if (isRouterInterface(port) || isGuest(state, port) || !reachesExternal(state, fixed.subnetId, floatingNetworkId)) {
     throw new Refused(
       'external_gateway_not_found',
       `External network ${floatingNetworkId} is not reachable from subnet ${fixed.subnetId}. Therefore, cannot associate Port ${port.id} with a Floating IP.`,

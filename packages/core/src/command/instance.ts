@@ -51,7 +51,7 @@ export function createInstance(
   };
   const network = state.networks.get(port.networkId);
   const served = network !== undefined && [...state.subnetsOf(network.id)].some((subnet) => subnet.gatewayIp !== undefined);
-  const gateway = served ? missingConcentrator(state, context, port.tenantId) : [];
+  const gateway = served ? missingConcentrator(state, context, network.tenantId) : [];
   const server = missingDhcpConcentrator(state, context, port.networkId);
   return {
     put: [instance, revised(context, port, { deviceId: instance.id, deviceOwner: 'compute:weft' }), ...gateway, ...server],

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../cluster-state.ts';
 import type { NatMatch, NatRule } from '../nat-rule.ts';
 import type { Changes } from '../resource.ts';
+import { isGuest } from '../sharing.ts';
 import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { FloatingIpId, NatRuleId, PortId, TenantId } from '../uuid.ts';
 import { missingConcentrator } from './concentrator.ts';
@@ -70,6 +71,12 @@ function checkNamed(state: ClusterState, { tenantId, portId, floatingIpId }: Nat
   if (portId === undefined) return;
   const port = state.ports.get(portId);
   if (port?.tenantId !== tenantId) throw new NotFound('port', portId);
+  if (isGuest(state, port)) {
+    refuse(
+      `port ${portId} is on another project's network, and that one's gateway obeys rules of its own project only`,
+      'Name a port on your own network.',
+    );
+  }
   const subnets = port.fixedIps.flatMap(({ subnetId }) => state.subnets.get(subnetId) ?? []);
   if (!subnets.some((subnet) => isAutomaticallyRouted(state, subnet))) {
     refuse(

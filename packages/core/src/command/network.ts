@@ -4,6 +4,9 @@ import type { Changes, Network, Resource, Topology } from '../resource.ts';
 import { isSubnet6 } from '../subnet.ts';
 import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
+import { EVERYBODY } from '../rbac-policy.ts';
+import { checkAddresses } from './shared-addresses.ts';
+import { externalChanges, policyFor, sharedChanges } from './network-policies.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { checkIpv6Fits } from './subnet-checks.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
@@ -20,6 +23,8 @@ export type CreateNetwork = Readonly<{
   external: boolean;
   /** Of external networks one at most. */
   isDefault?: boolean;
+  /** For every project, ports as well. */
+  shared?: boolean;
   topology: Topology | undefined;
   /** 0 or absent: the largest that fits. */
   mtu: number | undefined;
@@ -49,12 +54,17 @@ export function createNetwork(
     gatewayMac: localMac(context.random(5)),
     ...stamps(context),
   };
-  return { put: [network], remove: [], network };
+  const policies = [
+    ...(request.shared === true ? [policyFor(context, network, 'access_as_shared', EVERYBODY)] : []),
+    ...(request.external ? [policyFor(context, network, 'access_as_external', EVERYBODY)] : []),
+  ];
+  return { put: [network, ...policies], remove: [], network };
 }
 
 export type UpdateNetwork = Readonly<
   Partial<Pick<Network, 'name' | 'description' | 'adminStateUp' | 'portSecurityEnabled' | 'external' | 'mtu'>> & {
     isDefault?: boolean;
+    shared?: boolean;
     /** What it is already: a VNI does not change. */
     segmentationId?: number;
   }
@@ -74,8 +84,9 @@ export function updateNetwork(
   if (request.external === false) {
     checkNoFloatingIps(state, id, 'cannot become internal');
     checkNoRouters(state, id, 'cannot become internal');
+    if (old.external) checkAddresses(state, old, state.subnetsOf(id));
   }
-  const { segmentationId = old.vni, isDefault: wanted, ...plain } = request;
+  const { segmentationId = old.vni, isDefault: wanted, shared, ...plain } = request;
   if (segmentationId !== old.vni) {
     throw new Refused('segmentation_id_fixed', `Invalid input for operation: the segmentation id of network ${id} cannot be changed.`, {
       details: { segmentationId: old.vni },
@@ -86,8 +97,16 @@ export function updateNetwork(
   const isDefault = (wanted ?? (external && old.isDefault === true)) ? checkDefault(state, external, id) : undefined;
   const network = updated(context, old, { ...plain, mtu, isDefault });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
-  const put = [...putChanged(old, network), ...(served ? missingConcentrator(state, context, old.tenantId) : [])];
-  const changes = { put, remove: [], network };
+  const policies = [
+    ...(shared === undefined ? [] : [sharedChanges(state, context, old, shared)]),
+    ...(external === old.external ? [] : [externalChanges(state, context, old, external)]),
+  ];
+  const put = [
+    ...putChanged(old, network),
+    ...policies.flatMap((each) => each.put),
+    ...(served ? missingConcentrator(state, context, old.tenantId) : []),
+  ];
+  const changes = { put, remove: policies.flatMap((each) => each.remove), network };
   return network.external === old.external ? changes : withDhcpPort(state, context, id, changes);
 }
 
@@ -98,7 +117,7 @@ export function deleteNetwork(state: ClusterState, id: NetworkId): Changes {
   checkNoPorts(state, id);
   checkNoFloatingIps(state, id, 'cannot be deleted');
   checkNoRouters(state, id, 'cannot be deleted');
-  const remove: Resource[] = [network, ...state.subnetsOf(id), ...dhcpServiceOf(state, id)];
+  const remove: Resource[] = [network, ...state.subnetsOf(id), ...state.policiesOf(id), ...dhcpServiceOf(state, id)];
   return { put: [], remove };
 }
 

@@ -4,6 +4,7 @@ import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
+import { isGuest } from '../sharing.ts';
 import { reachesExternal } from '../subnet-router.ts';
 import type { Changes, FloatingIp, PortForwarding } from '../resource.ts';
 import type { FloatingIpId, PortForwardingId, PortId } from '../uuid.ts';
@@ -98,6 +99,7 @@ function check(
   if (isIpv6(internalAddress)) return bad(`${internalAddress} is not an IPv4 address.`);
   const fixed = port.fixedIps.find((candidate) => candidate.address === internalAddress);
   if (fixed === undefined) return bad(`port ${port.id} does not have address ${request.internalAddress}.`);
+  if (isGuest(state, port)) bad(`port ${port.id} is on another project's network, whose gateway leads in nothing of yours.`);
   if (isRouterInterface(port) || !reachesExternal(state, fixed.subnetId, floating.floatingNetworkId)) {
     bad(`subnet ${fixed.subnetId} has no gateway, so that nothing leads from ${floating.address} to port ${port.id}.`);
   }

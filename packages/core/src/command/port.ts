@@ -9,13 +9,14 @@ import type { RateLimitChange } from '../rate-limit.ts';
 import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
 import type { Changes, Concentrator, FloatingIp, Network, Port } from '../resource.ts';
-import type { NetworkId, PortId, SecurityGroupId } from '../uuid.ts';
+import type { NetworkId, PortId, SecurityGroupId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { lacksDhcpPort, withDhcpPort } from './dhcp-port.ts';
 import { allocateNew, allocateWanted, movedWithMac } from './fixed-ips.ts';
 import type { FixedIpRequest } from './fixed-ips.ts';
 import { freeMac } from './free-address.ts';
+import { checkGuest } from './network-policies.ts';
 import { defaultGroupOf } from './tenant.ts';
 
 /** `mac` absent: the port's own. */
@@ -23,6 +24,8 @@ export type AddressPairRequest = Readonly<{ cidr: IpCidr; text: string; mac: Mac
 
 export type CreatePort = Readonly<{
   networkId: NetworkId;
+  /** Absent: the network's. */
+  tenantId?: TenantId;
   name: string;
   description: string;
   adminStateUp: boolean;
@@ -47,6 +50,8 @@ export function createPort(state: ClusterState, context: CommandContext, request
       remedy: 'Make a floating IP of that network, and associate it with a port of your own network.',
     });
   }
+  const { tenantId = network.tenantId } = request;
+  if (tenantId !== network.tenantId) checkGuest(state, network, tenantId);
   checkNoInterface(request.deviceOwner);
   const id = context.uuid() as PortId;
   const portSecurityEnabled = request.portSecurityEnabled ?? network.portSecurityEnabled;
@@ -54,14 +59,14 @@ export function createPort(state: ClusterState, context: CommandContext, request
   const port: Port = {
     kind: 'port',
     id,
-    tenantId: network.tenantId,
+    tenantId,
     networkId: network.id,
     name: request.name,
     description: request.description,
     adminStateUp: request.adminStateUp,
     mac,
     fixedIps: allocateNew(state, context, network, { mac, fixedIps: [], deviceOwner: request.deviceOwner }, request.fixedIps),
-    securityGroups: groupsFor(state, network, request.securityGroups, portSecurityEnabled),
+    securityGroups: groupsFor(state, tenantId, request.securityGroups, portSecurityEnabled),
     portSecurityEnabled,
     deviceId: request.deviceId,
     deviceOwner: request.deviceOwner,
@@ -122,7 +127,7 @@ export function updatePort(
     portSecurityEnabled,
     mac,
     fixedIps: fixedIps === undefined ? held : allocateWanted(state, context, network, { mac, fixedIps: held, deviceOwner }, fixedIps),
-    securityGroups: groupsFor(state, network, groups, portSecurityEnabled),
+    securityGroups: groupsFor(state, old.tenantId, groups, portSecurityEnabled),
     addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
   });
@@ -241,12 +246,12 @@ function pairsFor(
 
 function groupsFor(
   state: ClusterState,
-  network: Network,
+  tenantId: TenantId,
   requested: readonly SecurityGroupId[] | undefined,
   portSecurity: boolean,
 ): readonly SecurityGroupId[] {
   if (requested === undefined) {
-    const group = portSecurity ? defaultGroupOf(state, network.tenantId) : undefined;
+    const group = portSecurity ? defaultGroupOf(state, tenantId) : undefined;
     return group === undefined ? [] : [group.id];
   }
   if (requested.length > 0 && !portSecurity) {
@@ -256,7 +261,7 @@ function groupsFor(
     );
   }
   for (const groupId of requested) {
-    if (state.securityGroups.get(groupId)?.tenantId !== network.tenantId) throw new NotFound('securityGroup', groupId);
+    if (state.securityGroups.get(groupId)?.tenantId !== tenantId) throw new NotFound('securityGroup', groupId);
   }
   const kinds = new Set(requested.map((groupId) => state.securityGroups.get(groupId)?.stateless));
   if (kinds.size > 1) {

@@ -110,8 +110,8 @@ function ofSubnet(
 ): Readonly<{ port: Port; subnets: readonly Subnet[] }> {
   const subnet = state.subnets.get(subnetId);
   const network = subnet === undefined ? undefined : state.networks.get(subnet.networkId);
-  // A gateway in another project's segment would be that project's neighbour.
-  if (subnet?.tenantId !== router.tenantId || network === undefined || network.external) throw new NotFound('subnet', subnetId);
+  if (subnet === undefined || network === undefined || network.external) throw new NotFound('subnet', subnetId);
+  checkOwn(router, network);
   if (subnet.gatewayIp === undefined) throw bad(`Subnet for router interface must have a gateway IP`);
   const taken = state.portByAddress(subnet.id, subnet.gatewayIp);
   for (const own of state.interfacesOf(router.id))
@@ -170,6 +170,7 @@ function ofPort(
   }
   const subnets = old.fixedIps.flatMap(({ subnetId }) => state.subnets.get(subnetId) ?? []);
   const network = state.networks.get(old.networkId);
+  if (network !== undefined) checkOwn(router, network);
   if (subnets.length === 0 || network === undefined) throw bad(`Router port must have at least one fixed IP`);
   if (subnets.filter(isSubnet4).length > 1) throw bad(`Cannot have multiple IPv4 subnets on router port`);
   if (subnets.some(isSubnet6) && ipv6InterfaceOn(state, router, network) !== undefined)
@@ -181,6 +182,16 @@ function ofPort(
     securityGroups: [],
   });
   return { port, subnets };
+}
+
+/** A router of another project would bring packets with any source address to the segment, where groups know their members by address (ADR 11). */
+function checkOwn(router: Router, network: Network): void {
+  if (network.tenantId === router.tenantId) return;
+  throw new Refused(
+    'foreign_network',
+    `Bad router request: network ${network.id} is of another project: a router connects networks of its own project.`,
+    { remedy: 'Plug a workload into the shared network, or make the router in the project of the network.' },
+  );
 }
 
 function interfaceNamed(state: ClusterState, router: Router, subnetId: SubnetId | undefined, portId: PortId | undefined): Port {

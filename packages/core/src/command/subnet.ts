@@ -16,6 +16,7 @@ import { isAutomaticallyRouted } from '../subnet-router.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { checkAddresses } from './shared-addresses.ts';
 import { missingConcentrator } from './concentrator.ts';
 import { withDhcpPort } from './dhcp-port.ts';
 import { serves } from './service-subnets.ts';
@@ -61,6 +62,7 @@ export function createSubnet(state: ClusterState, context: CommandContext, reque
       );
     }
   }
+  if (!network.external) checkAddresses(state, network, [request]);
   if (request.gatewayIp !== null && !network.external) checkRouted(state, network, request.cidr);
   const subnet: Subnet = {
     kind: 'subnet',

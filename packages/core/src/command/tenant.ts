@@ -77,8 +77,14 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       remedy: 'Delete its floating IPs first.',
     });
   }
+  for (const networkId of state.networksUsedBy(id)) {
+    throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has ports on network ${networkId}`, {
+      remedy: 'Delete its ports on shared networks first.',
+    });
+  }
   const remove: Resource[] = [
     tenant,
+    ...[...state.rbacPolicies.values()].filter(({ target }) => target === id),
     ...state.firewallRulesOf(id),
     ...state.natRulesOf(id),
     ...state.identity.assignmentsIn(id),

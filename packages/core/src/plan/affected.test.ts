@@ -26,6 +26,7 @@ import {
 } from '../command/security-group.ts';
 import { resetQuotas, setQuotas } from '../command/quota.ts';
 import { createSubnet, deleteSubnet, updateSubnet } from '../command/subnet.ts';
+import { isGuest, isShared } from '../sharing.ts';
 import { setTags } from '../command/tags.ts';
 import { createTenant, deleteTenant, updateTenant } from '../command/tenant.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
@@ -47,6 +48,7 @@ import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests, planRefText } from './plan.ts';
 import { render } from './render.ts';
 import { decideRouter } from './router-wish.testing.ts';
+import { decideSharing } from './sharing-wish.testing.ts';
 
 const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
 const NODES = [1, 2, 3, 4].map((n) => `0000000${n}-0000-4000-8000-00000000000${n}` as NodeId);
@@ -81,7 +83,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(49), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(53), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -276,6 +278,11 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 48:
     case 49:
       return decideAttribute(state, ctx, { a, b, pick });
+    case 50:
+    case 51:
+    case 52:
+    case 53:
+      return decideSharing(state, ctx, { a, b, pick });
     case 37:
       return releaseAddressHolds(state, [pick(state.addressHolds.keys(), a)]);
     default: {
@@ -382,6 +389,18 @@ const ROUTED: readonly Wish[] = [
   { verb: 18, a: 3, b: 2 },
 ];
 
+/** A network that everybody may have ports on, with a placed workload of its own project and two of another one. */
+const SHARED: readonly Wish[] = [
+  { verb: 1, a: 0, b: 2 },
+  { verb: 50, a: 7, b: 8 },
+  { verb: 50, a: 0, b: 3 },
+  ...[4, 5, 7].map((b) => ({ verb: 50, a: 0, b })),
+  ...[6, 7, 8].flatMap((n) => [
+    { verb: 6, a: n, b: 1 },
+    { verb: 8, a: n, b: n },
+  ]),
+];
+
 const dump = (plan: Plan): string[] =>
   [...plan.refs()].map((ref) => `${ref.kind} ${ref.key} ${canonicalJson(plan.get(ref.kind, ref.key))}`).toSorted();
 
@@ -399,11 +418,17 @@ function refsThatDiffer(was: readonly string[], now: readonly string[]): string[
 
 test('after any sequence of changes the incremental plan equals the full compile, on every node', () => {
   fc.assert(
-    fc.property(fc.array(wish, { maxLength: 40 }), fc.boolean(), fc.boolean(), (wishes, routed, unrouted) => {
+    fc.property(fc.array(wish, { maxLength: 40 }), fc.boolean(), fc.boolean(), fc.boolean(), (wishes, routed, unrouted, shared) => {
       const state = new ClusterState();
       const ctx = context();
       const plans = new Map(NODES.map((nodeId) => [nodeId, new Plan()]));
-      for (const [step, next] of [...START, ...(unrouted ? UNROUTED : []), ...(routed ? ROUTED : []), ...wishes].entries()) {
+      for (const [step, next] of [
+        ...START,
+        ...(shared ? SHARED : []),
+        ...(unrouted ? UNROUTED : []),
+        ...(routed ? ROUTED : []),
+        ...wishes,
+      ].entries()) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes === undefined) continue;
         const [asWas, records] = [new Map(NODES.map((nodeId) => [nodeId, dump(plans.get(nodeId)!)])), JSON.stringify([...state.all()])];
@@ -496,6 +521,34 @@ test('a segment says where its gateway is, on every node but the gateway’s own
     }
   }
   assert.ok(Math.min(...told) > 0, `the example has both: ${told.join(' without, ')} with`);
+});
+
+test('the example with a shared network has what it is for: workloads of two projects on one segment, and names of guests made of addresses', () => {
+  const state = new ClusterState();
+  const ctx = context();
+  for (const next of [...START, ...SHARED]) {
+    const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
+    if (changes !== undefined) state.apply(changes);
+  }
+  const [shared] = [...state.networks.values()].filter(({ id }) => isShared(state, id));
+  assert.ok(shared !== undefined);
+  const ports = [...state.portsOf(shared.id)];
+  assert.deepEqual(
+    ports.map((port) => [isGuest(state, port), state.nodeOfPort(port.id) !== undefined]),
+    [false, true, true].map((guest) => [guest, true]),
+  );
+  const compiled = NODES.map((nodeId) => compile(state, FACTS, nodeId));
+  for (const port of ports) {
+    const home = compiled[NODES.indexOf(state.nodeOfPort(port.id)!)]!;
+    assert.deepEqual(home.of('port').get(port.id)?.vni, shared.vni, 'every port is on the segment of the network');
+    assert.deepEqual(
+      home
+        .of('port')
+        .get(port.id)
+        ?.groups.map((id) => state.securityGroups.get(id)?.tenantId),
+      [port.tenantId],
+    );
+  }
 });
 
 test('the example with routers has what it is for: both reach outside, and a public address leads through one', () => {

@@ -144,6 +144,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'tokenRevocation':
       case 'addressHold':
       case 'quota':
+      case 'rbacPolicy':
         break;
     }
   }
@@ -254,6 +255,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'tokenKey':
     case 'tokenRevocation':
     case 'quota':
+    case 'rbacPolicy':
       break;
     case 'addressHold': {
       // Whoever waits for it.

@@ -10,6 +10,7 @@ import { isRoute4, isRoute6, isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
 import { isSubnet4, isSubnet6, leases } from '../subnet.ts';
+import { isGuest } from '../sharing.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
@@ -284,7 +285,9 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(state.instanceOfPort(port.id)?.name, address) };
+    // A guest's name is made of its address: by one of its choice it would be taken for somebody of the network's project.
+    const name = isGuest(state, port) ? undefined : state.instanceOfPort(port.id)?.name;
+    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(name, address) };
   }
   return undefined;
 }

@@ -64,7 +64,9 @@ type Concerns = Omit<Concerned, 'ports'> & Readonly<{ ports: readonly PortId[] }
 
 function askTenant(states: readonly [ClusterState, ClusterState], tenantId: TenantId, concerned: Concerns, asked: Asked): void {
   const ends = concerned.ports.flatMap((portId) => addressesOf(states, portId));
-  const others = [...new Set(states.flatMap((state) => [...portsOfTenant(state, tenantId)]))];
+  const others = [
+    ...new Set(states.flatMap((state) => [...portsOfTenant(state, tenantId), ...neighboursOf(state, tenantId, concerned.ports)])),
+  ];
   const interests = new Interests();
   for (const state of states) {
     const looked = others.length <= MOST_OTHERS ? others : concerned.ports;
@@ -91,6 +93,15 @@ function askTenant(states: readonly [ClusterState, ClusterState], tenantId: Tena
     }
     if (asksPublic) asked.ask({ from: there, to: publicEnds, services });
     if (asked.isFull) return;
+  }
+}
+
+/** Who is on the shared networks that the tenant's ports are guests of. */
+function* neighboursOf(state: ClusterState, tenantId: TenantId, portIds: readonly PortId[]): Generator<PortId> {
+  const networks = new Set(portIds.flatMap((id) => state.ports.get(id)?.networkId ?? []));
+  for (const networkId of networks) {
+    if (state.networks.get(networkId)?.tenantId === tenantId) continue;
+    for (const { id } of state.portsOf(networkId)) yield id;
   }
 }
 

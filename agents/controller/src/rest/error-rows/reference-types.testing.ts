@@ -36,14 +36,9 @@ export const REFERENCE_TYPES: ReadonlyMap<number, readonly string[]> = new Map([
 export const NOT_BUILT: Readonly<Record<string, string>> = {
   AutoAllocationFailure: 'auto-allocated topology',
   AvailabilityZoneNotFound: 'availability zone hints',
-  DuplicateRbacPolicy: 'RBAC policies',
-  FlatNetworkInUse: 'provider attributes to set',
-  InvalidSharedSetting: 'shared networks',
   PortBindingAlreadyActive: 'the bindings of a port',
   PortBindingAlreadyExists: 'the bindings of a port',
   PortBindingNotFound: 'the bindings of a port',
-  RbacPolicyInUse: 'RBAC policies',
-  VlanIdInUse: 'provider attributes to set',
 };
 
 /** Types that are answered without a row, or never, and why. */
@@ -51,10 +46,12 @@ export const WITHOUT_ROW: Readonly<Record<string, string>> = {
   // Never answered.
   AdminRequired: 'PolicyNotAuthorized says which policy, and has the same status',
   DeviceIDNotOwnedByTenant: 'no port becomes a router’s interface by its device_owner',
+  FlatNetworkInUse: 'networks are VXLAN only',
   NotFound: 'each object of /v2.0 has a type of its own; this is for those of /v1',
   QuotaResourceUnknown: 'what cannot be limited is an unknown attribute (§8)',
   StateInvalid: 'no object of /v2.0 has a state that forbids a request',
   TenantIdProjectIdFilterConflict: 'both given and different: an empty list, as in v21 (§1.4)',
+  VlanIdInUse: 'networks are VXLAN only',
   // Only /v3 answers these, in a form without types: the rows of §13.
   ApplicationCredentialNotFound: 'of /v3',
   DomainNotFound: 'of /v3',

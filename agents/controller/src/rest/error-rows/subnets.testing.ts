@@ -63,7 +63,7 @@ export const subnetRows: readonly ErrorRow[] = [
     as: 'admin',
     ask: (w) => subnet(w, { project_id: NOWHERE }),
     ...bad,
-    text: /belongs to that project/,
+    text: /what belongs to it is that project's/,
   },
   {
     at: '§4.2',
@@ -257,10 +257,11 @@ export const subnetRows: readonly ErrorRow[] = [
   },
   {
     at: '§4.2',
-    when: 'the operator’s subnet may be seen, but not deleted',
+    when: 'the operator’s subnet is nobody else’s business',
     ask: (w) => remove(`subnets/${w.outsideSubnet}`),
-    ...forbidden,
-    text: 'rule:delete_subnet is disallowed by policy',
+    status: 404,
+    type: 'SubnetNotFound',
+    text: /could not be found/,
   },
   {
     at: '§4.2',
