@@ -24,6 +24,7 @@ import { isOurLink, METADATA_PLACE, WORKLOAD_LINK } from './names.ts';
 import type { Place } from './names.ts';
 import { NFT_TABLE } from './nft-text.ts';
 import { parseNftTable } from './nft-observed.ts';
+import { EVERY_OTHER_MAC } from './ruleset/fabric-ipv6.ts';
 
 type Sha256 = (text: string) => string;
 
@@ -235,7 +236,8 @@ function collectTunnelEntry(
   see: (object: FdbObject) => void,
 ): void {
   if (entry.self && entry.dst !== undefined) {
-    if (isMulticastMac(entry.mac)) see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'broadcast', vtep: entry.dst });
+    if (isMulticastMac(entry.mac) || entry.mac === EVERY_OTHER_MAC)
+      see({ kind: 'fdb', place: 'fabric', link, mac: entry.mac, role: 'broadcast', vtep: entry.dst });
     else remotes.push({ link, mac: entry.mac, vtep: entry.dst });
   } else if (!entry.self && entry.state === 'static') onBridge.add(`${link} ${entry.mac}`);
 }

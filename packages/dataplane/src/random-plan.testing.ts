@@ -169,7 +169,15 @@ export function planOf(world: World): Plan {
     const vni = vniOf(segment);
     const topology = segment % 2 === 0 ? 'mesh' : 'concentrator';
     const hasGateway = takenSegments.has(segment);
-    plan.set('segment', String(vni), { vni, tunnel: 'vxlan', topology, hub: topology === 'concentrator' && hasGateway, mtu: 1450 });
+    const floods = here.some((each) => each.segment === segment && each.pairs !== undefined) ? { floods: true as const } : {};
+    plan.set('segment', String(vni), {
+      vni,
+      tunnel: 'vxlan',
+      topology,
+      hub: topology === 'concentrator' && hasGateway,
+      mtu: 1450,
+      ...floods,
+    });
     const others = workloads.filter((other) => other.node !== 0 && other.segment === segment);
     for (const other of others) {
       const vtep = vtepOf(other.node);

@@ -41,7 +41,7 @@ export function layout(context: LayoutContext, ref: PlanRef): readonly KernelObj
     case 'peer':
       return lay(plan.get('peer', ref.key), layoutPeer);
     case 'vtep':
-      return lay(plan.get('vtep', ref.key), layoutVtep);
+      return lay(plan.get('vtep', ref.key), (body) => layoutVtep(context, body));
     case 'vtepfilter':
       return lay(plan.get('vtepfilter', ref.key), layoutVtepFilter);
     case 'group':
@@ -73,7 +73,7 @@ function lay<B>(body: B | undefined, make: (body: B) => readonly KernelObject[])
 
 /**
  * Resources whose objects depend on another one: ports on their segment's gateway (the set `local`) and MTU, ports on their groups (which
- * decide whether an egress chain is needed), public addresses, forwards, firewalls and NAT rules on their gateway. Scans the node's ports and public
+ * decide whether an egress chain is needed), VTEPs on their segment's flooding, public addresses, forwards, firewalls and NAT rules on their gateway. Scans the node's ports and public
  * addresses, of which there are hundreds.
  */
 export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVnis: ReadonlySet<number>): PlanRef[] {
@@ -85,6 +85,7 @@ export function dependentsOf(plan: Plan, changed: readonly PlanRef[], gatewayVni
   for (const kind of gateways.size === 0 ? [] : (['publicip', 'forward', 'firewall', 'nat'] as const)) {
     for (const [key, { concentratorId }] of plan.of(kind)) if (gateways.has(gatewayKey(concentratorId))) dependents.push({ kind, key });
   }
+  for (const [key, { vni }] of segments.size === 0 ? [] : plan.of('vtep')) if (segments.has(vni)) dependents.push({ kind: 'vtep', key });
   for (const [key, port] of plan.of('port')) {
     if (segments.has(port.vni) || gatewayVnis.has(port.vni) || port.groups.some((group) => groups.has(group)))
       dependents.push({ kind: 'port', key });

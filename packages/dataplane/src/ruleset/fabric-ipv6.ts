@@ -11,6 +11,9 @@ export const OWN_SOURCE = '0x1';
 /** Who hears about routers, who is a router, and who serves DHCPv6 (RFC 4291 §2.7.1, RFC 8415 §7.1; as MACs RFC 2464 §7). */
 export const IPV6_GROUP_MACS = ['33:33:00:00:00:01' as Mac, '33:33:00:00:00:02' as Mac, '33:33:00:01:00:02' as Mac] as const;
 
+/** In a tunnel's table: whatever has no entry of its own, which bridges let to it only if it is for a group. */
+export const EVERY_OTHER_MAC = '00:00:00:00:00:00' as Mac;
+
 const NEIGHBOUR = '{ nd-neighbor-solicit, nd-neighbor-advert }';
 const DISCOVERY = '{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect }';
 /** Who listens to which group is told to nobody: nothing that is sent to a group goes by it. */
