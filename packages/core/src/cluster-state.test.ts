@@ -616,10 +616,10 @@ class Scan implements Questions {
     return new Set(this.#all('port').flatMap((port) => port.securityGroups.filter((groupId) => this.usesGroup(nodeId, groupId))));
   }
   remotesOf(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set([...this.rulesOf(groupId)].flatMap((rule) => (rule.ethertype === 'IPv4' ? (rule.remoteGroupId ?? []) : [])));
+    return new Set([...this.rulesOf(groupId)].flatMap((rule) => rule.remoteGroupId ?? []));
   }
   namedBy(groupId: Uuid): Set<SecurityGroup['id']> {
-    const naming = this.#all('securityGroupRule').filter((rule) => rule.ethertype === 'IPv4' && rule.remoteGroupId === groupId);
+    const naming = this.#all('securityGroupRule').filter((rule) => rule.remoteGroupId === groupId);
     return new Set(naming.map((rule) => rule.groupId));
   }
   membersOf(groupId: SecurityGroup['id']): Set<IpAddress> {
