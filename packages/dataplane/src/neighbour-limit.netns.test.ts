@@ -13,6 +13,7 @@ import { Rtnl } from '@weft/netlink/rtnl';
 import type { Netns } from '@weft/sys/netns';
 import { NftContext } from '@weft/sys/nft';
 import { PacketSocket } from '@weft/sys/packet-socket';
+import { portName } from './names.ts';
 import { gatewayId, gatewayIp6, ip, ip6, OUTSIDE, TwoNodes } from './two-nodes.testing.ts';
 
 /** The kernel's own limit is 1,024 for the whole machine. */
@@ -95,4 +96,10 @@ test('a port that claims many addresses is held back', async () => {
   assert.ok(neighbours(gateway) > before, 'some claims come as far as the gateway');
   assert.ok(dropped(fabric, 'bridge', 'arp_flood') > SCANNED / 2, 'most do not');
   assert.equal(dropped(fabric, 'bridge', 'spoof_arp'), 0, 'for it may claim what it likes');
+  using nft = NftContext.open(fabric);
+  const rates = (): boolean => JSON.stringify(nft.json('list set bridge weft neighbour_rate')).includes(portName(body.portId));
+  assert.equal(rates(), true, 'its rate is kept');
+  nodes.hub.plan.delete('port', body.portId);
+  assert.deepEqual(nodes.hub.dataplane.apply(nodes.hub.plan, [{ kind: 'port', key: body.portId }]), new Map());
+  assert.equal(rates(), false, 'and goes with the port');
 });

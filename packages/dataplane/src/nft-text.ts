@@ -64,7 +64,10 @@ function traceRemoval(removed: readonly ElementObject[], put: readonly ElementOb
   );
   return gone.flatMap((element) => {
     const [link = ''] = element.key;
-    if (element.set === 'from') return withoutTraces('bridge', 'why', ...BY_LINK.map((_, index) => `"${link}" . ${index + 1}`));
+    if (element.set === 'from') {
+      const counted = BY_LINK.map((_, index) => `"${link}" . ${index + 1}`);
+      return [...withoutTraces('bridge', 'why', ...counted), ...withoutTraces('bridge', 'neighbour_rate', `"${link}"`)];
+    }
     if (element.set === 'local') return withoutTraces('bridge', 'why_mac', keyText(element));
     if (element.set !== 'number' || !link.startsWith('wp')) return [];
     const number = Number(element.value);
