@@ -21,7 +21,7 @@ void test('every check has exactly one sabotage', () => {
 void test('the checks are exactly those that are promised, and each comes after what it needs', () => {
   const promised =
     'nodes-joined dhcp-lease dhcp-reuse ping-mesh ping-concentrator tenant-isolation vni-injection anti-spoof attacks default-security-group ' +
-    'outbound-nat routing dns-name public-ip address-reuse port-forward ssh-reach rate-limit firewall-rule nat-rule control-plane-down tenant-added launcher-kill old-backup ' +
+    'outbound-nat routing dns-name metadata public-ip address-reuse port-forward ssh-reach rate-limit firewall-rule nat-rule control-plane-down tenant-added launcher-kill old-backup ' +
     'concentrator-kill concentrator-move concentrator-machine address-change router retire leftovers why';
   assert.deepEqual(ALL_CHECKS.map(({ id }) => id).toSorted(), promised.split(' ').toSorted());
   for (const [index, check] of ALL_CHECKS.entries()) {

@@ -140,6 +140,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'metadata',
+    what: 'compute1 lets nobody to its metadata service',
+    run: async (context, saboteur) => {
+      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft to_metadata', 'drop');
+    },
+  },
+  {
     check: 'public-ip',
     what: "the provider's router does not lead to public addresses",
     run: async ({ lab }, saboteur) => {

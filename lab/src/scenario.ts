@@ -49,6 +49,8 @@ export type WorkloadSpec = Readonly<{
   portSecurity: boolean;
   /** Where it lives: on the tenant's first subnet, the second one of the same network, or the second network. */
   segment: 'front' | 'annex' | 'back';
+  /** What its metadata service tells it besides, in base64. */
+  userData?: string;
 }>;
 
 /** A workload that runs. */
@@ -199,6 +201,7 @@ export async function createWorkload(
     port_id: port.id,
     addressing: spec.addressing,
     node_id: lab.nodeId(spec.node),
+    ...(spec.userData === undefined ? {} : { user_data: spec.userData }),
   });
   return { ...spec, tenant, portId: parseUuid<PortId>(port.id), instanceId: parseUuid<InstanceId>(instance.id) };
 }

@@ -150,7 +150,7 @@ function countedTexts(texts: readonly string[]): string[] {
 /** Rules add such elements as packets come, with a counter or a limit in them; nft's JSON does not say that the set is dynamic. */
 function isMadeByPackets(element: unknown): boolean {
   const inner = (element as Readonly<{ elem?: unknown }> | null)?.elem;
-  return typeof inner === 'object' && inner !== null && ('counter' in inner || 'ct count' in inner);
+  return typeof inner === 'object' && inner !== null && ('counter' in inner || 'ct count' in inner || 'limit' in inner);
 }
 
 function stateless(value: unknown): unknown {

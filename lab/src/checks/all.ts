@@ -15,6 +15,7 @@ import { FIREWALL_RULE } from './firewall-rule.ts';
 import type { LabCheck } from './lab-check.ts';
 import { LAUNCHER_KILL } from './launcher-kill.ts';
 import { LEFTOVERS } from './leftovers.ts';
+import { METADATA } from './metadata.ts';
 import { NAT_RULE } from './nat-rule.ts';
 import { NODES_JOINED } from './nodes-joined.ts';
 import { OLD_BACKUP } from './old-backup.ts';
@@ -47,6 +48,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   OUTBOUND_NAT,
   ROUTING,
   DNS_NAME,
+  METADATA,
   PUBLIC_IP,
   ADDRESS_REUSE,
   PORT_FORWARD,

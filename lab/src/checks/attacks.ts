@@ -1,29 +1,37 @@
-import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
+import { METADATA_ADDRESS, METADATA_PORT } from '@weft/core/metadata-address';
 import { bridgeMac } from '@weft/dataplane/names';
+import { addrDelete, addrReplace } from '@weft/netlink/addr';
+import { linkGet } from '@weft/netlink/link';
+import { Rtnl } from '@weft/netlink/rtnl';
 import { PacketSocket } from '@weft/sys/packet-socket';
 import { expect } from '../check.ts';
 import type { CheckContext } from '../check-context.ts';
 import { CONNECTIONS_PER_PORT } from '../lab-files.ts';
 import { udpFrame } from '../probe/frames.ts';
+import { httpGet } from '../probe/http-get.ts';
+import type { Place } from '../probe/place.ts';
 import { sendDatagram, sendFrame } from '../probe/send-frame.ts';
 import { tcpConnect } from '../probe/tcp-connect.ts';
 import { tcpServer } from '../probe/tcp-server.ts';
 import { pause } from '../probe/ticker.ts';
 import { token } from '../probe/token.ts';
 import { createWorkload, deleteWorkload, workloadActive, workloadSpec } from '../scenario.ts';
-import type { Workload } from '../scenario.ts';
+import type { LabTenant, Workload } from '../scenario.ts';
 import { addressOn, DATA_IFNAME, MANAGEMENT_IFNAME, UPLINK_IFNAME } from '../topology.ts';
 import type { LabNodeName } from '../topology.ts';
 import { waitFor } from '../wait.ts';
 import { outcomeText } from './default-security-group.ts';
 import type { LabCheck } from './lab-check.ts';
 import { lieNames, tellLie } from './lies.ts';
+import { INSTANCE_ID, isTold, metadataText, USER_DATA } from './metadata.ts';
 import { expectReach } from './reach.ts';
 import type { Listener } from './reach.ts';
 import { everyFlow, undisturbed } from './traffic.ts';
 
-const METADATA = parseIpv4('169.254.169.254');
+const SECRET = 'blue is the colour';
+/** In vain. */
+const FORGED = { target: METADATA_ADDRESS, port: METADATA_PORT, timeoutMs: 400 };
 /** Whatever listens there, nothing may arrive. */
 const PORT = 8889;
 const NEIGHBOUR_PORT = 8082;
@@ -36,18 +44,19 @@ const COUNTED_MS = 5000;
 type Target = Readonly<{ name: string; address: Ipv4; at: Listener }>;
 
 /**
- * Mallory, a workload of red's, attacks everything in reach: its neighbours by lies about itself, the machines below it, the metadata address,
- * and everybody by connections without end. Nothing arrives, each attack is counted at its port for its reason, and meanwhile no packet of
+ * Mallory, a workload of red's, attacks everything in reach: its neighbours by lies about itself, the machines below it, the
+ * metadata of others, and everybody by connections without end. Nothing arrives, each attack is counted at its port for its reason, and meanwhile no packet of
  * anybody else is lost. (Tunnel packets and the other tenant's segments are attacked in `vni-injection` and `tenant-isolation`.)
  */
 export const ATTACKS: LabCheck = {
   id: 'attacks',
-  needs: ['anti-spoof', 'why', 'vni-injection', 'tenant-isolation'],
+  needs: ['anti-spoof', 'why', 'vni-injection', 'tenant-isolation', 'metadata'],
   disturbs: false,
   run: async (context) => {
     const { red } = context.scenario;
     await using mallory = await newcomer(context, 'mallory', 31);
     await using sink = await newcomer(context, 'sink', 32);
+    await using twin = await newcomer(context, 'twin', 31, { tenant: context.scenario.blue, userData: btoa(SECRET) });
     const names = ['alpha', 'bravo', 'charlie', 'open1', 'open2'];
     const [alpha, bravo, charlie, open1, open2] = names.map((name) => context.workload(red, name)) as [Workload, ...Workload[]];
     const attacker = mallory.workload;
@@ -67,7 +76,9 @@ export const ATTACKS: LabCheck = {
         counted('gateway to_infrastructure');
       }
       await nothingLeaves(context, attacker);
-      counted('gateway to_infrastructure');
+      counted('port metadata');
+      await metadataOfOthers(context, attacker, bravo!, twin.workload);
+      counted('port spoof_ip');
       await bridgeIsDeaf(context, attacker);
       counted('port host');
       await flood(context, attacker, sink.workload, [bravo!, charlie!]);
@@ -81,11 +92,17 @@ export const ATTACKS: LabCheck = {
 
 type Newcomer = AsyncDisposable & Readonly<{ workload: Workload }>;
 
-/** A workload of red's on compute1 that goes with the check. */
-async function newcomer(context: CheckContext, name: string, last: number): Promise<Newcomer> {
+/** A workload on compute1, red's unless told, that goes with the check. */
+async function newcomer(
+  context: CheckContext,
+  name: string,
+  last: number,
+  as: Readonly<{ tenant?: LabTenant; userData?: string }> = {},
+): Promise<Newcomer> {
   const { lab, scenario } = context;
-  const { client } = scenario.red;
-  const workload = await createWorkload(lab, client, 'red', scenario.red, workloadSpec(name, 'compute1', last));
+  const { tenant = scenario.red, ...more } = as;
+  const { client } = tenant;
+  const workload = await createWorkload(lab, client, tenant.name, tenant, { ...workloadSpec(name, 'compute1', last), ...more });
   await workloadActive(lab, client, workload);
   return { workload, [Symbol.asyncDispose]: () => deleteWorkload(lab, client, workload) };
 }
@@ -132,18 +149,54 @@ async function misses(context: CheckContext, attacker: Workload, { name, address
   });
 }
 
-/** Somebody's metadata would be at an address that means something else in every network: it is never routed. */
+/** Only the node itself answers at the metadata address, and only its service: nothing else that is sent there gets any further. */
 async function nothingLeaves(context: CheckContext, attacker: Workload): Promise<void> {
   const { red, blue } = context.scenario;
   const mark = token();
   await expectReach(context, {
     what: 'a datagram of mallory to the metadata address',
     token: mark,
-    send: () => sendDatagram(context.place(attacker), { target: METADATA, port: 80, payload: mark }),
-    at: [{ name: "red's gateway", place: context.gatewayPlace(red) }],
-    notAt: [uplinkOf(context), { name: "blue's gateway", place: context.gatewayPlace(blue) }],
-    where: context.gatewayLog(red),
+    send: () => sendDatagram(context.place(attacker), { target: METADATA_ADDRESS, port: METADATA_PORT, payload: mark }),
+    at: [{ name: "the node's end of mallory's cable", place: context.portPlace(attacker) }],
+    notAt: [
+      { name: "red's gateway", place: context.gatewayPlace(red) },
+      uplinkOf(context),
+      { name: "blue's gateway", place: context.gatewayPlace(blue) },
+    ],
+    where: context.logOf(attacker.node),
   });
+}
+
+/** As a neighbour by its address, as others by what a request says, and as the other tenant's workload with the very same address. */
+async function metadataOfOthers(context: CheckContext, attacker: Workload, neighbour: Workload, twin: Workload): Promise<void> {
+  await isTold(context, neighbour, INSTANCE_ID, `200 ${neighbour.instanceId}`);
+  await isTold(context, twin, INSTANCE_ID, `200 ${twin.instanceId}`);
+  await isTold(context, twin, USER_DATA, `200 ${SECRET}`);
+  for (const other of [neighbour, twin]) {
+    const headers = {
+      'X-Forwarded-For': other.ip,
+      Forwarded: `for=${other.ip}`,
+      'X-Instance-ID': other.instanceId,
+      Host: other.instanceId,
+    };
+    await isTold(context, attacker, INSTANCE_ID, `200 ${attacker.instanceId}`, headers);
+    await isTold(context, attacker, USER_DATA, '404 ', headers);
+  }
+  using forged = takeAddress(context.place(attacker), neighbour.ip);
+  const outcome = await httpGet(forged.place, { ...FORGED, path: INSTANCE_ID, signal: context.signal });
+  expect(outcome.kind === 'timeout', 'mallory to get no answer as bravo', metadataText(outcome), context.logOf(attacker.node));
+}
+
+/** The workload gives itself another's address, until disposed. */
+function takeAddress(place: Place, address: Ipv4): Disposable & Readonly<{ place: Place }> {
+  const rtnl = Rtnl.open(place.netns);
+  const entry = { index: linkGet(rtnl, place.ifname)!.index, address, prefix: 32 };
+  addrReplace(rtnl, entry);
+  const dispose = (): void => {
+    addrDelete(rtnl, entry);
+    rtnl[Symbol.dispose]();
+  };
+  return { place: { ...place, ip: address }, [Symbol.dispose]: dispose };
 }
 
 /** Past the gateway, to the bridge that it is plugged in at. */

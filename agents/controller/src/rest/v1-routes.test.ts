@@ -170,6 +170,25 @@ test('an instance that cannot be placed says why', async () => {
   assert.deepEqual(shown?.['error'], { code: 'full_cn', message: 'the node that was asked for has no room for it' });
 });
 
+test('user data goes to the instance’s node and is shown to nobody, in no answer and no dry run', async () => {
+  await using rest = await openRest();
+  connect(rest, 1);
+  const red = await rest.as('red');
+  const body = { name: 'i', command: ['x'], port_id: await makePort(red), user_data: btoa('a secret') };
+  const asked = await red('POST', '/v1/instances?dry_run=true', body);
+  assert.equal(asked.status, 200);
+  const made = await red('POST', '/v1/instances', body);
+  assert.equal(made.status, 201);
+  await placeAll(rest);
+  const shown = await red('GET', `/v1/instances/${String(made.body['id'])}`);
+  const removed = await rest.admin('DELETE', `/v1/instances/${String(made.body['id'])}?dry_run=true`);
+  for (const { raw } of [asked, made, shown, removed]) assert.ok(!raw.includes(body.user_data), raw);
+  assert.ok(JSON.stringify(rest.link.syncs(nodeId(1))).includes(body.user_data));
+  const blue = await rest.as('blue');
+  const none = await blue('POST', '/v1/instances', { ...body, port_id: await makePort(blue), user_data: null });
+  assert.equal(none.status, 201);
+});
+
 test('instances are refused precisely', async () => {
   await using rest = await openRest();
   const red = await rest.as('red');
@@ -182,6 +201,10 @@ test('instances are refused precisely', async () => {
     [{ command: [1] }, /body\/command\/0 must be string/],
     [{ port_id: 'x' }, /body\/port_id must match format "uuid"/],
     [{ addressing: 'magic' }, /body\/addressing/],
+    [{ user_data: 'no base64!' }, /body\/user_data must match pattern/],
+    [{ user_data: 'YQ' }, /body\/user_data must match pattern/],
+    [{ user_data: 'YWFh'.repeat(16_384) }, /body\/user_data must NOT have more than 65535 characters/],
+    [{ user_data: 7 }, /body\/user_data/],
     [{ zzz: 1 }, /body must NOT have additional properties: 'zzz'\./],
   ] as const) {
     assertProblem(await create(body), 400, 'bad_request', detail);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { ApiError } from '@weft/api/api-error';
 import { leadingFlagsMoved } from './cli.ts';
@@ -10,6 +12,8 @@ const PORT = 'abcd1234-0000-4000-8000-000000000003';
 const NODE = 'abcd1234-0000-4000-8000-000000000004';
 const INSTANCE = 'abcd1234-0000-4000-8000-000000000005';
 const GROUP = 'abcd1234-0000-4000-8000-000000000006';
+/** Whatever stands in it. */
+const SOME_FILE = fileURLToPath(new URL('../../package.json', import.meta.url));
 
 const network = (id: string, name: string, tenant: string) => ({
   id,
@@ -158,6 +162,10 @@ test('flags become the attributes of the API', async () => {
       'instance create i --port web --node compute1 --addressing dhcp --no-wait -- ping -c 3 10.0.0.1',
       `instances.create {"name":"i","command":["ping","-c","3","10.0.0.1"],"port_id":"${PORT}","addressing":"dhcp","node_id":"${NODE}"}`,
     ],
+    [
+      `instance create i --port web --user-data ${SOME_FILE} --no-wait -- true`,
+      `instances.create {"name":"i","command":["true"],"port_id":"${PORT}","user_data":"${readFileSync(SOME_FILE).toString('base64')}"}`,
+    ],
     ['tenant create green', 'tenants.create {"name":"green"}'],
   ];
   for (const [line, call] of created) {
@@ -305,6 +313,7 @@ test('a wrong command line sends nothing, says what is wrong, and exits 2', asyn
     ['subnet create s', /flag --network\nweft: expected input for flag --cidr\nThe same/],
     ['network create n --topology ring', /mesh\|concentrator/],
     ['port create p --network front --no-port-security --security-group web', /has no security groups/],
+    [`instance create web --port web --user-data ${SOME_FILE}/none -- true`, /none cannot be read: ENOTDIR/],
     ['instance create web --port web', /an instance needs a name and a command/],
     ['node accept', /Name them, or say --all; not both/],
     ['node accept compute1 --all', /Name them, or say --all; not both/],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
 import { ApiError } from '@weft/api/api-error';
@@ -26,12 +27,14 @@ class InstanceNotActive extends WeftError {
   }
 }
 
-type InstanceFlags = WriteFlags & Readonly<{ port: string; node?: string; addressing?: 'static' | 'dhcp'; wait: boolean }>;
+type InstanceFlags = WriteFlags &
+  Readonly<{ port: string; node?: string; addressing?: 'static' | 'dhcp'; userData?: string; wait: boolean }>;
 
 export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, readonly string[], CliContext>({
   docs: docs('Run a command on a port, in namespaces of its own', {
     more: 'Waits until it runs, and says on the way how far it is. What follows -- is the command.',
-    usage: '[--as name] [--json] --port port [--node node] [--addressing static|dhcp] [--no-wait] [--dry-run] name -- command...',
+    usage:
+      '[--as name] [--json] --port port [--node node] [--addressing static|dhcp] [--user-data file] [--no-wait] [--dry-run] name -- command...',
     examples: [
       'weft instance create web-1 --port web-1 --as red -- python3 -m http.server 80',
       'weft instance create idle --port p2 --node compute2 -- sleep infinity',
@@ -48,6 +51,7 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
         optional: true,
         brief: 'Who sets its addresses: Weft (static, the default), or the command itself by DHCP',
       },
+      userData: optionalText('A file that it reads at http://169.254.169.254/latest/user-data, and nobody else', 'file'),
       wait: { kind: 'boolean', default: true, brief: 'Whether to wait until it runs' },
     },
     positional: {
@@ -58,6 +62,7 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
   async func(flags, name, ...command) {
     if (name === undefined || command.length === 0)
       throw new UsageError('an instance needs a name and a command', 'For example: weft instance create web --port web -- sleep infinity');
+    const userData = flags.userData === undefined ? undefined : contentOf(flags.userData);
     const connection = await this.connect(flags.as);
     const { api } = connection;
     const body: CreateInstanceBody = {
@@ -65,6 +70,7 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
       command,
       port_id: await findId(findable(PORT, api), flags.port),
       ...(flags.addressing === undefined ? {} : { addressing: flags.addressing }),
+      ...(userData === undefined ? {} : { user_data: userData }),
       ...(flags.node === undefined ? {} : { node_id: await findId(findable(NODE, api), flags.node) }),
     };
     const done = async (made: InstanceView): Promise<void> => {
@@ -74,6 +80,18 @@ export const CREATE_INSTANCE: Command<CliContext> = buildCommand<InstanceFlags, 
     await write(this, flags, api, (to) => to.instances.create(body), done);
   },
 });
+
+/** In base64. Throws UsageError. */
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file).toString('base64');
+  } catch (error) {
+    throw new UsageError(
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'no reason is known'}`,
+      'Name a file as --user-data.',
+    );
+  }
+}
 
 /** Waits until the instance runs, and a little until the nodes of its network know of it. Throws InstanceNotActive, ApiError. */
 async function waitActive(context: CliContext, { api }: Connection, made: InstanceView): Promise<InstanceView> {
