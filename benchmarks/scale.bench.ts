@@ -203,7 +203,13 @@ async function nothingLeft(node: Node): Promise<number> {
 async function dnsmasqWeight(node: Node, count: number, { signal, scratch }: BenchmarkContext): Promise<string | undefined> {
   const before = await Footprint.now();
   const started = performance.now();
-  const files = { hostsDirectory: scratch, namesDirectory: scratch, leaseFile: '', domain: 'scale.internal' };
+  const files = {
+    hostsDirectory: scratch,
+    namesDirectory: scratch,
+    configurationFile: '/dev/null',
+    leaseFile: '',
+    domain: 'scale.internal',
+  };
   const children = Array.from({ length: count }, (_, n) => {
     const body = node.plan.plan.get('gateway', concentratorId(n))!;
     const [program = '', ...args] = dnsmasqCommand(body, { ...files, leaseFile: `${scratch}/leases${n}` }) ?? [];

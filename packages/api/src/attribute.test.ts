@@ -136,6 +136,7 @@ test('fills defaults, converts, and clears host bits', () => {
     shared: false,
     topology: undefined,
     mtu: 1400,
+    dnsDomain: '',
     segmentationId: undefined,
   });
   assert.deepEqual(subnet({ network_id: id, ip_version: '4', cidr: '10.6.0.5/24', gateway_ip: null }), {

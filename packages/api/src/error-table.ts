@@ -73,6 +73,8 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   ip_address_held: { neutron: [409, 'IpAddressAlreadyAllocated'], v1: [409, 'Address not given up yet'] },
   ip_address_generation_failure: { neutron: [409, 'IpAddressGenerationFailure'], v1: [409, 'No address left'] },
   no_matching_subnet: { neutron: [409, 'IpAddressGenerationFailureNoMatchingSubnet'], v1: [409, 'No subnet for such ports'] },
+  invalid_dns_name: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable DNS name'] },
+  extra_dhcp_opt_bad_data: { neutron: [400, 'ExtraDhcpOptBadData'], v1: [422, 'Unusable DHCP option'] },
   port_security_required: {
     neutron: [400, 'PortSecurityAndIPRequiredForSecurityGroups'],
     v1: [422, 'Port security required'],
@@ -142,6 +144,7 @@ const ROWS: Readonly<Record<string, ErrorRow>> = {
   external_network_in_use: { neutron: [409, 'ExternalNetworkInUse'], v1: [409, 'External network in use'] },
   not_external_network: { neutron: [400, 'BadRequest'], v1: [422, 'No external network'] },
   invalid_fixed_ip: { neutron: [400, 'BadRequest'], v1: [422, 'Unusable fixed IP'] },
+  invalid_floating_dns: { neutron: [400, 'BadRequest'], v1: [422, 'Half a DNS name'] },
   external_gateway_not_found: { neutron: [404, 'ExternalGatewayForFloatingIPNotFound'], v1: [422, 'No gateway'] },
   floating_ip_port_already_associated: { neutron: [409, 'FloatingIPPortAlreadyAssociated'], v1: [409, 'Floating IP associated'] },
   fip_in_use_by_port_forwarding: { neutron: [409, 'FipInUseByPortForwarding'], v1: [409, 'Floating IP has port forwardings'] },

@@ -6,6 +6,7 @@ import { WeftError } from '@weft/core/weft-error';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { fixedDnsAttributes } from './dns-attributes.ts';
 import type { PortStatus } from './ports.ts';
 import { Id, descriptionAttribute, identityAttributes, stampAttributes } from './standard-attributes.ts';
 import { tagAttributes } from './tags.ts';
@@ -87,6 +88,8 @@ export const floatingIpAttributes = {
   status: { show: (source) => source.status, shows: Type.Enum(['ACTIVE', 'DOWN', 'ERROR']), filter: 'equal' },
   port_details: { show: (source) => portDetails(source), shows: Type.Union([PortDetails, Type.Null()]) },
   port_forwardings: { show: (source) => source.forwardings.map(forwardingSummary), shows: Type.Array(ForwardingSummary) },
+  // At create alone, as in Neutron.
+  ...fixedDnsAttributes,
   ...tagAttributes,
   ...stampAttributes,
 } as const satisfies AttributeTable<FloatingIpSource>;
@@ -102,6 +105,8 @@ export function createFloatingIpRequest(values: CreateValues<typeof floatingIpAt
     subnetId: values.subnet_id ?? undefined,
     address: values.floating_ip_address ?? undefined,
     target: targetOf(values.port_id, values.fixed_ip_address) ?? undefined,
+    dnsName: values.dns_name,
+    dnsDomain: values.dns_domain,
   };
 }
 

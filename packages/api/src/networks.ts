@@ -3,6 +3,7 @@ import type { Network } from '@weft/core/resource';
 import type { SubnetId, TenantId } from '@weft/core/uuid';
 import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
+import { dnsDomainAttribute } from './dns-attributes.ts';
 import { providerAttributes, segmentationIdOf } from './provider.ts';
 import {
   Id,
@@ -67,6 +68,7 @@ export const networkAttributes = {
     default: true,
     update: true,
   },
+  dns_domain: dnsDomainAttribute,
   ...providerAttributes,
   'weft:topology': {
     show: (source) => source.record.topology,
@@ -94,6 +96,7 @@ export function createNetworkRequest(values: CreateValues<typeof networkAttribut
     topology: values['weft:topology'],
     mtu: values.mtu,
     segmentationId: segmentationIdOf(values),
+    dnsDomain: values.dns_domain,
   };
 }
 
@@ -111,5 +114,6 @@ export function updateNetworkRequest(values: UpdateValues<typeof networkAttribut
     ...(shared === undefined ? {} : { shared }),
     ...(mtu === undefined ? {} : { mtu }),
     ...(segmentationId === undefined ? {} : { segmentationId }),
+    ...(values.dns_domain === undefined ? {} : { dnsDomain: values.dns_domain }),
   };
 }

@@ -1,7 +1,10 @@
+import type { DhcpOptionChange } from '@weft/core/dhcp-option';
+import type { IpAddress, IpCidr } from '@weft/core/ip';
+import type { PortExtras } from '@weft/core/command/port-extras';
 import { Refused } from '@weft/core/command/context';
 import type { FixedIpRequest } from '@weft/core/command/fixed-ips';
 import type { AddressPairRequest, CreatePort, UpdatePort } from '@weft/core/command/port';
-import type { IpCidr } from '@weft/core/ip';
+import type { EffectiveBinding } from '@weft/core/port-binding';
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import type { RateLimitChange } from '@weft/core/rate-limit';
 import type { Port } from '@weft/core/resource';
@@ -9,6 +12,8 @@ import type { NetworkId, SecurityGroupId, SubnetId } from '@weft/core/uuid';
 import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { described } from './described.ts';
+import { dhcpOptionsAttribute } from './dhcp-options.ts';
+import { dnsDomainAttribute, dnsNameAttribute } from './dns-attributes.ts';
 import {
   Id,
   adminStateUpAttribute,
@@ -18,14 +23,17 @@ import {
   nameText,
   stampAttributes,
 } from './standard-attributes.ts';
+import { bindingAttributes, bindingChange } from './port-binding.ts';
 import { parseTags, tagAttributes } from './tags.ts';
 import { boolean, canonicalAddress, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
 export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
 
-/** `host` is the host name of the node that the port is plugged in on. */
-export type PortSource = Readonly<{ record: Port; status: PortStatus; host: string | undefined }>;
+export type PortSource = Readonly<{ record: Port; status: PortStatus; binding: EffectiveBinding; dnsAssignment: readonly DnsAssignment[] }>;
+
+/** What one of its addresses is called in its tenant's DNS; `fqdn` ends with a dot. */
+export type DnsAssignment = Readonly<{ ip_address: IpAddress; hostname: string; fqdn: string }>;
 
 export const PORTS = { path: 'ports', plural: 'ports', singular: 'port' } as const;
 
@@ -112,7 +120,8 @@ export const portAttributes = {
   status: { show: (source) => source.status, shows: Type.Enum(['ACTIVE', 'BUILD', 'DOWN']), filter: 'equal' },
   mac_address: {
     show: (source) => source.record.mac,
-    parse: macAddress,
+    shows: macAddress.schema,
+    parse: nullOr(macAddress),
     create: 'optional',
     update: true,
     updateBy: 'admin',
@@ -158,15 +167,14 @@ export const portAttributes = {
     create: 'optional',
     update: true,
   },
-  'binding:vnic_type': { show: () => 'normal', shows: Type.Literal('normal') },
-  'binding:host_id': { show: (source) => source.host ?? '', shows: Type.String(), seenBy: 'admin', filter: 'equal' },
-  'binding:profile': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
-  'binding:vif_type': {
-    show: (source) => (source.host === undefined ? 'unbound' : 'bridge'),
-    shows: Type.Enum(['unbound', 'bridge']),
-    seenBy: 'admin',
+  extra_dhcp_opts: dhcpOptionsAttribute,
+  dns_name: dnsNameAttribute,
+  dns_domain: dnsDomainAttribute,
+  dns_assignment: {
+    show: (source) => source.dnsAssignment,
+    shows: Type.Array(Type.Object({ ip_address: Type.String(), hostname: Type.String(), fqdn: Type.String() })),
   },
-  'binding:vif_details': { show: () => ({}), shows: Type.Object({}), seenBy: 'admin' },
+  ...bindingAttributes,
   'weft:ingress_kbps': {
     show: (source) => source.record.rateLimit?.ingressKbps ?? null,
     parse: kbps,
@@ -197,7 +205,7 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     name: values.name,
     description: values.description,
     adminStateUp: values.admin_state_up,
-    mac: values.mac_address,
+    mac: values.mac_address ?? undefined,
     fixedIps: values.fixed_ips,
     securityGroups: values.security_groups,
     portSecurityEnabled: values.port_security_enabled,
@@ -206,6 +214,8 @@ export function createPortRequest(values: CreateValues<typeof portAttributes>): 
     ...(values.tags === undefined ? {} : { tags: values.tags }),
     ...(values.allowed_address_pairs === undefined ? {} : { addressPairs: values.allowed_address_pairs }),
     ...rateLimitChange(values),
+    ...extrasOf(values),
+    ...bindingChange(values),
   };
 }
 
@@ -225,6 +235,8 @@ export function updatePortRequest(values: UpdateValues<typeof portAttributes>): 
     ...(portSecurityEnabled === undefined ? {} : { portSecurityEnabled }),
     ...(pairs === undefined ? {} : { addressPairs: pairs }),
     ...rateLimitChange(values),
+    ...extrasOf(values),
+    ...bindingChange(values),
   };
 }
 
@@ -235,4 +247,20 @@ function rateLimitChange(values: LimitValues): Readonly<{ rateLimit?: RateLimitC
   const { 'weft:ingress_kbps': ingressKbps, 'weft:egress_kbps': egressKbps } = values;
   if (ingressKbps === undefined && egressKbps === undefined) return {};
   return { rateLimit: { ...(ingressKbps === undefined ? {} : { ingressKbps }), ...(egressKbps === undefined ? {} : { egressKbps }) } };
+}
+
+type ExtraValues = Readonly<{
+  dns_name?: string;
+  dns_domain?: string;
+  extra_dhcp_opts?: readonly DhcpOptionChange[] | undefined;
+}>;
+
+/** Nothing of what is not named. */
+function extrasOf(values: ExtraValues): PortExtras {
+  const { dns_name: dnsName, dns_domain: dnsDomain, extra_dhcp_opts: dhcpOptions } = values;
+  return {
+    ...(dnsName === undefined ? {} : { dnsName }),
+    ...(dnsDomain === undefined ? {} : { dnsDomain }),
+    ...(dhcpOptions === undefined ? {} : { dhcpOptions }),
+  };
 }

@@ -27,20 +27,28 @@ function records(): readonly Resource[] {
   const cluster = new TestCluster();
   const node = cluster.node(1);
   for (const gatewayIp of [undefined, null]) {
-    const network = cluster.network(cluster.tenant().id);
-    cluster.subnet(network, '10.0.0.0/24', { gatewayIp });
+    const names =
+      gatewayIp === null
+        ? {}
+        : { dnsName: 'web', dnsDomain: 'red.example.', dhcpOptions: [{ name: 'mtu', value: '1400' }], binding: { host: 'n1' } };
+    const network = cluster.network(cluster.tenant().id, names);
+    const told =
+      gatewayIp === null
+        ? {}
+        : { hostRoutes: [{ destination: parseCidr('172.16.0.0/12'), nexthop: '10.0.0.9' as Ipv4 }], serviceTypes: [''] };
+    cluster.subnet(network, '10.0.0.0/24', { gatewayIp, ...told });
     if (gatewayIp === undefined) cluster.subnet(network, 'fd00::/64', { raMode: 'slaac', addressMode: 'slaac' });
     const rateLimit = gatewayIp === null ? {} : { ingressKbps: 64, egressKbps: 100_000_000 };
     cluster.do(updateTenant(cluster.state, cluster.context, network.tenantId, { rateLimit }));
     const addressPairs = gatewayIp === null ? [] : [{ cidr: parseCidr('10.9.0.0/16'), text: '10.9.8.7/16', mac: undefined }];
     const groupWish = { tenantId: network.tenantId, name: 'plain', description: '', stateful: gatewayIp === null };
     cluster.do(createSecurityGroup(cluster.state, cluster.context, groupWish));
-    const port = cluster.port(network, { rateLimit, addressPairs });
+    const port = cluster.port(network, { rateLimit, addressPairs, ...names });
     const instance = cluster.instance(port.id);
     const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
     const [internalAddress] = port.fixedIps.map(({ address }) => address).filter(isIpv4);
     const target = gatewayIp === null ? undefined : { portId: port.id, fixedIp: undefined };
-    const plain = { tenantId: port.tenantId, description: '', subnetId: undefined, address: undefined };
+    const plain = { tenantId: port.tenantId, description: '', subnetId: undefined, address: undefined, ...names };
     cluster.do(createFloatingIp(cluster.state, cluster.context, { ...plain, floatingNetworkId, target }));
     const holder = cluster.do(createFloatingIp(cluster.state, cluster.context, { ...plain, floatingNetworkId, target: undefined }));
     if (gatewayIp === undefined && internalAddress !== undefined) {
@@ -130,6 +138,12 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'gatewayIp',
     'raMode',
     'addressMode',
+    'hostRoutes',
+    'serviceTypes',
+    'dnsName',
+    'dnsDomain',
+    'dhcpOptions',
+    'binding',
     'externalGateway',
     'routerId',
     'concentrator.networkId',

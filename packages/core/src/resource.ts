@@ -2,6 +2,8 @@ import { parseAddressPair } from './address-pair.ts';
 import type { AddressPair } from './address-pair.ts';
 import { parseAddressHold } from './address-hold.ts';
 import type { AddressHold } from './address-hold.ts';
+import { parseDhcpOption } from './dhcp-option.ts';
+import type { DhcpOption } from './dhcp-option.ts';
 import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
 import type { Parse } from './fields.ts';
 import { parseFirewallRule } from './firewall-rule.ts';
@@ -18,6 +20,8 @@ import { parseSecurityGroup, parseSecurityGroupRule } from './security-group.ts'
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { parseNatRule } from './nat-rule.ts';
 import type { NatRule } from './nat-rule.ts';
+import { parsePortBinding } from './port-binding.ts';
+import type { PortBinding } from './port-binding.ts';
 import { parseQuota } from './quota.ts';
 import type { Quota } from './quota.ts';
 import { parseRateLimit } from './rate-limit.ts';
@@ -96,6 +100,8 @@ export type Network = Stamps &
     mtu: number;
     /** The gateway keeps this address for life, wherever it lives: neighbours' caches hold it (datapath.md §2). */
     gatewayMac: Mac;
+    /** Of its ports' names, with a dot at its end. Absent: the cluster's. */
+    dnsDomain?: string | undefined;
   }>;
 
 /** An address on a subnet, of the subnet's family. */
@@ -120,6 +126,13 @@ export type Port = Stamps &
     addressPairs?: readonly AddressPair[] | undefined;
     /** Of the workload that is plugged in. */
     rateLimit?: RateLimit | undefined;
+    /** Absent: its workload's name, or one made of its address. */
+    dnsName?: string | undefined;
+    dnsDomain?: string | undefined;
+    /** Absent: its subnets' alone. */
+    dhcpOptions?: readonly DhcpOption[] | undefined;
+    /** Absent: bound nowhere, or where its instance is. */
+    binding?: PortBinding | undefined;
   }>;
 
 /** `network`: hosts concentrators that the scheduler places. `concentrator`: hosts those that an operator moves there. */
@@ -190,6 +203,9 @@ export type FloatingIp = Stamps &
     portId: PortId | undefined;
     /** Which of the port's addresses; present with `portId`. */
     fixedIp: Ipv4 | undefined;
+    /** What it is called in its tenant's DNS: both or none. */
+    dnsName?: string | undefined;
+    dnsDomain?: string | undefined;
   }>;
 
 /** Ports of a public address that lead to ports of a workload; both ranges are as long. */
@@ -278,6 +294,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
     gatewayMac: f.required('gatewayMac', parseMac),
+    dnsDomain: f.optional('dnsDomain', parseString),
     ...parseStamps(f),
   }),
   subnet: parseSubnet,
@@ -300,6 +317,10 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     deviceOwner: f.required('deviceOwner', parseString),
     addressPairs: f.optional('addressPairs', listOf(parseAddressPair)),
     rateLimit: f.optional('rateLimit', parseRateLimit),
+    dnsName: f.optional('dnsName', parseString),
+    dnsDomain: f.optional('dnsDomain', parseString),
+    dhcpOptions: f.optional('dhcpOptions', listOf(parseDhcpOption)),
+    binding: f.optional('binding', parsePortBinding),
     ...parseStamps(f),
   }),
   router: parseRouter,
@@ -350,6 +371,8 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     address: f.required('address', parseIpv4),
     portId: f.optional('portId', id<PortId>),
     fixedIp: f.optional('fixedIp', parseIpv4),
+    dnsName: f.optional('dnsName', parseString),
+    dnsDomain: f.optional('dnsDomain', parseString),
     ...parseStamps(f),
   }),
   portForwarding: (f) => ({

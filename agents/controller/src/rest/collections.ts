@@ -46,6 +46,7 @@ import {
   updateSecurityGroup,
 } from '@weft/core/command/security-group';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
+import { bindingOf } from '@weft/core/port-binding';
 import type { Changes, Network } from '@weft/core/resource';
 import { isSharedWith } from '@weft/core/sharing';
 import type {
@@ -60,6 +61,7 @@ import type {
   TenantId,
 } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
+import { dnsAssignment } from '../dns-assignment.ts';
 import { answererOf } from '@weft/core/public-gateway';
 import { floatingIpStatus, portStatus, routerStatus } from '../status.ts';
 import { asOperator } from './operator-project.ts';
@@ -117,9 +119,11 @@ export function collections(controller: Controller): readonly Collection[] {
     get status(): PortSource['status'] {
       return portStatus(controller.statusSources, this.record);
     }
-    get host(): string | undefined {
-      const nodeId = state.nodeOfPort(this.record.id);
-      return nodeId === undefined ? undefined : state.nodes.get(nodeId)?.hostname;
+    get binding(): PortSource['binding'] {
+      return bindingOf(state, this.record);
+    }
+    get dnsAssignment(): PortSource['dnsAssignment'] {
+      return dnsAssignment(state, controller.cluster.config, this.record);
     }
   }
   const portSource = (record: PortSource['record']): PortSource => new Computed(record);

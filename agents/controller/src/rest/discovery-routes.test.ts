@@ -85,6 +85,16 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'allowed-address-pairs': updates(port, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.99' }] } }),
   availability_zone: async ({ call }) =>
     assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
+  binding: async ({ rest, port: { id } }) => {
+    const reply = await rest.admin('PUT', `/v2.0/ports/${String(id)}`, { port: { 'binding:host_id': 'node1' } });
+    assert.equal((reply.body['port'] as Record<string, unknown>)['binding:vif_type'], 'tap', reply.raw);
+  },
+  'dns-domain-ports': updates(port, { port: { dns_name: 'web', dns_domain: 'red.example.' } }),
+  'dns-integration': async ({ call, network: id }) => {
+    assert.equal((await call('PUT', `/v2.0/networks/${id}`, { network: { dns_domain: 'red.example.' } })).status, 200);
+    const { dns_assignment } = await make(call, 'ports', 'port', { network_id: id, dns_name: 'web' });
+    assert.match(JSON.stringify(dns_assignment), /web\.red\.example\./);
+  },
   'empty-string-filtering': finds(() => 'name=', 'device_id=x&name='),
   'expose-port-forwarding-in-fip': shows(floating, 'port_forwardings'),
   'ext-gw-mode': async ({ rest, call }) => {
@@ -104,6 +114,7 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     const reply = await rest.admin('PUT', `/v2.0/networks/${String(empty)}`, { network: { 'router:external': true } });
     assert.equal((reply.body['network'] as Record<string, unknown>)['router:external'], true, reply.raw);
   },
+  extra_dhcp_opt: updates(port, { port: { extra_dhcp_opts: [{ opt_name: 'mtu', opt_value: '1400' }] } }),
   extraroute: routed(async ({ call }, id, routes) => {
     const reply = await call('PUT', `/v2.0/routers/${id}`, { router: { routes } });
     assert.deepEqual((reply.body['router'] as { routes: unknown }).routes, routes, reply.raw);
@@ -120,6 +131,11 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'floating-ip-port-forwarding-description': forwards,
   'floating-ip-port-forwarding-port-ranges': forwards,
   'ip-substring-filtering': finds(() => 'fixed_ips=ip_address_substr=10.0.0.', 'fixed_ips=ip_address_substr=99.'),
+  'l3-port-ip-change-not-allowed': routed(async ({ call }, id) => {
+    const { ports } = (await call('GET', `/v2.0/ports?device_id=${id}`)).body as { ports: { id: string }[] };
+    const reply = await call('PUT', `/v2.0/ports/${ports[0]?.id}`, { port: { fixed_ips: [{ ip_address: '10.7.0.9' }] } });
+    assertNeutron(reply, 400, 'BadRequest', /IP updates for port .* are not allowed/);
+  }),
   'net-mtu': shows(network, 'mtu'),
   'net-mtu-writable': updates(network, { network: { mtu: 1400 } }),
   'network-ip-availability': async ({ rest, network: id }) =>
@@ -128,6 +144,11 @@ const PROOFS: Readonly<Record<string, Proof>> = {
     const { body } = await call('GET', '/v2.0/networks?limit=1');
     assert.ok(Array.isArray(body['networks_links']));
   },
+  'port-mac-address-regenerate': async ({ rest, port: { id, mac_address: old } }) => {
+    const reply = await rest.admin('PUT', `/v2.0/ports/${String(id)}`, { port: { mac_address: null } });
+    assert.equal(reply.status, 200, reply.raw);
+    assert.notEqual((reply.body['port'] as Record<string, unknown>)['mac_address'], old);
+  },
   'port-security': updates(port, { port: { port_security_enabled: false, security_groups: [] } }),
   'port-security-groups-filtering': finds(
     (scene) => `security_groups=${String((scene.port['security_groups'] as string[])[0])}`,
@@ -135,10 +156,10 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   ),
   'project-id': shows(network, 'project_id', 'tenant_id'),
   provider: async ({ rest }) => {
-    const given = { 'provider:network_type': 'vxlan', 'provider:segmentation_id': 10_077 };
+    const given = { 'provider:network_type': 'vxlan', 'provider:segmentation_id': 10_998 };
     const project = await rest.tenantId('provider');
     const made = await make(rest.admin, 'networks', 'network', { tenant_id: project, ...given });
-    assert.equal(made['provider:segmentation_id'], 10_077);
+    assert.equal(made['provider:segmentation_id'], 10_998);
   },
   'quota-check-limit': async ({ rest, port: { project_id: project } }) => {
     const reply = await rest.admin('PUT', `/v2.0/quotas/${String(project)}`, { quota: { port: 0, check_limit: true } });
@@ -182,6 +203,10 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'standard-attr-timestamp': shows(network, 'created_at', 'updated_at'),
   'stateful-security-group': async ({ call }) =>
     assert.equal((await make(call, 'security-groups', 'security_group', { name: 's', stateful: false }))['stateful'], false),
+  'subnet-service-types': async ({ rest, network: id }) => {
+    const subnet = { network_id: id, ip_version: 4, cidr: '10.6.0.0/24', service_types: ['compute:nova'] };
+    assert.deepEqual((await make(rest.admin, 'subnets', 'subnet', subnet))['service_types'], ['compute:nova']);
+  },
   'tag-ports-during-bulk-creation': async ({ call, network: id }) => {
     const { body } = await call('POST', '/v2.0/ports', { ports: [{ network_id: id, tags: ['a'] }] });
     assert.deepEqual((body['ports'] as { tags: unknown }[])[0]?.tags, ['a']);

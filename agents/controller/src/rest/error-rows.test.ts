@@ -10,6 +10,7 @@ import { networkRows } from './error-rows/networks.testing.ts';
 import { objectRows } from './error-rows/objects.testing.ts';
 import { operatorRows } from './error-rows/operators.testing.ts';
 import { portForwardingRows } from './error-rows/port-forwardings.testing.ts';
+import { portAttributeRows } from './error-rows/port-attributes.testing.ts';
 import { portRows } from './error-rows/ports.testing.ts';
 import { NOT_BUILT, REFERENCE_TYPES, WITHOUT_ROW } from './error-rows/reference-types.testing.ts';
 import { requestRows } from './error-rows/requests.testing.ts';
@@ -30,6 +31,7 @@ const ROWS: Readonly<Record<string, readonly ErrorRow[]>> = {
   networks: networkRows,
   subnets: subnetRows,
   ports: portRows,
+  'port attributes': portAttributeRows,
   ipv6: ipv6Rows,
   routers: routerRows,
   'floating IPs': floatingIpRows,

@@ -111,6 +111,8 @@ test('a floating IP has the shape of the Neutron API, and leads where it is told
     status: 'DOWN',
     port_details: null,
     port_forwardings: [],
+    dns_name: '',
+    dns_domain: '',
     tags: [],
     revision_number: 1,
     created_at: '2026-11-20T09:00:00Z',

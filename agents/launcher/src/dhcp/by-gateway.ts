@@ -1,3 +1,4 @@
+import { PUBLIC } from '@weft/core/plan/dnsname';
 import type { Plan, PlanBodies } from '@weft/core/plan/plan';
 import type { ConcentratorId } from '@weft/core/uuid';
 
@@ -6,8 +7,8 @@ export type FileChange<B> = Readonly<{ name: string; body: B | undefined }>;
 
 type Kind = 'dhcphost' | 'dnsname';
 
-/** What is kept in a file each: `<vni>-<address>`. dnsmasq passes over names that begin with a dot, so an unfinished file is never read. */
-export const fileName = ({ vni, address }: Pick<PlanBodies[Kind], 'vni' | 'address'>): string => `${vni}-${address}`;
+/** What is kept in a file each: `<vni>-<address>`, or `public-<address>`. dnsmasq passes over names that begin with a dot, so an unfinished file is never read. */
+export const fileName = ({ vni, address }: Pick<PlanBodies['dnsname'], 'vni' | 'address'>): string => `${vni ?? PUBLIC}-${address}`;
 
 /** The plan's resources of a kind by gateway and file name, kept so that one change does not cost a walk over all. */
 export class ByGateway<K extends Kind> {

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Cidr } from '@weft/core/cidr';
 import type { IpAddress } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Mac } from '@weft/core/mac';
+import type { PlannedDhcpOption } from '@weft/core/dhcp-option';
+import { KNOWN_DHCP_OPTIONS } from '@weft/core/dhcp-option-table';
 import { dhcpHostKey } from '@weft/core/plan/dhcphost';
 import { dnsNameKey } from '@weft/core/plan/dnsname';
 import { Plan, planRefText } from '@weft/core/plan/plan';
@@ -125,17 +128,17 @@ class Bench implements AsyncDisposable {
     this.service = this.again();
   }
 
-  host(address: string, mac: Mac | undefined, vni = VNI): PlanRef {
+  host(address: string, mac: Mac | undefined, vni = VNI, options?: readonly PlannedDhcpOption[]): PlanRef {
     const ref = { kind: 'dhcphost', key: dhcpHostKey(vni, address as IpAddress) } as const;
     if (mac === undefined) this.plan.delete(ref.kind, ref.key);
-    else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni });
+    else this.plan.set(ref.kind, ref.key, { ...dhcpHost(9, address, mac), vni, options });
     return ref;
   }
 
-  name(address: string, name: string | undefined, vni = VNI): PlanRef {
+  name(address: string, name: string | undefined, vni: Vni | undefined = VNI, domain?: string): PlanRef {
     const ref = { kind: 'dnsname', key: dnsNameKey(vni, address as IpAddress) } as const;
     if (name === undefined) this.plan.delete(ref.kind, ref.key);
-    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as IpAddress, name });
+    else this.plan.set(ref.kind, ref.key, { concentratorId: GATEWAY, vni, address: address as IpAddress, name, domain });
     return ref;
   }
 
@@ -535,4 +538,122 @@ test('legs that are made anew are served, whether the gateway has one or several
     bench.addressClient('10.0.0.99');
     await bench.resolves('web', '10.0.0.11');
   }
+});
+
+test('names have domains of their own, and a public address has a whole name', async () => {
+  await using bench = new Bench();
+  const body = gatewayBody(9);
+  const segments = body.segments.map((segment) => ({
+    ...segment,
+    dnsDomain: 'red.example.',
+    subnets: segment.subnets.map((subnet) => ({ ...subnet, dnsNameservers: [] })),
+  }));
+  bench.plan.set('gateway', GATEWAY, { ...body, segments });
+  bench.host('10.0.0.11', testMac(11));
+  bench.service.apply(bench.plan, 'all', NONE);
+  bench.addressClient('10.0.0.99');
+  bench.change(bench.name('10.0.0.11', 'web', VNI, 'red.example.'));
+  const outcome = await bench.ask(testMac(11), { wanted: [15] });
+  assert.equal(outcome.kind === 'bound' ? text(outcome.other.get(15)) : outcome.kind, 'red.example');
+  await bench.resolves('web.red.example', '10.0.0.11');
+  assert.equal(await bench.resolve('web.weft.internal'), '10.0.0.11');
+  assert.equal(await bench.resolve(reverseName('10.0.0.11' as Ipv4), { type: 'PTR' }), 'web.red.example');
+  assert.equal(await bench.resolve('web.red.example', { type: 'AAAA' }), 'nothing', 'it is there, without such an address');
+  const ref = { kind: 'dnsname', key: dnsNameKey(undefined, '203.0.113.9' as Ipv4) } as const;
+  const shop = { concentratorId: GATEWAY, vni: undefined, address: '203.0.113.9' as Ipv4, name: 'shop.red.example.', domain: undefined };
+  bench.plan.set(ref.kind, ref.key, shop);
+  bench.change(ref);
+  await bench.resolves('shop.red.example', '203.0.113.9');
+  assert.equal(await bench.resolve('shop'), 'unknown', 'no name but the whole one');
+  bench.plan.delete(ref.kind, ref.key);
+  bench.change(ref);
+  await bench.resolves('shop.red.example', 'unknown');
+});
+
+const text = (bytes: Uint8Array | undefined): string => (bytes === undefined ? 'none' : new TextDecoder().decode(bytes).replace(/\0$/, ''));
+
+test('a host’s own options come before its segment’s and beside them, change while the server runs, and go', async () => {
+  await using bench = new Bench();
+  const own = (...options: readonly (readonly [string, string])[]): PlanRef =>
+    bench.host('10.0.0.11', testMac(11), VNI, options.length === 0 ? undefined : options.map(([name, value]) => ({ name, value })));
+  own(['bootfile-name', '10.0.0.7'], ['dns-server', '10.0.0.8,10.0.0.9'], ['mtu', '1300'], ['tftp-server', '10.0.0.6']);
+  bench.host('10.0.0.12', testMac(12));
+  bench.service.apply(bench.plan, 'all', NONE);
+  const ask = async (mac: Mac, wanted: readonly number[] = [42, 66, 67, 119]): Promise<unknown> => {
+    const outcome = await bench.ask(mac, { wanted });
+    assert.equal(outcome.kind, 'bound');
+    const { dns, mtu, router, other } = outcome;
+    return { dns, mtu, router, told: Object.fromEntries(wanted.map((code) => [code, text(other.get(code))])) };
+  };
+  /** The server reads its files when it gets to it. */
+  const becomes = async (expected: unknown): Promise<void> => {
+    let last: unknown;
+    for (let tries = 0; tries < 100 && !isDeepStrictEqual(last, expected); tries += 1) {
+      last = await ask(testMac(11));
+      if (!isDeepStrictEqual(last, expected)) await poll(() => undefined, { withinMs: 20 });
+    }
+    assert.deepEqual(last, expected);
+  };
+  const none = { 42: 'none', 66: 'none', 67: 'none', 119: 'none' };
+  const plain = { dns: ['192.0.2.53'], mtu: 1450, router: '10.0.0.1', told: none };
+  assert.deepEqual(await ask(testMac(11)), {
+    dns: ['10.0.0.8', '10.0.0.9'],
+    mtu: 1300,
+    router: '10.0.0.1',
+    told: { ...none, 66: '10.0.0.6', 67: '10.0.0.7' },
+  });
+  assert.deepEqual(await ask(testMac(12)), plain, 'another host');
+  bench.change(own(['bootfile-name', 'http://10.0.0.7/boot?a=b&c'], ['router', '']));
+  const changed = { ...plain, router: undefined, told: { ...none, 67: 'http://10.0.0.7/boot?a=b&c' } };
+  await becomes(changed);
+  bench.change(own());
+  await becomes(plain);
+  bench.change(own(['domain-search', 'red.example,blue.example']));
+  const search = '\u0003red\u0007example\0\u0004blue\uFFFD\u0004';
+  await becomes({ ...plain, told: { ...none, 119: search } });
+  const pids = bench.pids();
+  bench.addressClient('10.0.0.99');
+  for (const name of ['web', 'mail', 'www']) {
+    bench.change(bench.name('10.0.0.12', name));
+    await bench.resolves(name, '10.0.0.12');
+  }
+  await becomes({ ...plain, told: { ...none, 119: search } });
+  assert.deepEqual(bench.pids(), pids, 'told of other things it goes on, and reads none of it again');
+});
+
+/** A value of each kind, for every option that a port may have. */
+const SAMPLES: Readonly<Record<string, string>> = {
+  'static-route': '10.9.0.1,10.0.0.9',
+  'classless-static-route': '10.9.0.0/16,10.0.0.9',
+  'domain-name': 'red.example',
+  'nis-domain': 'red.example',
+  'domain-search': 'red.example',
+  'root-path': '/srv/root',
+  'extension-path': 'x',
+  'tftp-server': 'boot',
+  'bootfile-name': 'pxelinux.0',
+  'posix-timezone': 'EST5EDT4',
+  'tzdb-timezone': 'Europe/Zurich',
+  'time-offset': '3600',
+  'boot-file-size': '9',
+  'default-ttl': '64',
+  mtu: '1300',
+  'netbios-nodetype': '8',
+};
+
+test('the server knows every option that a port may have, by the code of the table', async () => {
+  await using bench = new Bench();
+  const told = KNOWN_DHCP_OPTIONS.filter(({ name }) => name !== 'server-ip-address');
+  const options = KNOWN_DHCP_OPTIONS.map(({ name, parse }) => ({ name, value: parse(SAMPLES[name] ?? '10.0.0.9', name) }));
+  bench.host('10.0.0.11', testMac(11), VNI, options);
+  bench.service.apply(bench.plan, 'all', NONE);
+  const outcome = await bench.ask(testMac(11), { wanted: told.map(({ code }) => code) });
+  assert.equal(outcome.kind, 'bound');
+  const usual = new Map<number, unknown>([
+    [3, outcome.router],
+    [6, outcome.dns[0]],
+    [26, outcome.mtu],
+  ]);
+  for (const { code, name } of told) assert.ok((usual.get(code) ?? outcome.other.get(code)) !== undefined, name);
+  assert.deepEqual([usual.get(3), usual.get(6), usual.get(26)], ['10.0.0.9', '10.0.0.9', 1300]);
 });

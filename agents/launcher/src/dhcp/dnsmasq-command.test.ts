@@ -10,9 +10,16 @@ import { dnsDomainOf } from './dns-domain.ts';
 import { encodeDhcpRelease } from './dhcp-release.ts';
 import { dnsmasqCommand, DnsmasqMissing, requireDnsmasq } from './dnsmasq-command.ts';
 import { hostFileContent, nameFileContent } from './hosts-directory.ts';
+import { ownOptionsContent } from './own-options.ts';
 import { parseLeaseFile } from './lease-file.ts';
 
-const PATHS = { hostsDirectory: '/run/hosts', namesDirectory: '/run/names', leaseFile: '/var/leases', domain: 'weft.internal' };
+const PATHS = {
+  hostsDirectory: '/run/hosts',
+  namesDirectory: '/run/names',
+  configurationFile: '/run/own.conf',
+  leaseFile: '/var/leases',
+  domain: 'weft.internal',
+};
 
 test('each served subnet has a range of its own that tags its options', () => {
   const body = gatewayBody(9);
@@ -87,6 +94,42 @@ test('a name is told with and without its domain; one that is none does not get 
   assert.equal(nameFileContent(body, 'weft.internal'), '10.0.0.11 web.weft.internal web\n');
   for (const name of ['', 'a b', 'a\nb', '-a', '#', 'a'.repeat(64), 'a..b']) {
     assert.equal(nameFileContent({ ...body, name }, 'weft.internal'), '', JSON.stringify(name));
+  }
+});
+
+test('a name has its own domain first, and a whole one is not put into another', () => {
+  const body = { concentratorId: testId<ConcentratorId>(9), vni: VNI, address: '10.0.0.11' as Ipv4, name: 'web' };
+  const own = { ...body, domain: 'red.example.' };
+  const rows = [
+    [own, '10.0.0.11 web.red.example web.weft.internal web\n'],
+    [{ ...own, name: 'web.red.example.' }, '10.0.0.11 web.red.example web.weft.internal web\n'],
+    [{ ...body, name: 'web.weft.internal.' }, '10.0.0.11 web.weft.internal web\n'],
+    [{ ...own, name: 'web.blue.example.' }, '10.0.0.11 web.blue.example\n'],
+    [{ ...own, domain: 'a b.' }, ''],
+  ] as const;
+  for (const [given, expected] of rows) assert.equal(nameFileContent(given, 'weft.internal'), expected, JSON.stringify(given));
+});
+
+test('a host’s own options are selected by its tag; what could mean something else to dnsmasq is left out', () => {
+  const host = dhcpHost(9, '10.0.0.11', testMac(11));
+  const good = {
+    ...host,
+    options: [
+      { name: 'ntp-server', value: '10.0.0.1,10.0.0.2' },
+      { name: '249', value: '' },
+    ],
+  };
+  assert.deepEqual(ownOptionsContent(good).split('\n'), [
+    'dhcp-host=02:00:00:00:00:0b,set:h10001-10.0.0.11,10.0.0.11,host-10-0-0-11',
+    'dhcp-option=tag:h10001-10.0.0.11,option:ntp-server,10.0.0.1,10.0.0.2',
+    'dhcp-option=tag:h10001-10.0.0.11,249',
+    '',
+  ]);
+  const bad = ['a\nb', 'a"b', 'a\\b', 'a#b', 'ä'].map((value) => ({ name: 'bootfile-name', value }));
+  for (const options of [...bad, { name: 'tag:x', value: '1' }, { name: 'a,b', value: '1' }, { name: '', value: '1' }].map((each) => [
+    each,
+  ])) {
+    assert.equal(ownOptionsContent({ ...host, options }), '', JSON.stringify(options));
   }
 });
 

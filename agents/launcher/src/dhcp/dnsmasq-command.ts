@@ -2,10 +2,12 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { cidrNetmask, cidrNetwork, cidrPrefixLength } from '@weft/core/cidr';
 import { cidr6Network, cidr6PrefixLength } from '@weft/core/cidr6';
+import { withoutDot } from '@weft/core/dns-name';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { GatewayBody, GatewaySegment, GatewaySubnet, GatewaySubnet6 } from '@weft/core/plan/gateway';
 import type { StaticRoute } from '@weft/core/router';
 import { WeftError } from '@weft/core/weft-error';
+import { isHostName } from './dns-domain.ts';
 
 /** dnsmasq is a distribution package, and this machine lacks it. */
 export class DnsmasqMissing extends WeftError {
@@ -37,7 +39,13 @@ export function requireDnsmasq(path: string): void {
 const MAX_LEASES = 1_000_000;
 
 /** Where the server finds what it serves, and what its names end with. */
-export type ServerFiles = Readonly<{ hostsDirectory: string; namesDirectory: string; leaseFile: string; domain: string }>;
+export type ServerFiles = Readonly<{
+  hostsDirectory: string;
+  namesDirectory: string;
+  configurationFile: string;
+  leaseFile: string;
+  domain: string;
+}>;
 
 /**
  * The command of a gateway's DHCP and DNS server: one process for all of its segments. It leases only addresses that the plan gives (`static`
@@ -53,7 +61,7 @@ export function dnsmasqCommand(body: GatewayBody, files: ServerFiles): readonly 
   return [
     'dnsmasq',
     '-d',
-    '--conf-file=/dev/null',
+    `--conf-file=${files.configurationFile}`,
     '--user=root',
     '--group=root',
     '--log-facility=-',
@@ -70,6 +78,8 @@ export function dnsmasqCommand(body: GatewayBody, files: ServerFiles): readonly 
     `--local=/${domain}/`,
     `--hostsdir=${files.namesDirectory}`,
     ...[...upstream].toSorted().map((server) => `--server=${server}`),
+    // Of names in these nobody else could be asked, so what is not known of them is said to be nothing.
+    ...(upstream.size > 0 ? [] : [...new Set(served.flatMap(ownDomain))].map((own) => `--local=/${own}/`)),
     '--dhcp-ignore-names',
     '--no-ping',
     '--dhcp-authoritative',
@@ -91,15 +101,21 @@ function segmentOptions(segment: GatewaySegment): string[] {
   ];
 }
 
-function subnetOptions({ mtu }: GatewaySegment, subnet: GatewaySubnet, tag: string): string[] {
+/** None or one. It would change the option's meaning if it were no domain. */
+function ownDomain({ dnsDomain = '' }: GatewaySegment): string[] {
+  return isHostName(withoutDot(dnsDomain)) ? [withoutDot(dnsDomain)] : [];
+}
+
+function subnetOptions(segment: GatewaySegment, subnet: GatewaySubnet, tag: string): string[] {
   const { cidr, gatewayIp, dnsNameservers, hostRoutes, routers = [gatewayIp], leaseMinutes } = subnet;
   const dns = dnsNameservers.length === 0 ? gatewayIp : dnsNameservers.join(',');
   return [
     `--dhcp-range=set:${tag},${cidrNetwork(cidr)},static,${cidrNetmask(cidr)},${leaseMinutes === undefined ? '1h' : `${leaseMinutes}m`}`,
     // Without a value it is not sent, and neither is the server's own address in its place.
     `--dhcp-option=${['tag:' + tag, '3', ...routers].join(',')}`,
-    `--dhcp-option=tag:${tag},26,${mtu}`,
+    `--dhcp-option=tag:${tag},26,${segment.mtu}`,
     `--dhcp-option=tag:${tag},6,${dns}`,
+    ...ownDomain(segment).map((own) => `--dhcp-option=tag:${tag},15,${own}`),
     ...classlessRoutes(hostRoutes ?? [], routers[0]).map((option) => `--dhcp-option=tag:${tag},${option}`),
   ];
 }

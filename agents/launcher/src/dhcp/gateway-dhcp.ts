@@ -23,6 +23,7 @@ import { sendDhcp6Releases } from './dhcp6-release.ts';
 import type { Dhcp6Release } from './dhcp6-release.ts';
 import { dnsmasqCommand, dnsmasqPath, requireDnsmasq } from './dnsmasq-command.ts';
 import { hostFileContent, HostsDirectory, leaseLabel, nameFileContent } from './hosts-directory.ts';
+import { hasOwnOptions, OwnOptionsFile } from './own-options.ts';
 import { parseLeaseFile, parseLeaseFile6 } from './lease-file.ts';
 import type { SavedLease, SavedLease6, SavedLeases6 } from './lease-file.ts';
 
@@ -66,6 +67,7 @@ export class GatewayDhcp {
   readonly #process: ManagedProcess;
   readonly #hosts: HostsDirectory;
   readonly #names: HostsDirectory;
+  readonly #ownOptions: OwnOptionsFile;
   readonly #leaseFile: string;
   #desired: GatewayFiles = { hosts: new Map(), names: new Map() };
   #body: GatewayBody | undefined;
@@ -79,6 +81,7 @@ export class GatewayDhcp {
     this.#deps = deps;
     this.#hosts = new HostsDirectory(join(options.runDirectory, 'hosts'));
     this.#names = new HostsDirectory(join(options.runDirectory, 'names'));
+    this.#ownOptions = new OwnOptionsFile(join(options.runDirectory, 'own-options.conf'));
     this.#leaseFile = join(options.stateDirectory, 'leases');
     this.#process = new ManagedProcess(
       { fields: { concentrator: options.concentratorId, program: 'dnsmasq' }, bootId: options.bootId, ownsNetns: false, graceMs: GRACE_MS },
@@ -100,6 +103,12 @@ export class GatewayDhcp {
       ensureDirectory(this.#options.runDirectory, 0o755);
       ensureDirectory(this.#options.stateDirectory);
       const outdatedNames = this.#applyNames(changes === 'all' ? allChanges(this.#names, files.names) : changes.names);
+      if (changes === 'all')
+        this.#ownOptions.apply(
+          Array.from(files.hosts, ([name, body]) => ({ name, body })),
+          true,
+        );
+      else this.#ownOptions.apply(changes.hosts, false);
       const outdatedHosts = this.#applyHosts(changes);
       this.#process.want(this.#wanted(body));
       if (outdatedNames || outdatedHosts || this.#unsure) this.#process.hangup();
@@ -153,7 +162,7 @@ export class GatewayDhcp {
     const written: [name: string, content: string][] = [];
     const removed: string[] = [];
     for (const { name, body } of changes === 'all' ? allChanges(this.#hosts, this.#desired.hosts) : changes.hosts) {
-      const content = body === undefined ? undefined : hostFileContent(body);
+      const content = body === undefined || hasOwnOptions(body) ? undefined : hostFileContent(body);
       const present = this.#hosts.files.get(name);
       if (content === present) continue;
       if (present !== undefined) removed.push(name);
@@ -217,13 +226,15 @@ export class GatewayDhcp {
 
   #wanted(body: GatewayBody): WantedProcess | undefined {
     const { domain, environment, netnsPath, runDirectory, stateDirectory } = this.#options;
-    const directories = { hostsDirectory: this.#hosts.path, namesDirectory: this.#names.path };
+    const directories = { hostsDirectory: this.#hosts.path, namesDirectory: this.#names.path, configurationFile: this.#ownOptions.path };
     const command = dnsmasqCommand(body, { ...directories, leaseFile: this.#leaseFile, domain });
     if (command === undefined) return undefined;
     const path = dnsmasqPath(environment['PATH'] ?? '');
     const log = join(stateDirectory, 'dnsmasq.log');
     return {
-      fingerprint: createHash('sha256').update(JSON.stringify(command)).digest('hex'),
+      fingerprint: createHash('sha256')
+        .update(JSON.stringify([command, this.#ownOptions.content]))
+        .digest('hex'),
       prepare: () => {
         requireDnsmasq(path);
         this.#dropStale();

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { inDomain, withoutDot } from '@weft/core/dns-name';
 import { isIpv6 } from '@weft/core/ip';
 import type { IpAddress } from '@weft/core/ip';
 import type { Mac } from '@weft/core/mac';
@@ -26,9 +27,17 @@ export function leaseLabel({ mac, address }: Readonly<{ mac: Mac; address: IpAdd
   return `m${mac.replaceAll(':', '')}-${address.replaceAll(':', '-')}x`;
 }
 
-/** One line of a hosts file: with the domain first, which is what a reverse lookup tells. Empty for a name that is none. */
-export function nameFileContent({ address, name }: DnsNameBody, domain: string): string {
-  return isHostName(name) ? `${address} ${name}.${domain} ${name}\n` : '';
+/**
+ * One line of a hosts file: with a domain first, its own before the tenants' common one, which is what a reverse lookup tells. A whole name loses
+ * the domain that it ends with. Empty for a name that is none.
+ */
+export function nameFileContent({ address, name, domain: own }: DnsNameBody, domain: string): string {
+  const domains = [...(own === undefined ? [] : [own]), `${domain}.`];
+  const { hostname, fqdn } = inDomain(name, domains);
+  const isForeign = name.endsWith('.') && hostname === withoutDot(name);
+  const names = isForeign ? [name] : [fqdn, ...domains.map((each) => `${hostname}.${each}`), hostname];
+  const words = [...new Set(names.map(withoutDot))];
+  return words.every(isHostName) ? `${address} ${words.join(' ')}\n` : '';
 }
 
 /** A directory that dnsmasq reads hosts or names from, a file each: it notices new files by itself, but removed ones only when told. */

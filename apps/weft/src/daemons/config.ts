@@ -132,6 +132,7 @@ export function parseCluster(path: string, keys: ClusterKeys): ClusterConfig {
     uplink: parseUplink(keys.uplink, parse),
     concentratorAddresses: parseRange('concentratorAddresses', keys.concentratorAddresses, list('computeCidrs'), parse),
     sshPorts: keys.sshPorts,
+    dnsDomain: keys.dnsDomain,
     ...(keys.quotas === undefined ? {} : { quotas: keys.quotas }),
   };
   parse('dnsDomain', keys.dnsDomain, parseDnsDomain);

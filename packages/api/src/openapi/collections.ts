@@ -113,6 +113,8 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
         'duplicate_address_pair',
         'address_pair_and_port_security_required',
         'security_group_conflict',
+        'invalid_dns_name',
+        'extra_dhcp_opt_bad_data',
       ],
       delete: ['port_in_use', 'service_port_in_use', 'port_has_port_forwarding'],
     },
@@ -158,6 +160,7 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
         'ip_address_held',
         'ip_address_generation_failure',
         'external_ip_address_exhausted',
+        'invalid_floating_dns',
       ],
       write: [
         'not_found:port',

@@ -33,6 +33,8 @@ export type ClusterConfig = Readonly<{
   concentratorAddresses?: Readonly<{ cidr: Cidr; first: Ipv4; last: Ipv4 }> | undefined;
   /** Ports of a gateway's own address that lead to workloads' SSH servers; absent: there is no such reach. */
   sshPorts: Readonly<{ first: number; last: number }> | undefined;
+  /** What names of tenants end with; absent: `weft.internal`. */
+  dnsDomain?: string;
   /** Of every tenant without limits of its own, in place of Neutron's defaults. */
   quotas?: Readonly<Partial<QuotaLimits>>;
 }>;

@@ -7,6 +7,7 @@ import type { NetworkId, PortId } from '../uuid.ts';
 import { dhcpConcentrator } from './concentrator.ts';
 import { putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { NO_EXTRAS } from './port-extras.ts';
 import { freeFixedIp, freeMac } from './free-address.ts';
 
 /**
@@ -79,6 +80,7 @@ function dhcpPort(state: ClusterState, context: CommandContext, network: Network
     deviceOwner: NETWORK_DHCP,
     addressPairs: undefined,
     rateLimit: undefined,
+    ...NO_EXTRAS,
     ...stamps(context),
   };
 }

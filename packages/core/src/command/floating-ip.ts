@@ -9,6 +9,7 @@ import type { FloatingIpId, NetworkId, PortId, SubnetId, TenantId } from '../uui
 import { missingConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { publicName } from './dns.ts';
 import { publicAddress } from './public-address.ts';
 
 /** Which port, and which of its addresses; `fixedIp` absent: its only one. */
@@ -21,6 +22,9 @@ export type CreateFloatingIp = Readonly<{
   subnetId: SubnetId | undefined;
   address: IpAddress | undefined;
   target: FloatingIpTarget | undefined;
+  /** Both or none; empty is none. */
+  dnsName?: string;
+  dnsDomain?: string;
 }>;
 
 /** A public address for a tenant (neutron-api.md §6.2). */
@@ -47,6 +51,7 @@ export function createFloatingIp(
     subnetId: subnet.id,
     address,
     ...resolveTarget(state, request.tenantId, network.id, request.target, undefined),
+    ...publicName(request.dnsName ?? '', request.dnsDomain ?? ''),
     ...stamps(context),
   };
   return { put: [floatingIp, ...gatewayFor(state, context, floatingIp)], remove: [], floatingIp };

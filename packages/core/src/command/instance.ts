@@ -6,6 +6,7 @@ import type { InstanceId, NodeId, PortId, TenantId } from '../uuid.ts';
 import { missingConcentrator, missingDhcpConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { nodeForInstance } from './bind-port.ts';
 
 export type CreateInstance = Readonly<{
   tenantId: TenantId;
@@ -42,7 +43,7 @@ export function createInstance(
     command: request.command,
     portId: port.id,
     addressing: request.addressing,
-    requestedNodeId: request.nodeId,
+    requestedNodeId: nodeForInstance(state, port, request.nodeId),
     nodeId: undefined,
     generation: 0,
     sshPort: freeSshPort(state, context, request.tenantId),

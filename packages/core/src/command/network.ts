@@ -30,6 +30,8 @@ export type CreateNetwork = Readonly<{
   mtu: number | undefined;
   /** The VNI. Absent: any free one. */
   segmentationId?: number | undefined;
+  /** Empty or absent: the cluster's. */
+  dnsDomain?: string;
 }>;
 
 export function createNetwork(
@@ -52,6 +54,7 @@ export function createNetwork(
     topology: request.topology ?? context.cluster.defaultTopology,
     mtu: checkMtu(context, request.mtu),
     gatewayMac: localMac(context.random(5)),
+    dnsDomain: request.dnsDomain || undefined,
     ...stamps(context),
   };
   const policies = [
@@ -67,6 +70,8 @@ export type UpdateNetwork = Readonly<
     shared?: boolean;
     /** What it is already: a VNI does not change. */
     segmentationId?: number;
+    /** Empty: the cluster's. */
+    dnsDomain?: string;
   }
 >;
 
@@ -95,7 +100,8 @@ export function updateNetwork(
   }
   const external = request.external ?? old.external;
   const isDefault = (wanted ?? (external && old.isDefault === true)) ? checkDefault(state, external, id) : undefined;
-  const network = updated(context, old, { ...plain, mtu, isDefault });
+  const dnsDomain = request.dnsDomain === undefined ? old.dnsDomain : request.dnsDomain || undefined;
+  const network = updated(context, old, { ...plain, mtu, isDefault, dnsDomain });
   const served = old.external && !network.external && [...state.subnetsOf(id)].some((subnet) => subnet.gatewayIp !== undefined);
   const policies = [
     ...(shared === undefined ? [] : [sharedChanges(state, context, old, shared)]),

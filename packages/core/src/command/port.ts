@@ -16,6 +16,9 @@ import { lacksDhcpPort, withDhcpPort } from './dhcp-port.ts';
 import { allocateNew, allocateWanted, movedWithMac } from './fixed-ips.ts';
 import type { FixedIpRequest } from './fixed-ips.ts';
 import { freeMac } from './free-address.ts';
+import { isBound } from './bind-port.ts';
+import { changedExtras } from './port-extras.ts';
+import type { PortExtras } from './port-extras.ts';
 import { checkGuest } from './network-policies.ts';
 import { defaultGroupOf } from './tenant.ts';
 
@@ -40,7 +43,8 @@ export type CreatePort = Readonly<{
   tags?: readonly string[];
   addressPairs?: readonly AddressPairRequest[];
   rateLimit?: RateLimitChange;
-}>;
+}> &
+  PortExtras;
 
 export function createPort(state: ClusterState, context: CommandContext, request: CreatePort): Changes & Readonly<{ port: Port }> {
   const network = state.networks.get(request.networkId);
@@ -72,6 +76,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     deviceOwner: request.deviceOwner,
     addressPairs: pairsFor(network, mac, request.addressPairs ?? [], portSecurityEnabled),
     rateLimit: changedRateLimit(undefined, request.rateLimit ?? {}),
+    ...changedExtras(state, context, { networkId: network.id, tenantId }, undefined, request),
     ...stamps(context),
     ...(request.tags === undefined || request.tags.length === 0 ? {} : { tags: request.tags }),
   };
@@ -80,13 +85,13 @@ export function createPort(state: ClusterState, context: CommandContext, request
 }
 
 export type UpdatePort = Readonly<
-  Partial<
-    Pick<Port, 'name' | 'description' | 'adminStateUp' | 'mac' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>
-  > & {
+  Partial<Pick<Port, 'name' | 'description' | 'adminStateUp' | 'securityGroups' | 'portSecurityEnabled' | 'deviceId' | 'deviceOwner'>> & {
     fixedIps?: readonly FixedIpRequest[];
     addressPairs?: readonly AddressPairRequest[];
     rateLimit?: RateLimitChange;
-  }
+    /** `null`: another one, made up. */
+    mac?: Mac | null;
+  } & PortExtras
 >;
 
 /** A public address that led to an address which the port no longer has is taken off it. */
@@ -102,7 +107,7 @@ export function updatePort(
   if (isRouterInterface(old) || isDhcpPort(old)) checkService(request, old);
   else checkNoInterface(request.deviceOwner);
   const portSecurityEnabled = request.portSecurityEnabled ?? old.portSecurityEnabled;
-  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, ...plain } = request;
+  const { fixedIps, addressPairs = old.addressPairs ?? [], rateLimit = {}, dhcpOptions: _, binding: __, ...plain } = request;
   if (!portSecurityEnabled && request.securityGroups === undefined && old.securityGroups.length > 0) {
     throw new Conflict(
       'port_security_has_groups',
@@ -112,14 +117,13 @@ export function updatePort(
       },
     );
   }
-  const placed = state.nodeOfPort(id);
-  if (request.mac !== undefined && request.mac !== old.mac && placed !== undefined) {
+  if (request.mac !== undefined && request.mac !== old.mac && isBound(state, old)) {
     throw new Conflict('port_bound', `Unable to complete operation on port ${id}, port is already bound; its MAC address cannot change.`, {
-      remedy: 'Delete the instance that it is plugged in to first.',
+      remedy: 'Delete the instance that it is plugged in to first, or unbind it.',
     });
   }
   const groups = request.securityGroups ?? old.securityGroups;
-  const mac = request.mac === undefined ? old.mac : checkMac(state, network, request.mac, id);
+  const mac = changedMac(state, context, network, old, request.mac);
   const held = movedWithMac(state, old.fixedIps, old.mac, mac);
   const { deviceOwner = old.deviceOwner } = request;
   const port = updated(context, old, {
@@ -130,6 +134,7 @@ export function updatePort(
     securityGroups: groupsFor(state, old.tenantId, groups, portSecurityEnabled),
     addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
+    ...changedExtras(state, context, old, old, request),
   });
   const loose = [...state.floatingIpsOfPort(id)].filter(({ fixedIp }) => port.fixedIps.every((fixed) => fixed.address !== fixedIp));
   const changes = { put: [...putChanged(old, port), ...loose.map((floating) => disassociated(context, floating))], remove: [], port };
@@ -198,6 +203,11 @@ function disassociated(context: CommandContext, floating: FloatingIp): FloatingI
 
 /** Weft's own bridges use these (dataplane, `bridgeMac`); a workload with one could not be reached. */
 export const RESERVED_MAC_PREFIX = '06:57:45:';
+
+function changedMac(state: ClusterState, context: CommandContext, network: Network, old: Port, wanted: Mac | null | undefined): Mac {
+  if (wanted === undefined) return old.mac;
+  return wanted === null ? freeMac(state, context, network) : checkMac(state, network, wanted, old.id);
+}
 
 function checkMac(state: ClusterState, network: Network, mac: Mac, portId: PortId): Mac {
   if (isMulticastMac(mac) || mac === '00:00:00:00:00:00') {

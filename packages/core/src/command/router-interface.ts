@@ -10,6 +10,7 @@ import type { PortId, RouterId, SubnetId } from '../uuid.ts';
 import { missingConcentrator, routerConcentrator } from './concentrator.ts';
 import { Conflict, NotFound, Refused, revised, stamps } from './context.ts';
 import type { CommandContext } from './context.ts';
+import { NO_EXTRAS } from './port-extras.ts';
 import { withDhcpPort } from './dhcp-port.ts';
 import { freeMac } from './free-address.ts';
 import { automaticOverlap } from './subnet.ts';
@@ -140,6 +141,7 @@ function ofSubnet(
     deviceId: router.id,
     deviceOwner: ROUTER_INTERFACE,
     rateLimit: undefined,
+    ...NO_EXTRAS,
     ...stamps(context),
   };
   return { port, subnets: [subnet] };

@@ -344,6 +344,7 @@ function collectFloatingIp(state: ClusterState, floating: FloatingIp, affected: 
   if (instance?.nodeId !== undefined) affected.add(instance.nodeId, { kind: 'instance', key: instanceKey(instance.id) });
   for (const { nodeId } of placedOf(state, floating.tenantId)) {
     affected.add(nodeId, { kind: 'publicip', key: publicIpKey(floating.address) });
+    affected.add(nodeId, { kind: 'dnsname', key: dnsNameKey(undefined, floating.address) });
     for (const forwarding of state.forwardingsOf(floating.id))
       for (const ref of refsOfForwarding(floating, forwarding)) affected.add(nodeId, ref);
   }

@@ -55,6 +55,7 @@ export function* refsOfConcentrator(state: ClusterState, concentrator: Concentra
   yield { kind: 'nat', key: natKey(concentrator.id) };
   for (const floating of state.floatingIpsOf(concentrator.tenantId)) {
     yield { kind: 'publicip', key: publicIpKey(floating.address) };
+    yield { kind: 'dnsname', key: dnsNameKey(undefined, floating.address) };
     for (const forwarding of state.forwardingsOf(floating.id)) yield* refsOfForwarding(floating, forwarding);
   }
   for (const network of state.networksOf(concentrator.tenantId)) {

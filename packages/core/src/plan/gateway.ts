@@ -2,7 +2,7 @@ import { parseCidr } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import { parseCidr6 } from '../cidr6.ts';
 import type { Cidr6 } from '../cidr6.ts';
-import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount } from '../fields.ts';
+import { Fields, integerIn, listOf, parseString, oneOf, parseBoolean, parseCount } from '../fields.ts';
 import type { Parse } from '../fields.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
@@ -50,6 +50,8 @@ export type GatewaySegment = Readonly<{
   vni: Vni;
   mac: Mac;
   mtu: number;
+  /** What its clients are told that names end with, with a dot at its end. Absent: the cluster's domain. */
+  dnsDomain?: string | undefined;
   subnets: readonly GatewaySubnet[];
   subnets6?: readonly GatewaySubnet6[] | undefined;
 }>;
@@ -108,6 +110,7 @@ export function parseGatewayBody(value: unknown): GatewayBody {
         vni: s.required('vni', parseVni),
         mac: s.required('mac', parseMac),
         mtu: s.required('mtu', integerIn(68, 65_535)),
+        dnsDomain: s.optional('dnsDomain', parseString),
         subnets: s.list('subnets', (value, what) => {
           const n = new Fields(value, what);
           return {

@@ -1,5 +1,7 @@
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { plannedDhcpOptions } from '../dhcp-option.ts';
+import { nameOfAddress, ownDomain } from '../dns-name.ts';
 import { ipCidrPrefixLength, isCidr4, isIpv4, parseIp } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
@@ -10,17 +12,16 @@ import { isRoute4, isRoute6, isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
 import { isSubnet4, isSubnet6, leases } from '../subnet.ts';
-import { isGuest } from '../sharing.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { dhcpHostName } from './dhcphost.ts';
 import type { DhcpHostBody } from './dhcphost.ts';
+import { PUBLIC } from './dnsname.ts';
 import type { DnsNameBody } from './dnsname.ts';
 import type { CompiledFirewallRule, FirewallBody } from './firewall.ts';
 import type { ForwardBody } from './forward.ts';
 import type { GatewayBody, GatewaySegment } from './gateway.ts';
-import { hostName } from './host-name.ts';
 import { workloadRoutes } from './host-routes.ts';
 import type { InstanceBody } from './instance.ts';
 import type { CompiledNatRule, NatBody } from './nat.ts';
@@ -28,6 +29,7 @@ import type { PeerBody } from './peer.ts';
 import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
+import { renderPublicName } from './public-name.ts';
 import { renderLegs } from './render-legs.ts';
 import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
@@ -241,7 +243,7 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
     const own = all.find((gateway) => gateway.concentrator.id === concentrator.id);
     if (own === undefined) continue;
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, ...renderLegs(own, all, isServer) });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, ...renderLegs(own, all, isServer) });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
   const routes6 = router?.routes.filter(isRoute6).toSorted((a, b) => (a.destination < b.destination ? -1 : 1));
@@ -270,13 +272,15 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
     if (port === undefined || !leases(subnet) || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address) };
+    const options = port.dhcpOptions === undefined ? undefined : plannedDhcpOptions(port.dhcpOptions);
+    return { concentratorId: concentrator.id, vni: network.vni, address, mac: port.mac, hostname: dhcpHostName(address), options };
   }
   return undefined;
 }
 
 function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNameBody | undefined {
   const [vni, text] = splitKey(key);
+  if (vni === PUBLIC) return renderPublicName(state, nodeId, text as Ipv4);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
   const address = parseIp(text, 'dnsname key');
@@ -285,9 +289,8 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
     if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
-    // A guest's name is made of its address: by one of its choice it would be taken for somebody of the network's project.
-    const name = isGuest(state, port) ? undefined : state.instanceOfPort(port.id)?.name;
-    return { concentratorId: concentrator.id, vni: network.vni, address, name: hostName(name, address) };
+    const name = nameOfAddress(state, port, address);
+    return { concentratorId: concentrator.id, vni: network.vni, address, name, domain: ownDomain(state, port) };
   }
   return undefined;
 }
