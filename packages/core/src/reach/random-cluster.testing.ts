@@ -41,6 +41,8 @@ export const SERVICES: readonly (readonly [FlowProtocol, number])[] = [
   ['udp', 80],
   ['udp', 5000],
 ];
+/** Odd, so that no two numbers become one; and neighbours differ in their first digits. */
+const SPREAD = 0x9e37_79b1;
 /** Type and code of rules: of echo requests, and of others. */
 const ICMP_TYPES: readonly (readonly (number | undefined)[])[] = [
   [8, 0],
@@ -64,7 +66,7 @@ export class RandomCluster {
   readonly cluster = new TestCluster({
     cluster: { computeCidrs: [parseCidr('172.30.0.0/24')], managementCidrs: [] },
     // The kernel's names are made of an id's first digits.
-    uuid: (n) => `${n.toString(16).padStart(8, '0')}-0000-4000-9000-000000000000` as Uuid,
+    uuid: (n) => `${(Math.imul(n, SPREAD) >>> 0).toString(16).padStart(8, '0')}-0000-4000-9000-000000000000` as Uuid,
   });
   readonly nodeCount: number;
   readonly #choose: Choose;

@@ -93,11 +93,11 @@ class Walk {
     const gateways = this.#state.gatewaysOf(network).map(({ concentrator }) => this.#viewOf(concentrator));
     const gatewayWith = (address: IpAddress): GatewayView | undefined =>
       gateways.find((view) => view?.legs.some((leg) => leg.network.id === network.id && leg.gatewayIp === address) === true);
-    const isLeg = gatewayWith(packet.destination) !== undefined;
-    if (near !== undefined && near.gatewayIp !== packet.destination && !isLeg) {
+    // A gateway's address on a subnet that the sender is not on is asked for at the sender's own gateway, as any other.
+    if (near !== undefined && near.gatewayIp !== packet.destination && gatewayWith(packet.destination) === undefined) {
       return askGroups(this.#state, port, 'egress', packet, this.#steps) ?? deliver(this.#state, network, seat, packet, this.#steps);
     }
-    const hop = isLeg ? packet.destination : (near?.gatewayIp ?? this.#nextHop(subnets, port, packet.destination));
+    const hop = near === undefined ? this.#nextHop(subnets, port, packet.destination) : packet.destination;
     if (hop === undefined) return dropped(at, 'no_route');
     const gateway = gatewayWith(hop);
     if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
