@@ -206,7 +206,7 @@ test('a gateway that only serves DHCP is nobody’s next hop: who is not on its 
   const near = cluster.port(network, { fixedIps: [{ subnetId: quiet.id, address: undefined }] });
   cluster.do(placeInstance(cluster.state, cluster.context, cluster.instance(near.id).id, scene.nodes[0]!));
   cluster.do(placeConcentrator(cluster.state, cluster.context, cluster.state.concentratorOfNetwork(network.id)!.id, scene.nodes[0]!));
-  const server = cluster.state.dhcpPortOn(network.id)!.fixedIps[0]!.address;
+  const server = addressOf(cluster.state.dhcpPortOn(network.id)!);
   assert.equal(scene.fate(near, server, { protocol: 'icmp' }), `gateway from ${near.fixedIps[0]!.address}`);
   assert.equal(scene.fate(a, server, { protocol: 'icmp' }), `outside from ${scene.gateway.uplink?.address}`);
 });
