@@ -95,10 +95,10 @@ const refusals: readonly (readonly [name: string, act: () => unknown, code: stri
     "Invalid input for cidr. Reason: '10.0.0.0/33' is not a valid IP subnet.",
   ],
   [
-    'IP version 6',
+    'a CIDR of the other IP version',
     () => subnet({ network_id: id, ip_version: 6, cidr: '10.0.0.0/24' }),
     'invalid_input',
-    'Invalid input for operation: only subnets of IP version 4 are supported.',
+    "Invalid input for operation: cidr '10.0.0.0/24' does not match the ip_version '6'.",
   ],
   [
     'six name servers',
@@ -145,6 +145,8 @@ test('fills defaults, converts, and clears host bits', () => {
     allocationPools: undefined,
     hostRoutes: [],
     serviceTypes: [],
+    raMode: undefined,
+    addressMode: undefined,
   });
 });
 

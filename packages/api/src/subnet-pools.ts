@@ -1,4 +1,5 @@
 import type { CreateSubnetPool, UpdateSubnetPool } from '@weft/core/command/subnet-pool';
+import { isCidr4 } from '@weft/core/ip';
 import type { SubnetPool } from '@weft/core/subnet-pool';
 import type { TenantId } from '@weft/core/uuid';
 import { Type } from 'typebox';
@@ -21,7 +22,7 @@ const prefixes = described(plainPrefixes.schema, (value, what) => {
   if (six.length > 0 && six.length < (value as unknown[]).length)
     throw new BadRequest('Cannot mix IPv4 and IPv6 prefixes in a subnet pool.');
   if (six.length > 0) throw new InvalidInput('only subnet pools of IP version 4 are supported');
-  return plainPrefixes(value, what);
+  return plainPrefixes(value, what).filter(isCidr4);
 });
 
 const bits = integerIn(0, 32);

@@ -27,9 +27,10 @@ import type {
   Resource,
   ResourceKind,
   ResourceOf,
-  Subnet,
   Tenant,
 } from './resource.ts';
+import { isSubnet4 } from './subnet.ts';
+import type { Subnet, Subnet4 } from './subnet.ts';
 import { isRouterInterface } from './router.ts';
 import type { Router } from './router.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
@@ -130,7 +131,7 @@ export class ClusterState {
   readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
   readonly #rulesByGroup = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
   readonly #rulesByRemote = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
-  /** Groups whose IPv4 rules name this group as remote: the others are in no plan. */
+  /** Groups whose rules name this group as remote. */
   readonly #namedBy = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
   readonly #remotes = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
   readonly #instanceByPort = this.#layers.map<PortId, InstanceId>();
@@ -208,8 +209,11 @@ export class ClusterState {
   }
 
   /** The subnets whose prefixes are from the pool. */
-  *subnetsFrom(poolId: SubnetPoolId): Generator<Subnet> {
-    for (const id of this.#subnetsByPool.of(poolId)) yield must(this.subnets.get(id));
+  *subnetsFrom(poolId: SubnetPoolId): Generator<Subnet4> {
+    for (const id of this.#subnetsByPool.of(poolId)) {
+      const subnet = must(this.subnets.get(id));
+      if (isSubnet4(subnet)) yield subnet;
+    }
   }
 
   /** Who else may use a network. */
@@ -272,7 +276,7 @@ export class ClusterState {
     return this.#portIndex.portByMac(networkId, mac);
   }
 
-  portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
+  portByAddress(subnetId: SubnetId, address: IpAddress): Port | undefined {
     return this.#portIndex.portByAddress(subnetId, address);
   }
 
@@ -452,17 +456,17 @@ export class ClusterState {
     return this.#groupUse.of(groupId);
   }
 
-  /** All rules, of whatever group and family, that name this group as remote. */
+  /** All rules, of whatever group, that name this group as remote. */
   *rulesNaming(groupId: SecurityGroupId): Generator<SecurityGroupRule> {
     for (const id of this.#rulesByRemote.of(groupId)) yield must(this.securityGroupRules.get(id));
   }
 
-  /** The groups that this group's IPv4 rules name as remote. */
+  /** The groups that this group's rules name as remote. */
   remotesOf(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#remotes.of(groupId);
   }
 
-  /** The groups with an IPv4 rule that names this group as remote. */
+  /** The groups with a rule that names this group as remote. */
   namedBy(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#namedBy.of(groupId);
   }
@@ -527,7 +531,7 @@ export class ClusterState {
         break;
       case 'subnet':
         this.#subnetsByNetwork[verb](resource.networkId, resource.id);
-        if (resource.subnetPoolId !== undefined) this.#subnetsByPool[verb](resource.subnetPoolId, resource.id);
+        if (isSubnet4(resource) && resource.subnetPoolId !== undefined) this.#subnetsByPool[verb](resource.subnetPoolId, resource.id);
         break;
       case 'port':
         this.#portIndex.index(resource, verb);
@@ -546,7 +550,7 @@ export class ClusterState {
       case 'securityGroupRule':
         this.#rulesByGroup[verb](resource.groupId, resource.id);
         if (resource.remoteGroupId !== undefined) this.#rulesByRemote[verb](resource.remoteGroupId, resource.id);
-        if (resource.remoteGroupId !== undefined && resource.ethertype === 'IPv4') {
+        if (resource.remoteGroupId !== undefined) {
           this.#namedBy[verb](resource.remoteGroupId, resource.groupId);
           this.#remotes[verb](resource.groupId, resource.remoteGroupId);
         }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { compile } from '@weft/core/plan/compile';
 import type { Flow, FlowSource, Packet, ReachPlace } from '@weft/core/reach/flow';
@@ -68,7 +69,7 @@ class Laboratory implements Disposable {
       if (node === undefined || port === undefined) continue;
       const netns = this.#stack.use(netnsOpen(node.dataplane.workloadNetns(instance.id)));
       this.#watch(new PacketWatch(`port ${port.id}`, { netns, ifname: WORKLOAD_LINK, mac: port.mac }));
-      for (const { address } of port.fixedIps)
+      for (const address of port.fixedIps.map((fixed) => fixed.address).filter(isIpv4))
         senders.push([
           { kind: 'port', portId: port.id, address },
           { netns, source: address },
@@ -117,8 +118,8 @@ class Laboratory implements Disposable {
     const { state } = this.#random.cluster;
     const reach = createReach(state, RANDOM_FACTS);
     const destinations = new Set<Ipv4>([FAR, ROUTER, '172.30.0.1', '10.0.0.77', '10.0.1.77'] as Ipv4[]);
-    for (const { fixedIps } of state.ports.values()) for (const { address } of fixedIps) destinations.add(address);
-    for (const { gatewayIp } of state.subnets.values()) if (gatewayIp !== undefined) destinations.add(gatewayIp);
+    for (const { fixedIps } of state.ports.values()) for (const { address } of fixedIps) if (isIpv4(address)) destinations.add(address);
+    for (const { gatewayIp } of state.subnets.values()) if (gatewayIp !== undefined && isIpv4(gatewayIp)) destinations.add(gatewayIp);
     for (const { address } of state.floatingIps.values()) destinations.add(address);
     for (const { uplink } of state.concentrators.values()) if (uplink !== undefined) destinations.add(uplink.address);
     const translated = [...state.natRules.values()].flatMap(({ direction, protocol, portMin, portMax }) =>
@@ -167,6 +168,7 @@ class Laboratory implements Disposable {
 
   #send({ flow, sender }: Probe): number {
     const { destination, protocol, port = 0 } = flow;
+    assert.ok(isIpv4(destination));
     const tag = this.#tag++;
     const connection = sendFirstPacket(sender, { destination, protocol, port }, tag);
     if (connection !== undefined) this.#connections.push(connection);

@@ -34,7 +34,7 @@ class Scene {
     return this.cluster.tryToSubnet(network, '10.0.0.0/24', { cidr, pool: { poolId: pool.id, prefixLength } });
   }
 
-  from(pool: SubnetPool, given?: string | number): Cidr {
+  from(pool: SubnetPool, given?: string | number): string {
     return this.cluster.do(this.tryFrom(pool, given)).subnet.cidr;
   }
 }

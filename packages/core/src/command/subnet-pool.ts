@@ -4,6 +4,7 @@ import type { ClusterState } from '../cluster-state.ts';
 import type { Changes, Network } from '../resource.ts';
 import { cidrSize, compactPrefixes, freePrefix, poolHolds } from '../subnet-pool.ts';
 import type { SubnetPool } from '../subnet-pool.ts';
+import { isSubnet4 } from '../subnet.ts';
 import type { SubnetPoolId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -121,7 +122,8 @@ export function prefixFromPool(state: ClusterState, network: Network, request: P
 /** A network's subnets come from one pool, if one of them does: the pool keeps them apart. */
 export function checkPoolAffinity(state: ClusterState, network: Network, poolId: SubnetPoolId | undefined): void {
   for (const other of state.subnetsOf(network.id)) {
-    if (other.subnetPoolId === poolId) continue;
+    // Of IPv6 there are no pools.
+    if (!isSubnet4(other) || other.subnetPoolId === poolId) continue;
     throw new Refused('network_subnet_pool_affinity', 'Subnets hosted on the same network must be allocated from the same subnet pool.', {
       details: { subnet: other.id },
       remedy: 'Make the subnet on a network of its own.',

@@ -1,3 +1,5 @@
+import { isIpv4 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type {
   ConcentratorId,
@@ -18,19 +20,23 @@ import type {
  * through pass by connection tracking and are not asked about.
  */
 
-/** Where a packet begins: at a port (its first address unless told), at an address outside, or in a tenant's gateway. */
+/** Where a packet begins: at a port (its first address of the destination's family unless told), at an address outside, or in a tenant's gateway. */
 export type FlowSource =
-  | Readonly<{ kind: 'port'; portId: PortId; address?: Ipv4 }>
+  | Readonly<{ kind: 'port'; portId: PortId; address?: IpAddress }>
   | Readonly<{ kind: 'outside'; address: Ipv4 }>
   | Readonly<{ kind: 'gateway'; concentratorId: ConcentratorId }>;
 
 export type FlowProtocol = 'tcp' | 'udp' | 'icmp';
 
-/** `icmp` is an echo request. `port`: the destination's, of tcp and udp. */
-export type Flow = Readonly<{ from: FlowSource; destination: Ipv4; protocol: FlowProtocol; port?: number }>;
+/** `icmp` is an echo request of the destination's family. `port`: the destination's, of tcp and udp. */
+export type Flow = Readonly<{ from: FlowSource; destination: IpAddress; protocol: FlowProtocol; port?: number }>;
 
 /** The packet at one point of its walk. `port` is 0 for icmp. */
-export type Packet = Readonly<{ source: Ipv4; destination: Ipv4; protocol: FlowProtocol; port: number }>;
+export type Packet<A extends IpAddress = IpAddress> = Readonly<{ source: A; destination: A; protocol: FlowProtocol; port: number }>;
+
+export function isPacket4(packet: Packet): packet is Packet<Ipv4> {
+  return isIpv4(packet.source) && isIpv4(packet.destination);
+}
 
 /** Where a packet ends, or is dropped. */
 export type ReachPlace =
@@ -85,7 +91,7 @@ export type DropReason =
   | 'no_gateway'
   /** The network sends everything between nodes through its concentrator, and there is none. */
   | 'no_hub'
-  /** The gateway has no address outside. */
+  /** The gateway has no address outside; of IPv6 none has. */
   | 'no_uplink'
   | 'no_source_nat'
   | 'router_down'

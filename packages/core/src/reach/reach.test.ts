@@ -13,6 +13,7 @@ import { createPortForwarding } from '../command/port-forwarding.ts';
 import { updatePort } from '../command/port.ts';
 import { updateTenant } from '../command/tenant.ts';
 import { TestCluster } from '../command/test-support.ts';
+import { isIpv4 } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import { METADATA_ADDRESS } from '../metadata-address.ts';
@@ -111,7 +112,7 @@ class Scene {
   }
 }
 
-const addressOf = (port: Port): Ipv4 => port.fixedIps[0]!.address;
+const addressOf = (port: Port): Ipv4 => port.fixedIps.map(({ address }) => address).filter(isIpv4)[0]!;
 const outside: FlowSource = { kind: 'outside', address: OUTSIDE };
 const arrives = (to: Port, from: Ipv4): string => `port ${to.id} from ${from}`;
 
@@ -205,7 +206,7 @@ test('a gateway that only serves DHCP is nobody’s next hop: who is not on its 
   const near = cluster.port(network, { fixedIps: [{ subnetId: quiet.id, address: undefined }] });
   cluster.do(placeInstance(cluster.state, cluster.context, cluster.instance(near.id).id, scene.nodes[0]!));
   cluster.do(placeConcentrator(cluster.state, cluster.context, cluster.state.concentratorOfNetwork(network.id)!.id, scene.nodes[0]!));
-  const server = cluster.state.dhcpPortOn(network.id)!.fixedIps[0]!.address;
+  const server = addressOf(cluster.state.dhcpPortOn(network.id)!);
   assert.equal(scene.fate(near, server, { protocol: 'icmp' }), `gateway from ${near.fixedIps[0]!.address}`);
   assert.equal(scene.fate(a, server, { protocol: 'icmp' }), `outside from ${scene.gateway.uplink?.address}`);
 });
