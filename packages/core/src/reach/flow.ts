@@ -24,13 +24,23 @@ export type FlowSource =
   | Readonly<{ kind: 'outside'; address: Ipv4 }>
   | Readonly<{ kind: 'gateway'; concentratorId: ConcentratorId }>;
 
-export type FlowProtocol = 'tcp' | 'udp' | 'icmp';
+/** Those that rules of gateways can name. */
+export type GatewayProtocol = 'tcp' | 'udp' | 'icmp';
 
-/** `icmp` is an echo request. `port`: the destination's, of tcp and udp. */
-export type Flow = Readonly<{ from: FlowSource; destination: Ipv4; protocol: FlowProtocol; port?: number }>;
+/** One word for each, as `ipProtocolWord` gives it: the last is any other's number. */
+export type FlowProtocol = GatewayProtocol | 'sctp' | 'dccp' | 'udplite' | `${number}`;
 
-/** The packet at one point of its walk. `port` is 0 for icmp. */
-export type Packet = Readonly<{ source: Ipv4; destination: Ipv4; protocol: FlowProtocol; port: number }>;
+/** Of an ICMP message (RFC 792). */
+export type IcmpKind = Readonly<{ type: number; code: number }>;
+
+/** `port`: the destination's, of protocols that have them. `icmp`: absent for an echo request. */
+export type Flow = Readonly<{ from: FlowSource; destination: Ipv4; protocol: FlowProtocol; port?: number; icmp?: IcmpKind }>;
+
+/** The packet at one point of its walk. `port` is 0 where the protocol has none; `icmp` as that of {@link Flow}. */
+export type Packet = Readonly<{ source: Ipv4; destination: Ipv4; protocol: FlowProtocol; port: number; icmp?: IcmpKind }>;
+
+/** What an ICMP packet is; it is one of another kind only if that is said. */
+export const ECHO_REQUEST: IcmpKind = { type: 8, code: 0 };
 
 /** Where a packet ends, or is dropped. */
 export type ReachPlace =

@@ -7,7 +7,7 @@ import type { Ipv4 } from '../ipv4.ts';
 import { ipProtocolWord } from '../ip-protocol.ts';
 import type { Port } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
-import { dropped } from './flow.ts';
+import { dropped, ECHO_REQUEST } from './flow.ts';
 import type { Packet, ReachStep, Verdict } from './flow.ts';
 
 /**
@@ -35,10 +35,6 @@ export function askGroups(
   return dropped({ kind: 'port', portId: port.id }, direction === 'egress' ? 'egress_group' : 'ingress_group');
 }
 
-/** The type and code of an echo request (RFC 792). */
-const ECHO_REQUEST = 8;
-const ECHO_CODE = 0;
-
 /** What an IPv4 rule matches, in the words of its chain. */
 export function ipv4Match({
   protocol,
@@ -59,7 +55,8 @@ function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): 
   if (protocol !== packet.protocol) return false;
   if (protocol === 'icmp') {
     if (rule.portMin === undefined) return true;
-    return rule.portMin === ECHO_REQUEST && (rule.portMax === undefined || rule.portMax === ECHO_CODE);
+    const { type, code } = packet.icmp ?? ECHO_REQUEST;
+    return rule.portMin === type && (rule.portMax === undefined || rule.portMax === code);
   }
   return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
 }

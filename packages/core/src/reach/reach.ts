@@ -7,7 +7,7 @@ import { nextHop } from '../plan/host-routes.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
 import type { ConcentratorId } from '../uuid.ts';
-import { dropped } from './flow.ts';
+import { dropped, ECHO_REQUEST } from './flow.ts';
 import type { Flow, Packet, ReachAnswer, ReachPlace, ReachStep, Verdict } from './flow.ts';
 import { askFirewall, legByRoute, legTo, viewGateway } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
@@ -52,9 +52,9 @@ class Walk {
   }
 
   from(flow: Flow): ReachAnswer {
-    const { from, destination, protocol } = flow;
+    const { from, destination, protocol, icmp } = flow;
     const port = protocol === 'icmp' ? 0 : (flow.port ?? 0);
-    const packet = (source: Ipv4): Packet => ({ source, destination, protocol, port });
+    const packet = (source: Ipv4): Packet => ({ source, destination, protocol, port, ...(icmp === undefined ? {} : { icmp }) });
     const verdict =
       from.kind === 'port'
         ? this.#fromPort(this.#state.ports.get(from.portId), from, packet)
@@ -95,7 +95,9 @@ class Walk {
     if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
     const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
     if (refused !== undefined) return refused;
-    carry(this.#state, network, seat, gateway.nodeId, this.#steps);
+    // Not every gateway of a segment is its hub.
+    if (!carry(this.#state, network, seat, gateway.nodeId, this.#steps))
+      return dropped({ kind: 'network', networkId: network.id }, 'no_hub');
     return this.#fromLeg(gateway, network, packet);
   }
 
@@ -179,9 +181,9 @@ class Walk {
   /** What is addressed to the gateway itself. */
   #atGateway(gateway: GatewayView, packet: Packet, from: 'inside' | 'outside'): Verdict {
     const at: ReachPlace = { kind: 'gateway', concentratorId: gateway.concentrator.id };
-    const { protocol, port } = packet;
+    const { protocol, port, icmp = ECHO_REQUEST } = packet;
     const serves = from === 'inside' && ((protocol === 'udp' && (port === DNS || port === DHCP)) || (protocol === 'tcp' && port === DNS));
-    if (serves || protocol === 'icmp') return { kind: 'delivered', to: at, packet };
+    if (serves || (protocol === 'icmp' && icmp.type === ECHO_REQUEST.type)) return { kind: 'delivered', to: at, packet };
     return dropped(at, this.#state.floatingIpByAddress(packet.destination) === undefined ? 'gateway_closed' : 'closed_public_address');
   }
 
