@@ -3,7 +3,7 @@ import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { parseMac } from '@weft/core/mac';
 import type { ConcentratorId } from '@weft/core/uuid';
-import { gatewayLegName, gatewayPlace, portName, tunnelName, WORKLOAD_LINK } from '@weft/dataplane/names';
+import { gatewayLegName, gatewayPlace, METADATA_PLACE, portName, tunnelName, WORKLOAD_LINK } from '@weft/dataplane/names';
 import { addrList } from '@weft/netlink/addr';
 import { linkGet } from '@weft/netlink/link';
 import type { Link } from '@weft/netlink/link';
@@ -121,6 +121,11 @@ export class CheckContext implements Disposable {
   /** A node's fabric, where all its tenant plumbing is. */
   fabric(node: LabNodeName): Netns {
     return this.#netns(join(this.#netnsDir(node), 'fabric'));
+  }
+
+  /** Where a node answers its workloads' questions for metadata. */
+  metadata(node: LabNodeName): Netns {
+    return this.#netns(join(this.#netnsDir(node), METADATA_PLACE));
   }
 
   /** What the tenant's tunnel interface on a node has carried. */

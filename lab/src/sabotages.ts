@@ -13,6 +13,7 @@ import { DENIED_PORT } from './checks/firewall-rule.ts';
 import { NAT_PORT } from './checks/nat-rule.ts';
 import { UDP_FORWARD } from './checks/port-forward.ts';
 import { IDLE_TENANT } from './checks/retire.ts';
+import { SHARED_CIDR } from './checks/shared-network.ts';
 import { MOVED_CIDR } from './checks/router.ts';
 import { markedProcesses } from './marked-processes.ts';
 import { DNS_PORT } from './packet/dns.ts';
@@ -141,9 +142,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   {
     check: 'metadata',
-    what: 'compute1 lets nobody to its metadata service',
+    what: 'nothing comes to the metadata service of compute1',
     run: async (context, saboteur) => {
-      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft to_metadata', 'drop');
+      await saboteur.addFilter(context.metadata('compute1'), 'input', 'drop');
     },
   },
   {
@@ -342,6 +343,15 @@ export const SABOTAGES: readonly Sabotage[] = [
           'table inet sabotage { chain first { type filter hook input priority -500; udp dport 67 drop; }\n}',
         );
       });
+    },
+  },
+  {
+    check: 'shared-network',
+    what: 'compute2 passes nothing on to what is on the shared network',
+    run: async (context, saboteur) => {
+      const chain = `chain first { type filter hook forward priority -500; ip daddr ${SHARED_CIDR} drop; }`;
+      const table = 'table bridge sabotage';
+      await saboteur.swap(context.fabric('compute2'), ['nft', `${table} { ${chain}\n}`], ['nft', `delete ${table}`]);
     },
   },
   {

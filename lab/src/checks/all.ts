@@ -28,6 +28,7 @@ import { RATE_LIMIT } from './rate-limit.ts';
 import { RETIRE } from './retire.ts';
 import { ROUTER } from './router.ts';
 import { ROUTING } from './routing.ts';
+import { SHARED_NETWORK } from './shared-network.ts';
 import { SSH_REACH } from './ssh-reach.ts';
 import { TENANT_ADDED } from './tenant-added.ts';
 import { TENANT_ISOLATION } from './tenant-isolation.ts';
@@ -68,6 +69,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   ADDRESS_CHANGE,
   ROUTER,
   DHCP_UNROUTED,
+  SHARED_NETWORK,
   RETIRE,
   LEFTOVERS,
 ];

@@ -264,7 +264,7 @@ export function keystoneAnswer(error: unknown, authUrl: string): ErrorAnswer {
 }
 
 /** How an error of a code is answered by each of the three APIs. */
-export type ErrorFacts = Readonly<{
+type ErrorFacts = Readonly<{
   neutron: readonly [status: number, type: string];
   problem: readonly [status: number, code: string];
   keystone: number;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Cidr6 } from '@weft/core/cidr6';
 import type { Ipv4 } from '@weft/core/ipv4';
-import type { GatewayBody } from '@weft/core/plan/gateway';
+import type { Ipv6 } from '@weft/core/ipv6';
+import type { GatewayBody, GatewaySubnet6 } from '@weft/core/plan/gateway';
 import type { ConcentratorId } from '@weft/core/uuid';
 import { decodeDhcp } from '@weft/core/packet/dhcp';
 import * as fc from 'fast-check';
@@ -57,6 +59,27 @@ test('a server that is no way on names the one that is, or none, and its leases 
   const another = optionsOf(['10.0.0.1' as Ipv4]);
   for (const option of ['3,10.0.0.1', '121,172.16.0.0/12,10.0.0.9,0.0.0.0/0,10.0.0.1'])
     assert.ok(another.includes(`--dhcp-option=tag:v10001n0,${option}`), option);
+});
+
+test('of IPv6 each subnet is advertised or leased as it says, and one that cannot be is left out', () => {
+  const body = gatewayBody(9);
+  const subnet = { cidr: 'fd00:1::/64' as Cidr6, gatewayIp: 'fd00:1::1' as Ipv6, dhcp: true, dnsNameservers: [] };
+  const command = (...subnets6: readonly GatewaySubnet6[]): readonly string[] =>
+    (dnsmasqCommand({ ...body, segments: body.segments.map((segment) => ({ ...segment, subnets: [], subnets6 })) }, PATHS) ?? []).filter(
+      (option) => /ra$|dhcp-(range|option)/.test(option),
+    );
+  const dnsNameservers = ['fd00:1::53' as Ipv6, 'fd00:1::54' as Ipv6];
+  assert.deepEqual(command({ ...subnet, advertise: 'slaac' }), ['--dhcp-range=set:v10001s0,fd00:1::,ra-only,64']);
+  assert.deepEqual(command({ ...subnet, advertise: 'dhcpv6-stateless' }), ['--dhcp-range=set:v10001s0,fd00:1::,ra-stateless,64']);
+  assert.deepEqual(command({ ...subnet, advertise: 'dhcpv6-stateful', dnsNameservers }), [
+    '--enable-ra',
+    '--dhcp-range=set:v10001s0,fd00:1::,static,64,1h',
+    '--dhcp-option=tag:v10001s0,option6:dns-server,[fd00:1::53],[fd00:1::54]',
+  ]);
+  assert.deepEqual(command(subnet), ['--dhcp-range=set:v10001s0,fd00:1::,static,64,1h'], 'leased, not advertised');
+  assert.deepEqual(command({ ...subnet, dhcp: false }), [], 'neither');
+  assert.deepEqual(command({ ...subnet, cidr: 'fd00::/48' as Cidr6 }), [], 'too short');
+  assert.deepEqual(command({ ...subnet, cidr: 'fd00::/80' as Cidr6, advertise: 'slaac' }), [], 'nobody makes addresses there');
 });
 
 test('a gateway without DHCP serves names only, and one without subnets needs no server', () => {

@@ -131,12 +131,13 @@ function classlessRoutes(routes: readonly StaticRoute[], gatewayIp: Ipv4 | undef
 
 /**
  * What is advertised (RFC 4861) and leased (RFC 8415) of an IPv6 subnet; nothing at all if neither. The MTU of advertisements is the leg's own. Who
- * names no servers is told the gateway as its name server. dnsmasq serves no prefix shorter than /64.
+ * names no servers is told the gateway as its name server. dnsmasq leases of no prefix shorter than /64, and hosts make addresses in /64s only: it would
+ * not start at all with another one.
  */
 function subnet6Options({ cidr, advertise, dhcp, dnsNameservers }: GatewaySubnet6, tag: string): string[] {
   const prefixLength = cidr6PrefixLength(cidr);
   const mode = advertise === 'slaac' ? 'ra-only' : advertise === 'dhcpv6-stateless' ? 'ra-stateless' : dhcp ? 'static' : undefined;
-  if (mode === undefined || prefixLength < 64) return [];
+  if (mode === undefined || prefixLength < 64 || (mode !== 'static' && prefixLength > 64)) return [];
   const lease = mode === 'static' ? ',1h' : '';
   const dns = dnsNameservers.map((server) => `[${server}]`).join(',');
   return [

@@ -33,7 +33,7 @@ export const IdentityKey = Type.Object(
   { default: {} },
 );
 
-export type IdentityKeys = Static<typeof IdentityKey>;
+type IdentityKeys = Static<typeof IdentityKey>;
 type KeystoneKeys = NonNullable<IdentityKeys['keystone']>;
 
 /** Nothing for the embedded service. Throws ConfigError for what a schema cannot say, and for an authority that cannot be read. */

@@ -15,7 +15,7 @@ export function collectionOperations(): readonly Operation[] {
 }
 
 /** Binds a write to what was seen. */
-export const IF_MATCH: Parameter = {
+const IF_MATCH: Parameter = {
   name: 'If-Match',
   schema: Type.String({ examples: ['revision_number=5'] }),
   description: '`revision_number=5`: refused with 412 if the object is at another revision by now.',

@@ -31,7 +31,7 @@ const ALWAYS = ['bad_request', 'unauthenticated', 'unavailable', 'identity_unava
 const OF_WRITES = ['forbidden', 'body_too_large', 'invalid_input', 'invalid_value'];
 
 /** All codes that an operation may answer: its own, and those of every request of its kind. */
-export function codesOf({ method, path, errors = [], access }: Operation): readonly string[] {
+function codesOf({ method, path, errors = [], access }: Operation): readonly string[] {
   if (access === 'open') return errors;
   const isOfNetwork = path.startsWith('/v2.0') || path.startsWith('/v1');
   const writes = isWrite(method) ? OF_WRITES : [];
