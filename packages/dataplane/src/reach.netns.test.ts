@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { compile } from '@weft/core/plan/compile';
 import { ECHO_REQUEST } from '@weft/core/reach/flow';
@@ -7,10 +8,9 @@ import type { Flow, FlowSource, Packet, ReachPlace } from '@weft/core/reach/flow
 import {
   choicesOf,
   FAR,
-  FOREIGN,
   nodeId,
   OTHER_SERVICES,
-  PAIR,
+  PAIRED,
   RANDOM_FACTS,
   RandomCluster,
   ROUTER,
@@ -58,6 +58,7 @@ class Laboratory implements Disposable {
   readonly #seen = new Map<number, string[]>();
   readonly #connections: InetSocket[] = [];
   #tag = FIRST_TAG;
+  #borrowers = 0;
 
   constructor(random: RandomCluster) {
     using made = new DisposableStack();
@@ -126,10 +127,15 @@ class Laboratory implements Disposable {
     this.#watches.push(this.#stack.use(watch));
   }
 
-  /** Gives a workload addresses that are not its port's, though they may be of its pairs, and that nobody else has. */
+  /**
+   * Gives a workload addresses that are not its port's, though they may be of its pairs. Nobody else has them: a stack that had one too would not
+   * answer ARP by it.
+   */
   #borrow(netns: Netns): Ipv4[] {
-    const taken = new Set([...this.#random.cluster.state.ports.values()].flatMap(({ fixedIps }) => fixedIps.map(({ address }) => address)));
-    const borrowed = [PAIR, FOREIGN].filter((address) => !taken.has(address));
+    const { state } = this.#random.cluster;
+    const taken = new Set([...state.ports.values()].flatMap(({ fixedIps }) => fixedIps.map(({ address }) => address)));
+    const n = (this.#borrowers += 1);
+    const borrowed = [`10.0.0.${PAIRED + n}`, `192.0.2.${n}`].map((text) => parseIpv4(text)).filter((address) => !taken.has(address));
     using rtnl = Rtnl.open(netns);
     const { index } = linkGet(rtnl, WORKLOAD_LINK)!;
     for (const address of borrowed) addrReplace(rtnl, { index, address, prefix: 32 });

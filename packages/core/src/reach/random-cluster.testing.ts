@@ -47,10 +47,9 @@ export const OTHER_SERVICES: readonly Pick<Flow, 'protocol' | 'port' | 'icmp'>[]
   // GRE (RFC 2784).
   { protocol: '47' },
 ];
-/** What some ports may send as beside their own addresses; others must not. */
-export const PAIR = '10.0.0.200' as Ipv4;
-export const FOREIGN = '192.0.2.9' as Ipv4;
-const PAIRS = [`${PAIR}/32`, '10.0.0.192/26', '192.0.2.0/24'];
+/** What some ports may send as beside their own addresses; others must not. In 10.0.0.0/24 it begins behind this. */
+export const PAIRED = 200;
+const PAIRS = [`10.0.0.${PAIRED + 1}/32`, `10.0.0.${PAIRED + 2}/32`, '10.0.0.192/26', '192.0.2.0/24'];
 /** Odd, so that no two numbers become one; and neighbours differ in their first digits. */
 const SPREAD = 0x9e37_79b1;
 /** Type and code of rules: of echo requests, and of others. */
