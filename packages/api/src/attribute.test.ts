@@ -101,10 +101,10 @@ const refusals: readonly (readonly [name: string, act: () => unknown, code: stri
     'Bad subnets request: a subnetpool must be specified in the absence of a cidr.',
   ],
   [
-    'IP version 6',
+    'a CIDR of the other IP version',
     () => subnet({ network_id: id, ip_version: 6, cidr: '10.0.0.0/24' }),
     'invalid_input',
-    'Invalid input for operation: only subnets of IP version 4 are supported.',
+    "Invalid input for operation: cidr '10.0.0.0/24' does not match the ip_version '6'.",
   ],
   [
     'six name servers',
@@ -150,6 +150,8 @@ test('fills defaults, converts, and clears host bits', () => {
     allocationPools: undefined,
     hostRoutes: [],
     serviceTypes: [],
+    raMode: undefined,
+    addressMode: undefined,
   });
 });
 

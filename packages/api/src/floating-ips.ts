@@ -1,5 +1,5 @@
 import type { CreateFloatingIp, FloatingIpTarget, UpdateFloatingIp } from '@weft/core/command/floating-ip';
-import type { Ipv4 } from '@weft/core/ipv4';
+import type { IpAddress } from '@weft/core/ip';
 import type { FloatingIp, Port, PortForwarding } from '@weft/core/resource';
 import type { NetworkId, PortId, RouterId, SubnetId, TenantId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
@@ -117,7 +117,7 @@ export function updateFloatingIpRequest(values: UpdateValues<typeof floatingIpAt
   return { ...(description === undefined ? {} : { description }), ...(target === undefined ? {} : { target }) };
 }
 
-function targetOf(portId: PortId | null | undefined, fixedIp: Ipv4 | null | undefined): FloatingIpTarget | null | undefined {
+function targetOf(portId: PortId | null | undefined, fixedIp: IpAddress | null | undefined): FloatingIpTarget | null | undefined {
   if (typeof portId === 'string') return { portId, fixedIp: fixedIp ?? undefined };
   if (typeof fixedIp === 'string') {
     throw new WeftError('invalid_fixed_ip', 'Bad floatingip request: fixed_ip_address cannot be specified without a port_id.', {

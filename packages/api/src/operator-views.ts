@@ -1,4 +1,4 @@
-import type { Cidr } from '@weft/core/cidr';
+import type { IpCidr } from '@weft/core/ip';
 import type { Network, Node } from '@weft/core/resource';
 import type { SubnetId } from '@weft/core/uuid';
 import { Type } from 'typebox';
@@ -68,7 +68,7 @@ export const zoneAttributes = {
   },
 } as const satisfies AttributeTable<ZoneSource>;
 
-export type SubnetUse = Readonly<{ id: SubnetId; name: string; cidr: Cidr; total: number; used: number }>;
+export type SubnetUse = Readonly<{ id: SubnetId; name: string; cidr: IpCidr; total: number; used: number }>;
 export type IpAvailabilitySource = Readonly<{ record: Network; subnets: readonly SubnetUse[] }>;
 
 /** How many addresses a network has for ports, and how many of them are taken. */

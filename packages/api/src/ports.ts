@@ -1,9 +1,9 @@
-import type { Cidr } from '@weft/core/cidr';
 import type { DhcpOptionChange } from '@weft/core/dhcp-option';
-import type { IpAddress } from '@weft/core/ip';
+import type { IpAddress, IpCidr } from '@weft/core/ip';
 import type { PortExtras } from '@weft/core/command/port-extras';
 import { Refused } from '@weft/core/command/context';
-import type { AddressPairRequest, CreatePort, FixedIpRequest, UpdatePort } from '@weft/core/command/port';
+import type { FixedIpRequest } from '@weft/core/command/fixed-ips';
+import type { AddressPairRequest, CreatePort, UpdatePort } from '@weft/core/command/port';
 import type { EffectiveBinding } from '@weft/core/port-binding';
 import { MAX_KBPS, MIN_KBPS } from '@weft/core/rate-limit';
 import type { RateLimitChange } from '@weft/core/rate-limit';
@@ -25,7 +25,7 @@ import {
 } from './standard-attributes.ts';
 import { bindingAttributes, bindingChange } from './port-binding.ts';
 import { parseTags, tagAttributes } from './tags.ts';
-import { boolean, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
+import { boolean, canonicalAddress, cidr, integerIn, invalid, ipAddress, listOf, macAddress, nullOr, objectOf, uuid } from './values.ts';
 
 /** `DOWN`: plugged in nowhere. `BUILD`: not yet wired everywhere that it takes. `ACTIVE`: its node and its gateway's have applied it. */
 export type PortStatus = 'ACTIVE' | 'BUILD' | 'DOWN';
@@ -56,9 +56,10 @@ const fixedIps = described(Type.Array(fixedIpKeys.schema), (value, what): readon
 });
 
 /** An address alone is a prefix of one. */
-const addressOrPrefix = described(Type.String(), (given, what): Readonly<{ text: string; cidr: Cidr }> => {
+const addressOrPrefix = described(Type.String(), (given, what): Readonly<{ text: string; cidr: IpCidr }> => {
   const text = String(given);
-  return { text, cidr: cidr(text.includes('/') ? text : `${text}/32`, what) };
+  const whole = text.includes(':') ? 128 : 32;
+  return { text, cidr: cidr(text.includes('/') ? text : `${text}/${whole}`, what) };
 });
 
 const AddressPair = Type.Object(
@@ -84,7 +85,7 @@ const securityGroups = described(nullOr(groupIds).schema, (value, what): readonl
 );
 
 const FIXED_IP_FILTERS: ReadonlyMap<string, (fixed: Port['fixedIps'][number], wanted: string) => boolean> = new Map([
-  ['ip_address', (fixed, wanted) => fixed.address === wanted],
+  ['ip_address', (fixed, wanted) => fixed.address === canonicalAddress(wanted)],
   ['ip_address_substr', (fixed, wanted) => fixed.address.includes(wanted)],
   ['subnet_id', (fixed, wanted) => fixed.subnetId === wanted],
 ]);

@@ -1,7 +1,9 @@
 import type { CreateRouter, ExternalGatewayRequest, UpdateRouter } from '@weft/core/command/router';
 import type { RouterInterfaceRequest } from '@weft/core/command/router-interface';
-import type { Port, Subnet } from '@weft/core/resource';
-import type { Router, StaticRoute } from '@weft/core/router';
+import { isCidr4, isCidr6, isIpv4, isIpv6 } from '@weft/core/ip';
+import type { Port } from '@weft/core/resource';
+import type { Subnet } from '@weft/core/subnet';
+import type { AnyRoute, Router } from '@weft/core/router';
 import type { NetworkId, PortId, SubnetId, TenantId } from '@weft/core/uuid';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
@@ -50,10 +52,12 @@ const externalGateway = described(nullOr(gatewayKeys).schema, (value, what): Ext
 
 const Route = Type.Object({ destination: cidr.schema, nexthop: ipAddress.schema }, { additionalProperties: false });
 
-const route = described(Route, (value, what): StaticRoute => {
+const route = described(Route, (value, what): AnyRoute => {
   const { destination, nexthop } = objectOf({ destination: cidr, nexthop: ipAddress }, 'route')(value, what);
   if (destination === undefined || nexthop === undefined) throw invalid(what, 'a route has a destination and a nexthop.');
-  return { destination, nexthop };
+  if (isCidr6(destination) && isIpv6(nexthop)) return { destination, nexthop };
+  if (isCidr4(destination) && isIpv4(nexthop)) return { destination, nexthop };
+  throw invalid(what, `the nexthop ${nexthop} of ${destination} is of another IP version.`);
 });
 
 const GatewayInfo = Type.Object({
@@ -130,7 +134,7 @@ export const parseRouterInterface = described(interfaceKeys.schema, (body): Rout
 });
 
 /** The body of add_extraroutes and remove_extraroutes, below its wrapper. Throws BadRequest. */
-export const parseExtraRoutes = described(Type.Object({ routes: Type.Array(Route) }), (inner): readonly StaticRoute[] => {
+export const parseExtraRoutes = described(Type.Object({ routes: Type.Array(Route) }), (inner): readonly AnyRoute[] => {
   const { routes } = objectOf({ routes: listOf(route) }, 'router')(inner, 'routes');
   if (routes === undefined) throw new BadRequest("Failed to parse request. Required attribute 'routes' not specified");
   return routes;
@@ -147,10 +151,11 @@ export const RouterInterfaceView = Type.Object({
 });
 export type RouterInterfaceView = Static<typeof RouterInterfaceView>;
 
-export function routerInterfaceView(the: Readonly<{ router: Router; port: Port; subnet: Subnet }>): RouterInterfaceView {
-  const { router, port, subnet } = the;
+export function routerInterfaceView(the: Readonly<{ router: Router; port: Port; subnets: readonly Subnet[] }>): RouterInterfaceView {
+  const { router, port, subnets } = the;
+  const ids = subnets.map(({ id }) => id);
   const owner = { tenant_id: router.tenantId, project_id: router.tenantId };
-  return { id: router.id, ...owner, port_id: port.id, network_id: port.networkId, subnet_id: subnet.id, subnet_ids: [subnet.id] };
+  return { id: router.id, ...owner, port_id: port.id, network_id: port.networkId, subnet_id: ids.at(-1) ?? '', subnet_ids: ids };
 }
 
 function gatewayInfo({ externalGateway: gateway }: Router): GatewayInfo | null {
@@ -163,6 +168,6 @@ function gatewayInfo({ externalGateway: gateway }: Router): GatewayInfo | null {
   };
 }
 
-function shownRoute({ destination, nexthop }: StaticRoute): Readonly<{ destination: string; nexthop: string }> {
+function shownRoute({ destination, nexthop }: AnyRoute): Readonly<{ destination: string; nexthop: string }> {
   return { destination, nexthop };
 }

@@ -1,7 +1,9 @@
 import type { StaticRoute } from '@weft/core/router';
+import { isCidr6, isIpv6 } from '@weft/core/ip';
 import { WeftError } from '@weft/core/weft-error';
 import { Type } from 'typebox';
 import { described } from './described.ts';
+import { InvalidInput } from './request-error.ts';
 import { nameText } from './standard-attributes.ts';
 import { cidr, invalid, ipAddress, listOf, objectOf } from './values.ts';
 
@@ -15,6 +17,7 @@ const hostRoute = described(Route, (value, what): StaticRoute => {
   const { destination, nexthop } = objectOf({ destination: cidr, nexthop: ipAddress }, 'hostroute')(value, what);
   if (destination === undefined || nexthop === undefined)
     throw invalid(what, `Invalid data format for hostroute: '${JSON.stringify(value)}'.`);
+  if (isCidr6(destination) || isIpv6(nexthop)) throw new InvalidInput('host_routes are of IPv4 only');
   return { destination, nexthop };
 });
 

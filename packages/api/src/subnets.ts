@@ -1,5 +1,8 @@
 import type { CreateSubnet, UpdateSubnet } from '@weft/core/command/subnet';
-import type { AllocationPool, Subnet } from '@weft/core/resource';
+import { isCidr6 } from '@weft/core/ip';
+import type { IpAddress } from '@weft/core/ip';
+import { IPV6_MODES } from '@weft/core/ipv6-mode';
+import type { AllocationPool, Subnet } from '@weft/core/subnet';
 import type { NetworkId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import { Type } from 'typebox';
@@ -9,7 +12,7 @@ import { InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
-import { boolean, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
+import { boolean, canonicalAddress, canonicalCidr, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
 
 /** `shared`: as its network is. */
 export type SubnetSource = Readonly<{ record: Subnet; shared: boolean }>;
@@ -28,7 +31,7 @@ const allocationPool = described(Pool, (value, what): AllocationPool => {
 
 const NameServers = Type.Array(ipAddress.schema, { maxItems: MAX_NAME_SERVERS, uniqueItems: true });
 
-const nameServers = described(NameServers, (value, what): Subnet['dnsNameservers'] => {
+const nameServers = described(NameServers, (value, what): readonly IpAddress[] => {
   const servers = listOf(ipAddress)(value, what);
   if (servers.length > MAX_NAME_SERVERS) {
     throw new WeftError('dns_name_servers_exhausted', `Unable to complete operation. More than ${MAX_NAME_SERVERS} DNS nameservers.`);
@@ -38,20 +41,38 @@ const nameServers = described(NameServers, (value, what): Subnet['dnsNameservers
   return servers;
 });
 
-/** Subnets: neutron-api.md §4.2; IPv4 only for now. */
+const ipv6Mode = nullOr(oneOf(...IPV6_MODES));
+
+/** Filtered by whatever form of an address a client writes. */
+function sameAddress(address: IpAddress | undefined, text: string): boolean {
+  return address !== undefined && address === canonicalAddress(text);
+}
+
+/** Subnets: neutron-api.md §4.2. */
 export const subnetAttributes = {
   ...identityAttributes,
   name: nameAttribute,
   description: descriptionAttribute,
   network_id: { show: (source) => source.record.networkId, parse: uuid<NetworkId>(), create: 'required', filter: 'equal' },
-  ip_version: { show: () => 4, shows: Type.Literal(4), parse: oneOf(4, 6), create: 'required', filter: 'equal' },
-  cidr: { show: (source) => source.record.cidr, parse: cidr, create: 'optional', filter: 'equal' },
+  ip_version: {
+    show: (source) => source.record.ipVersion,
+    shows: Type.Enum([4, 6]),
+    parse: oneOf(4, 6),
+    create: 'required',
+    filter: 'equal',
+  },
+  cidr: {
+    show: (source) => source.record.cidr,
+    parse: cidr,
+    create: 'optional',
+    filter: (source, value) => source.record.cidr === canonicalCidr(value),
+  },
   gateway_ip: {
     show: (source) => source.record.gatewayIp ?? null,
     parse: nullOr(ipAddress),
     create: 'optional',
     update: true,
-    filter: 'equal',
+    filter: (source, value) => sameAddress(source.record.gatewayIp, value),
   },
   allocation_pools: { show: (source) => source.record.allocationPools, parse: listOf(allocationPool), create: 'optional', update: true },
   enable_dhcp: {
@@ -70,7 +91,7 @@ export const subnetAttributes = {
     update: true,
   },
   host_routes: {
-    show: (source) => source.record.hostRoutes ?? [],
+    show: ({ record }) => (record.ipVersion === 4 ? (record.hostRoutes ?? []) : []),
     parse: hostRoutes,
     create: 'optional',
     default: [],
@@ -85,8 +106,18 @@ export const subnetAttributes = {
     update: true,
     updateBy: 'admin',
   },
-  ipv6_ra_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
-  ipv6_address_mode: { show: () => null, shows: Type.Null(), filter: 'equal' },
+  ipv6_ra_mode: {
+    show: ({ record }) => (record.ipVersion === 6 ? (record.raMode ?? null) : null),
+    parse: ipv6Mode,
+    create: 'optional',
+    filter: 'equal',
+  },
+  ipv6_address_mode: {
+    show: ({ record }) => (record.ipVersion === 6 ? (record.addressMode ?? null) : null),
+    parse: ipv6Mode,
+    create: 'optional',
+    filter: 'equal',
+  },
   shared: { filter: (source, value) => source.shared === boolean(value, 'shared') },
   ...tagAttributes,
   ...stampAttributes,
@@ -95,11 +126,13 @@ export const subnetAttributes = {
 export type SubnetView = View<typeof subnetAttributes>;
 
 export function createSubnetRequest(values: CreateValues<typeof subnetAttributes>): CreateSubnet {
-  if (values.ip_version !== 4) throw new InvalidInput('only subnets of IP version 4 are supported');
   if (values.cidr === undefined) {
     throw new WeftError('cidr_required', 'Bad subnets request: a subnetpool must be specified in the absence of a cidr.', {
       remedy: 'Name the cidr of the new subnet.',
     });
+  }
+  if (isCidr6(values.cidr) !== (values.ip_version === 6)) {
+    throw new InvalidInput(`cidr '${values.cidr}' does not match the ip_version '${values.ip_version}'`);
   }
   return {
     networkId: values.network_id,
@@ -112,6 +145,8 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     allocationPools: values.allocation_pools,
     hostRoutes: values.host_routes,
     serviceTypes: values.service_types,
+    raMode: values.ipv6_ra_mode ?? undefined,
+    addressMode: values.ipv6_address_mode ?? undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 import { cidrClearingHostBits } from '@weft/core/cidr';
-import type { Cidr } from '@weft/core/cidr';
-import { parseIpv4 } from '@weft/core/ipv4';
-import type { Ipv4 } from '@weft/core/ipv4';
+import { cidr6ClearingHostBits } from '@weft/core/cidr6';
+import { parseIp } from '@weft/core/ip';
+import type { IpAddress, IpCidr } from '@weft/core/ip';
 import { parseMac } from '@weft/core/mac';
 import type { Mac } from '@weft/core/mac';
 import type { Uuid } from '@weft/core/uuid';
@@ -41,7 +41,7 @@ export function text(maxLength: number): Described<string, Type.TString> {
 }
 
 const MAC_PATTERN = '^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$';
-const CIDR_PATTERN = '^\\d{1,3}(\\.\\d{1,3}){3}/\\d{1,2}$';
+const CIDR_PATTERN = '^(\\d{1,3}(\\.\\d{1,3}){3}/\\d{1,2}|[0-9A-Fa-f:.]{2,45}/\\d{1,3})$';
 
 const WORDS = new Map<string, boolean>([
   ...['true', 't', 'yes', 'y', 'on', '1'].map((word) => [word, true] as const),
@@ -77,8 +77,9 @@ export function uuid<T extends Uuid>(): Described<T, Type.TString> {
   );
 }
 
-export const ipAddress = described(Type.String({ format: 'ipv4' }), (value, what): Ipv4 =>
-  reworded(() => parseIpv4(value), what, `'${printed(value)}' is not a valid IP address.`),
+/** Of either family, made canonical. */
+export const ipAddress = described(Type.String({ anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] }), (value, what): IpAddress =>
+  reworded(() => parseIp(value), what, `'${printed(value)}' is not a valid IP address.`),
 );
 
 export const macAddress = described(Type.String({ pattern: MAC_PATTERN }), (value, what): Mac =>
@@ -86,9 +87,30 @@ export const macAddress = described(Type.String({ pattern: MAC_PATTERN }), (valu
 );
 
 /** Host bits are cleared, as in Neutron. */
-export const cidr = described(Type.String({ pattern: CIDR_PATTERN }), (value, what): Cidr =>
-  reworded(() => cidrClearingHostBits(value), what, `'${printed(value)}' is not a valid IP subnet.`),
+export const cidr = described(Type.String({ pattern: CIDR_PATTERN }), (value, what): IpCidr =>
+  reworded(
+    () => (String(value).includes(':') ? cidr6ClearingHostBits(value) : cidrClearingHostBits(value)),
+    what,
+    `'${printed(value)}' is not a valid IP subnet.`,
+  ),
 );
+
+/** A text of a filter in canonical form; what is no address stays as it is, and matches nothing. */
+export function canonicalAddress(text: string): string {
+  return canonical(() => parseIp(text), text);
+}
+
+export function canonicalCidr(text: string): string {
+  return canonical(() => cidr(text, 'filter'), text);
+}
+
+function canonical(parse: () => string, text: string): string {
+  try {
+    return parse();
+  } catch {
+    return text;
+  }
+}
 
 export function nullOr<T, S extends TSchema>(parse: Described<T, S>): Described<T | null, Type.TUnion<[S, Type.TNull]>> {
   return described(Type.Union([parse.schema, Type.Null()]), (value, what) => (value === null ? null : parse(value, what)));

@@ -45,6 +45,12 @@ export function cidrs6Overlap(a: Cidr6, b: Cidr6): boolean {
   return cidr6PrefixLength(a) <= cidr6PrefixLength(b) ? cidr6Contains(a, cidr6Network(b)) : cidr6Contains(b, cidr6Network(a));
 }
 
+/** First and last address that a host may have: without the routers' anycast address (RFC 4291 §2.6.1), except in /127 and /128 (RFC 6164). */
+export function cidr6Hosts(cidr: Cidr6): Readonly<{ first: Ipv6; last: Ipv6 }> {
+  const inset = cidr6PrefixLength(cidr) >= 127 ? 0n : 1n;
+  return { first: ipv6FromBigint(ipv6ToBigint(cidr6Network(cidr)) + inset), last: cidr6Last(cidr) };
+}
+
 const ALL = (1n << 128n) - 1n;
 
 function maskOf(prefix: number): bigint {

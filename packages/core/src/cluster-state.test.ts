@@ -24,9 +24,9 @@ import type {
   PortForwarding,
   Resource,
   ResourceOf,
-  Subnet,
   Tenant,
 } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import { resourceKey } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NetworkId, NodeId, Uuid } from './uuid.ts';
@@ -112,6 +112,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         id: id(kind, n),
         tenantId: networkTenant(variant),
         networkId: id('network', variant),
+        ipVersion: 4,
         cidr: parseCidr('10.0.0.0/24'),
         gatewayIp: v(3) % 2 === 0 ? undefined : parseIpv4('10.0.0.1'),
         enableDhcp: true,
@@ -615,10 +616,10 @@ class Scan implements Questions {
     return new Set(this.#all('port').flatMap((port) => port.securityGroups.filter((groupId) => this.usesGroup(nodeId, groupId))));
   }
   remotesOf(groupId: Uuid): Set<SecurityGroup['id']> {
-    return new Set([...this.rulesOf(groupId)].flatMap((rule) => (rule.ethertype === 'IPv4' ? (rule.remoteGroupId ?? []) : [])));
+    return new Set([...this.rulesOf(groupId)].flatMap((rule) => rule.remoteGroupId ?? []));
   }
   namedBy(groupId: Uuid): Set<SecurityGroup['id']> {
-    const naming = this.#all('securityGroupRule').filter((rule) => rule.ethertype === 'IPv4' && rule.remoteGroupId === groupId);
+    const naming = this.#all('securityGroupRule').filter((rule) => rule.remoteGroupId === groupId);
     return new Set(naming.map((rule) => rule.groupId));
   }
   membersOf(groupId: SecurityGroup['id']): Set<IpAddress> {

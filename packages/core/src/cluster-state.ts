@@ -27,9 +27,9 @@ import type {
   Resource,
   ResourceKind,
   ResourceOf,
-  Subnet,
   Tenant,
 } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import { isRouterInterface } from './router.ts';
 import type { Router } from './router.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
@@ -125,7 +125,7 @@ export class ClusterState {
   readonly #groupsByTenant = this.#layers.layer(new MultiMap<TenantId, SecurityGroupId>());
   readonly #rulesByGroup = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
   readonly #rulesByRemote = this.#layers.layer(new MultiMap<SecurityGroupId, SecurityGroupRuleId>());
-  /** Groups whose IPv4 rules name this group as remote: the others are in no plan. */
+  /** Groups whose rules name this group as remote. */
   readonly #namedBy = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
   readonly #remotes = this.#layers.layer(new CountMap<SecurityGroupId, SecurityGroupId>());
   readonly #instanceByPort = this.#layers.map<PortId, InstanceId>();
@@ -262,7 +262,7 @@ export class ClusterState {
     return this.#portIndex.portByMac(networkId, mac);
   }
 
-  portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
+  portByAddress(subnetId: SubnetId, address: IpAddress): Port | undefined {
     return this.#portIndex.portByAddress(subnetId, address);
   }
 
@@ -442,17 +442,17 @@ export class ClusterState {
     return this.#groupUse.of(groupId);
   }
 
-  /** All rules, of whatever group and family, that name this group as remote. */
+  /** All rules, of whatever group, that name this group as remote. */
   *rulesNaming(groupId: SecurityGroupId): Generator<SecurityGroupRule> {
     for (const id of this.#rulesByRemote.of(groupId)) yield must(this.securityGroupRules.get(id));
   }
 
-  /** The groups that this group's IPv4 rules name as remote. */
+  /** The groups that this group's rules name as remote. */
   remotesOf(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#remotes.of(groupId);
   }
 
-  /** The groups with an IPv4 rule that names this group as remote. */
+  /** The groups with a rule that names this group as remote. */
   namedBy(groupId: SecurityGroupId): Iterable<SecurityGroupId> {
     return this.#namedBy.of(groupId);
   }
@@ -535,7 +535,7 @@ export class ClusterState {
       case 'securityGroupRule':
         this.#rulesByGroup[verb](resource.groupId, resource.id);
         if (resource.remoteGroupId !== undefined) this.#rulesByRemote[verb](resource.remoteGroupId, resource.id);
-        if (resource.remoteGroupId !== undefined && resource.ethertype === 'IPv4') {
+        if (resource.remoteGroupId !== undefined) {
           this.#namedBy[verb](resource.remoteGroupId, resource.groupId);
           this.#remotes[verb](resource.groupId, resource.remoteGroupId);
         }

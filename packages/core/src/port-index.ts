@@ -1,7 +1,6 @@
 import { pairAddress } from './address-pair.ts';
 import { CountMap } from './count-map.ts';
 import type { IpAddress, IpCidr } from './ip.ts';
-import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import { LayeredMap } from './layered-map.ts';
 import { Layers } from './layers.ts';
@@ -15,7 +14,7 @@ export class PortIndex {
   readonly #layers = new Layers();
   readonly #byNetwork = this.#layers.layer(new MultiMap<NetworkId, Port>());
   readonly #byMac = this.#layers.map<string, Port>();
-  readonly #byAddress = this.#layers.layer(new LayeredMap<SubnetId, Map<Ipv4, Port>>());
+  readonly #byAddress = this.#layers.layer(new LayeredMap<SubnetId, Map<IpAddress, Port>>());
   readonly #byGroup = this.#layers.layer(new MultiMap<SecurityGroupId, Port>());
   /** Addresses of a group's ports, counted: two networks of a tenant may use the same. */
   readonly #members = this.#layers.layer(new CountMap<SecurityGroupId, IpAddress>());
@@ -53,7 +52,7 @@ export class PortIndex {
     return this.#byMac.get(`${networkId} ${mac}`);
   }
 
-  portByAddress(subnetId: SubnetId, address: Ipv4): Port | undefined {
+  portByAddress(subnetId: SubnetId, address: IpAddress): Port | undefined {
     return this.#byAddress.get(subnetId)?.get(address);
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isIpv4 } from './ip.ts';
 import { parseCidr } from './cidr.ts';
 import { placeConcentrator } from './command/concentrator.ts';
 import { createFirewallRule } from './command/firewall-rule.ts';
@@ -36,6 +37,7 @@ function records(): readonly Resource[] {
         ? {}
         : { hostRoutes: [{ destination: parseCidr('172.16.0.0/12'), nexthop: '10.0.0.9' as Ipv4 }], serviceTypes: [''] };
     cluster.subnet(network, '10.0.0.0/24', { gatewayIp, ...told });
+    if (gatewayIp === undefined) cluster.subnet(network, 'fd00::/64', { raMode: 'slaac', addressMode: 'slaac' });
     const rateLimit = gatewayIp === null ? {} : { ingressKbps: 64, egressKbps: 100_000_000 };
     cluster.do(updateTenant(cluster.state, cluster.context, network.tenantId, { rateLimit }));
     const addressPairs = gatewayIp === null ? [] : [{ cidr: parseCidr('10.9.0.0/16'), text: '10.9.8.7/16', mac: undefined }];
@@ -44,7 +46,7 @@ function records(): readonly Resource[] {
     const port = cluster.port(network, { rateLimit, addressPairs, ...names });
     const instance = cluster.instance(port.id);
     const { floatingNetworkId } = publicNetwork(cluster, network.tenantId, gatewayIp === null);
-    const internalAddress = port.fixedIps[0]?.address;
+    const [internalAddress] = port.fixedIps.map(({ address }) => address).filter(isIpv4);
     const target = gatewayIp === null ? undefined : { portId: port.id, fixedIp: undefined };
     const plain = { tenantId: port.tenantId, description: '', subnetId: undefined, address: undefined, ...names };
     cluster.do(createFloatingIp(cluster.state, cluster.context, { ...plain, floatingNetworkId, target }));
@@ -132,7 +134,10 @@ test('a record survives the store, and what a later release added is dropped', (
 
 test('a record without a field that it needs, or with nonsense in it, is refused by the field’s name', () => {
   const optional = [
+    'ipVersion',
     'gatewayIp',
+    'raMode',
+    'addressMode',
     'hostRoutes',
     'serviceTypes',
     'dnsName',

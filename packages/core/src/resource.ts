@@ -2,8 +2,6 @@ import { parseAddressPair } from './address-pair.ts';
 import type { AddressPair } from './address-pair.ts';
 import { parseAddressHold } from './address-hold.ts';
 import type { AddressHold } from './address-hold.ts';
-import { parseCidr } from './cidr.ts';
-import type { Cidr } from './cidr.ts';
 import { parseDhcpOption } from './dhcp-option.ts';
 import type { DhcpOption } from './dhcp-option.ts';
 import { Fields, integerIn, listOf, oneOf, parseBoolean, parseCount, parseString } from './fields.ts';
@@ -12,6 +10,8 @@ import { parseFirewallRule } from './firewall-rule.ts';
 import type { FirewallRule } from './firewall-rule.ts';
 import { parseApplicationCredential, parseRoleAssignment, parseTokenKey, parseTokenRevocation, parseUser } from './identity.ts';
 import type { IdentityRecord } from './identity.ts';
+import { parseIp } from './ip.ts';
+import type { IpAddress } from './ip.ts';
 import { parseIpv4 } from './ipv4.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { parseMac } from './mac.ts';
@@ -28,10 +28,12 @@ import { parseRateLimit } from './rate-limit.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { parseRbacPolicy } from './rbac-policy.ts';
 import type { RbacPolicy } from './rbac-policy.ts';
-import { parseRouter, parseStaticRoute } from './router.ts';
-import type { Router, StaticRoute } from './router.ts';
+import { parseRouter } from './router.ts';
+import type { Router } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
+import { parseSubnet } from './subnet.ts';
+import type { Subnet } from './subnet.ts';
 import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
@@ -102,28 +104,8 @@ export type Network = Stamps &
     dnsDomain?: string | undefined;
   }>;
 
-export type AllocationPool = Readonly<{ start: Ipv4; end: Ipv4 }>;
-
-export type Subnet = Stamps &
-  Readonly<{
-    kind: 'subnet';
-    id: SubnetId;
-    tenantId: TenantId;
-    networkId: NetworkId;
-    name: string;
-    description: string;
-    cidr: Cidr;
-    gatewayIp: Ipv4 | undefined;
-    enableDhcp: boolean;
-    dnsNameservers: readonly Ipv4[];
-    allocationPools: readonly AllocationPool[];
-    /** What workloads are told of other ways than the gateway. Absent: nothing. */
-    hostRoutes?: readonly StaticRoute[] | undefined;
-    /** Owners of ports that it is kept for. Absent: all. */
-    serviceTypes?: readonly string[] | undefined;
-  }>;
-
-export type FixedIp = Readonly<{ subnetId: SubnetId; address: Ipv4 }>;
+/** An address on a subnet, of the subnet's family. */
+export type FixedIp = Readonly<{ subnetId: SubnetId; address: IpAddress }>;
 
 export type Port = Stamps &
   Readonly<{
@@ -315,25 +297,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     dnsDomain: f.optional('dnsDomain', parseString),
     ...parseStamps(f),
   }),
-  subnet: (f) => ({
-    kind: 'subnet',
-    id: f.required('id', id<SubnetId>),
-    tenantId: f.required('tenantId', id<TenantId>),
-    networkId: f.required('networkId', id<NetworkId>),
-    name: f.required('name', parseString),
-    description: f.required('description', parseString),
-    cidr: f.required('cidr', parseCidr),
-    gatewayIp: f.optional('gatewayIp', parseIpv4),
-    enableDhcp: f.required('enableDhcp', parseBoolean),
-    dnsNameservers: f.list('dnsNameservers', parseIpv4),
-    allocationPools: f.list('allocationPools', (value, what) => {
-      const pool = new Fields(value, what);
-      return { start: pool.required('start', parseIpv4), end: pool.required('end', parseIpv4) };
-    }),
-    hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
-    serviceTypes: f.optional('serviceTypes', listOf(parseString)),
-    ...parseStamps(f),
-  }),
+  subnet: parseSubnet,
   port: (f) => ({
     kind: 'port',
     id: f.required('id', id<PortId>),
@@ -345,7 +309,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     mac: f.required('mac', parseMac),
     fixedIps: f.list('fixedIps', (value, what) => {
       const fixed = new Fields(value, what);
-      return { subnetId: fixed.required('subnetId', id<SubnetId>), address: fixed.required('address', parseIpv4) };
+      return { subnetId: fixed.required('subnetId', id<SubnetId>), address: fixed.required('address', parseIp) };
     }),
     securityGroups: f.list('securityGroups', id<SecurityGroupId>),
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),

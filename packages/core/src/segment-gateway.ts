@@ -1,11 +1,12 @@
-import type { Ipv4 } from './ipv4.ts';
+import type { IpAddress } from './ip.ts';
 import type { Mac } from './mac.ts';
-import type { Concentrator, Network, Port, Subnet, Tenant } from './resource.ts';
+import type { Concentrator, Network, Port, Tenant } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import type { NetworkId, RouterId, SubnetId, TenantId } from './uuid.ts';
 
 /** A gateway's place on a segment: one leg with one MAC, and an address on each subnet that it routes. */
 export type SegmentGateway = Readonly<{ concentrator: Concentrator; mac: Mac; legs: readonly GatewayLeg[] }>;
-export type GatewayLeg = Readonly<{ subnet: Subnet; address: Ipv4 }>;
+export type GatewayLeg = Readonly<{ subnet: Subnet; address: IpAddress }>;
 
 /** What {@link segmentGateways} asks of the cluster's state. */
 type Known = Readonly<{

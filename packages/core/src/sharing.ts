@@ -1,8 +1,9 @@
-import { cidrsOverlap } from './cidr.ts';
+import { ipCidrsOverlap } from './ip.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { EVERYBODY } from './rbac-policy.ts';
 import type { RbacAction, RbacPolicy } from './rbac-policy.ts';
-import type { Network, Port, Subnet } from './resource.ts';
+import type { Network, Port } from './resource.ts';
+import type { Subnet } from './subnet.ts';
 import type { NetworkId, TenantId } from './uuid.ts';
 
 /**
@@ -66,7 +67,7 @@ export function ambiguousSubnet(
   for (const id of used) {
     if (id === network.id || state.networks.get(id)?.external !== false) continue;
     if (!isOneShared && !isShared(state, id)) continue;
-    for (const other of state.subnetsOf(id)) if (wanted.some(({ cidr }) => cidrsOverlap(cidr, other.cidr))) return other;
+    for (const other of state.subnetsOf(id)) if (wanted.some(({ cidr }) => ipCidrsOverlap(cidr, other.cidr))) return other;
   }
   return undefined;
 }

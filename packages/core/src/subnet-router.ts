@@ -1,5 +1,6 @@
 import type { ClusterState } from './cluster-state.ts';
-import type { Subnet } from './resource.ts';
+import { leases } from './subnet.ts';
+import type { Subnet } from './subnet.ts';
 import type { NetworkId, RouterId, SubnetId } from './uuid.ts';
 
 /** The routers with an interface on the subnet. */
@@ -10,9 +11,9 @@ export function* routersOfSubnet(state: ClusterState, subnetId: SubnetId): Gener
       yield port.deviceId as RouterId;
 }
 
-/** Whether nothing that routes answers for a subnet's DHCP: a `network:dhcp` port is to do it. */
+/** Whether nothing that routes answers for a subnet's DHCP, and it has leases to give: a `network:dhcp` port is to do it. */
 export function wantsDhcpPort(state: ClusterState, subnet: Subnet): boolean {
-  if (!subnet.enableDhcp || state.networks.get(subnet.networkId)?.external !== false || isAutomaticallyRouted(state, subnet)) return false;
+  if (!leases(subnet) || state.networks.get(subnet.networkId)?.external !== false || isAutomaticallyRouted(state, subnet)) return false;
   for (const _ of routersOfSubnet(state, subnet.id)) return false;
   return true;
 }

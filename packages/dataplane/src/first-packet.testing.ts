@@ -3,7 +3,7 @@ import { ipProtocolNumber, ipProtocolWord, parseIpProtocol } from '@weft/core/ip
 import { viewOf } from '@weft/core/packet/bytes';
 import { internetChecksum } from '@weft/core/packet/checksum';
 import { decodeIpv4 } from '@weft/core/packet/ipv4';
-import { ECHO_REQUEST } from '@weft/core/reach/flow';
+import { icmpOf } from '@weft/core/reach/flow';
 import type { Flow, FlowProtocol, Packet } from '@weft/core/reach/flow';
 
 /**
@@ -30,14 +30,13 @@ export function numberOf(protocol: FlowProtocol): number {
 }
 
 /** What follows the IP header; TCP's and UDP's is the stack's to write. */
-export function encodeFirstPacket(
-  { protocol, port = 0, icmp = ECHO_REQUEST }: Pick<Flow, 'protocol' | 'port' | 'icmp'>,
-  tag: number,
-): Uint8Array {
+export function encodeFirstPacket(flow: Pick<Flow, 'destination' | 'protocol' | 'port' | 'icmp'>, tag: number): Uint8Array {
+  const { protocol, port = 0 } = flow;
   const bytes = new Uint8Array(protocol === 'sctp' ? 32 : 16);
   const view = viewOf(bytes);
   if (protocol === 'icmp') {
-    view.setUint16(0, (icmp.type << 8) | icmp.code);
+    const { type, code } = icmpOf(flow);
+    view.setUint16(0, (type << 8) | code);
     view.setUint16(4, tag);
     view.setUint16(2, internetChecksum(bytes));
   } else if (protocol === '47') {

@@ -17,7 +17,7 @@ export type Seen = Readonly<{ tag: number; where: string; packet: Packet }>;
 /** Sends one through the stack of a namespace, which finds the route and asks for neighbours; what that refuses is not sent. */
 export function sendFirstPacket(
   { netns, source }: Readonly<{ netns: Netns; source: Ipv4 | undefined }>,
-  flow: Pick<Flow, 'destination' | 'protocol' | 'port' | 'icmp'>,
+  flow: Pick<Flow, 'protocol' | 'port' | 'icmp'> & Readonly<{ destination: Ipv4 }>,
   tag: number,
 ): InetSocket | undefined {
   const { destination, protocol, port = 0 } = flow;

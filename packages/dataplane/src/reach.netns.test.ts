@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isIpv4 } from '@weft/core/ip';
 import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { compile } from '@weft/core/plan/compile';
-import { ECHO_REQUEST } from '@weft/core/reach/flow';
+import { icmpOf } from '@weft/core/reach/flow';
 import type { Flow, FlowSource, Packet, ReachPlace } from '@weft/core/reach/flow';
 import {
   choicesOf,
@@ -83,7 +84,7 @@ class Laboratory implements Disposable {
       if (node === undefined || port === undefined) continue;
       const netns = this.#stack.use(netnsOpen(node.dataplane.workloadNetns(instance.id)));
       this.#watch(new PacketWatch(`port ${port.id}`, { netns, ifname: WORKLOAD_LINK, mac: port.mac }));
-      for (const address of [...port.fixedIps.map((fixed) => fixed.address), ...this.#borrow(netns)])
+      for (const address of [...port.fixedIps.map((fixed) => fixed.address).filter(isIpv4), ...this.#borrow(netns)])
         senders.push([
           { kind: 'port', portId: port.id, address },
           { netns, source: address },
@@ -147,8 +148,8 @@ class Laboratory implements Disposable {
     const { state } = this.#random.cluster;
     const reach = createReach(state, RANDOM_FACTS);
     const destinations = new Set<Ipv4>([FAR, ROUTER, '172.30.0.1', '10.0.0.77', '10.0.1.77'] as Ipv4[]);
-    for (const { fixedIps } of state.ports.values()) for (const { address } of fixedIps) destinations.add(address);
-    for (const { gatewayIp } of state.subnets.values()) if (gatewayIp !== undefined) destinations.add(gatewayIp);
+    for (const { fixedIps } of state.ports.values()) for (const { address } of fixedIps) if (isIpv4(address)) destinations.add(address);
+    for (const { gatewayIp } of state.subnets.values()) if (gatewayIp !== undefined && isIpv4(gatewayIp)) destinations.add(gatewayIp);
     for (const { address } of state.floatingIps.values()) destinations.add(address);
     for (const { uplink } of state.concentrators.values()) if (uplink !== undefined) destinations.add(uplink.address);
     const translated = [...state.natRules.values()].flatMap(({ direction, protocol, portMin, portMax }) =>
@@ -199,8 +200,10 @@ class Laboratory implements Disposable {
   }
 
   #send({ flow, sender }: Probe): number {
+    const { destination } = flow;
+    assert.ok(isIpv4(destination));
     const tag = this.#tag++;
-    const connection = sendFirstPacket(sender, flow, tag);
+    const connection = sendFirstPacket(sender, { ...flow, destination }, tag);
     if (connection !== undefined) this.#connections.push(connection);
     if (tag % 64 === 0) this.#look();
     return tag;
@@ -230,8 +233,10 @@ function text(flow: Flow): string {
   return `${JSON.stringify(flow.from)} to ${flow.destination} ${serviceText(flow)}`;
 }
 
-function serviceText({ protocol, port = 0, icmp = ECHO_REQUEST }: Pick<Flow, 'protocol' | 'port' | 'icmp'>): string {
-  return protocol === 'icmp' ? `icmp ${icmp.type}.${icmp.code}` : `${protocol}/${port}`;
+function serviceText(service: Pick<Flow, 'destination' | 'protocol' | 'port' | 'icmp'>): string {
+  const { protocol, port = 0 } = service;
+  const { type, code } = icmpOf(service);
+  return protocol === 'icmp' ? `icmp ${type}.${code}` : `${protocol}/${port}`;
 }
 
 test('where first packets get in the kernel is where the reachability answer says', async (t) => {

@@ -35,7 +35,7 @@ import type { CommandContext } from '@weft/core/command/context';
 import { createFloatingIp, deleteFloatingIp, updateFloatingIp } from '@weft/core/command/floating-ip';
 import { createNetwork, deleteNetwork, updateNetwork } from '@weft/core/command/network';
 import { createPort, deletePort, updatePort } from '@weft/core/command/port';
-import type { FixedIpRequest } from '@weft/core/command/port';
+import type { FixedIpRequest } from '@weft/core/command/fixed-ips';
 import { createRbacPolicy, deleteRbacPolicy, updateRbacPolicy } from '@weft/core/command/rbac-policy';
 import { createRouter, deleteRouter, updateRouter } from '@weft/core/command/router';
 import {

@@ -4,6 +4,7 @@ import { neutronTypes } from '@weft/api/error-table';
 import { settle } from '../test-support.ts';
 import { floatingIpRows } from './error-rows/floating-ips.testing.ts';
 import { identityRows } from './error-rows/identity.testing.ts';
+import { ipv6Rows } from './error-rows/ipv6.testing.ts';
 import { listRows } from './error-rows/lists.testing.ts';
 import { networkRows } from './error-rows/networks.testing.ts';
 import { objectRows } from './error-rows/objects.testing.ts';
@@ -31,6 +32,7 @@ const ROWS: Readonly<Record<string, readonly ErrorRow[]>> = {
   subnets: subnetRows,
   ports: portRows,
   'port attributes': portAttributeRows,
+  ipv6: ipv6Rows,
   routers: routerRows,
   'floating IPs': floatingIpRows,
   'port forwardings': portForwardingRows,

@@ -47,7 +47,7 @@ export function operatorRoutes(scope: FastifyInstance, { controller, caller }: R
       id,
       name,
       cidr,
-      total: poolSize(allocationPools),
+      total: Number(poolSize(allocationPools)),
       used: state.addressCount(id) + [...state.floatingIpsIn(id)].length,
     })),
   });

@@ -1,9 +1,10 @@
 import type { ConcentratorView, InstanceView, NodeView, PoolView, TenantView } from '@weft/api/v1';
-import { poolContains } from '@weft/core/address-pool';
+import { poolContains, poolSize } from '@weft/core/address-pool';
 import type { ClusterState } from '@weft/core/cluster-state';
-import { ipv4ToNumber } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
-import type { Concentrator, Instance, Network, Node, Subnet, Tenant } from '@weft/core/resource';
+import type { Concentrator, Instance, Network, Node, Tenant } from '@weft/core/resource';
+import { isSubnet4 } from '@weft/core/subnet';
+import type { Subnet4 } from '@weft/core/subnet';
 import type { ErrorInfo } from '@weft/core/weft-error';
 import type { NodeObservation } from '../node-registry.ts';
 import { concentratorStatus, convergence, instanceStatus, sshReach } from '../status.ts';
@@ -85,18 +86,20 @@ export function concentratorView(concentrator: Concentrator, sources: StatusSour
   };
 }
 
-/** Every subnet of an external network, and how much of its pools is taken: also by addresses that are held until a node confirms. */
+/** Every IPv4 subnet of an external network, and how much of its pools is taken: also by addresses that are held until a node confirms. */
 export function poolViews(state: ClusterState): readonly PoolView[] {
   const uplinks = [...state.concentrators.values()].flatMap(({ uplink }) => uplink?.address ?? []);
   const held = [...state.addressHolds.values()].map(({ address }) => address);
   return [...state.networks.values()]
     .filter((network) => network.external)
-    .flatMap((network) => [...state.subnetsOf(network.id)].map((subnet) => poolView(state, network, subnet, [...uplinks, ...held])));
+    .flatMap((network) =>
+      [...state.subnetsOf(network.id)].filter(isSubnet4).map((subnet) => poolView(state, network, subnet, [...uplinks, ...held])),
+    );
 }
 
-function poolView(state: ClusterState, network: Network, subnet: Subnet, others: readonly Ipv4[]): PoolView {
+function poolView(state: ClusterState, network: Network, subnet: Subnet4, others: readonly Ipv4[]): PoolView {
   const pools = subnet.allocationPools;
-  const total = pools.reduce((sum, { start, end }) => sum + ipv4ToNumber(end) - ipv4ToNumber(start) + 1, 0);
+  const total = Number(poolSize(pools));
   const taken = new Set([...others, ...[...state.floatingIpsIn(subnet.id)].map(({ address }) => address)]);
   const used = [...taken].filter((address) => pools.some((pool) => poolContains(pool, address))).length;
   const { id, name, cidr } = subnet;

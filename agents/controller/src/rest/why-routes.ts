@@ -2,6 +2,7 @@ import type { DropView, PortWhyView } from '@weft/api/v1';
 import type { ClusterState } from '@weft/core/cluster-state';
 import { DROPS, dropParts } from '@weft/core/drop-reason';
 import type { DropCount } from '@weft/core/drop-reason';
+import { isIpv4 } from '@weft/core/ip';
 import type { Ipv4 } from '@weft/core/ipv4';
 import type { Port } from '@weft/core/resource';
 import type { NodeId } from '@weft/core/uuid';
@@ -55,7 +56,7 @@ function questionsAbout(state: ClusterState, port: Port): Question[] {
     questions.push({ nodeId, op: PORT_DROPS, body: { port_id: port.id, concentrator_uuid: gateway?.id, ...traces } });
   }
   if (gateway?.nodeId !== undefined) {
-    const addresses = port.fixedIps.map(({ address }) => address);
+    const addresses = port.fixedIps.map(({ address }) => address).filter(isIpv4);
     const body = { concentrator_uuid: gateway.id, addresses, public_addresses: sharedAddresses(state, port), ...traces };
     questions.push({ nodeId: gateway.nodeId, op: GATEWAY_DROPS, body });
   }

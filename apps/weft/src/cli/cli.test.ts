@@ -143,6 +143,10 @@ test('flags become the attributes of the API', async () => {
       `subnets.create {"name":"s","network_id":"${NET}","ip_version":4,"cidr":"10.1.0.0/24","enable_dhcp":false,"gateway_ip":null,"dns_nameservers":["1.1.1.1","8.8.8.8"]}`,
     ],
     [
+      'subnet create s --network front --cidr fd00:1::/64 --ipv6-mode slaac',
+      `subnets.create {"name":"s","network_id":"${NET}","ip_version":6,"cidr":"fd00:1::/64","enable_dhcp":true,"ipv6_ra_mode":"slaac","ipv6_address_mode":"slaac"}`,
+    ],
+    [
       'port create p --network abcd1234-0000-4000-8000-000000000001 --ip 10.0.0.9 --mac 02:00:00:00:00:09',
       `ports.create {"name":"p","network_id":"${NET}","fixed_ips":[{"ip_address":"10.0.0.9"}],"mac_address":"02:00:00:00:00:09"}`,
     ],

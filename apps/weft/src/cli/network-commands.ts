@@ -1,5 +1,7 @@
 import { buildCommand } from '@stricli/core';
 import type { Command } from '@stricli/core';
+import { IPV6_MODES } from '@weft/core/ipv6-mode';
+import type { Ipv6Mode } from '@weft/core/ipv6-mode';
 import type { Api, CliContext } from './cli-context.ts';
 import { UsageError } from './failure.ts';
 import { WRITE_FLAGS, docs, kbps, limitFlags, manyTexts, newName, optionalSwitch, optionalText, target, text } from './flags.ts';
@@ -56,13 +58,15 @@ export const CREATE_NETWORK: Command<CliContext> = buildCommand<NetworkFlags, [s
   },
 });
 
-type SubnetFlags = WriteFlags & Readonly<{ network: string; cidr: string; gateway?: string; dhcp: boolean; dns?: readonly string[] }>;
+type SubnetFlags = WriteFlags &
+  Readonly<{ network: string; cidr: string; gateway?: string; dhcp: boolean; ipv6Mode?: Ipv6Mode; dns?: readonly string[] }>;
 
 export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [string], CliContext>({
   docs: docs('Create a subnet on a network', {
     more: 'Its tenant chooses the addresses freely; that others use the same ones does not matter.',
     examples: [
       'weft subnet create front-v4 --network front --cidr 10.0.0.0/24 --as red',
+      'weft subnet create front-v6 --network front --cidr fd00:1::/64 --ipv6-mode slaac --as red',
       'weft subnet create quiet --network back --cidr 10.9.0.0/24 --gateway none --no-dhcp --as red',
     ],
   }),
@@ -70,9 +74,15 @@ export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [str
     flags: {
       ...WRITE_FLAGS,
       network: text('The network that it is to be on', 'network'),
-      cidr: text('Its addresses, such as 10.0.0.0/24', 'cidr'),
+      cidr: text('Its addresses, such as 10.0.0.0/24 or fd00:1::/64', 'cidr'),
       gateway: optionalText('The gateway’s address, by default the first; `none`: no gateway', 'address'),
       dhcp: { kind: 'boolean', default: true, brief: 'Whether DHCP requests are answered' },
+      ipv6Mode: {
+        kind: 'enum',
+        values: IPV6_MODES,
+        optional: true,
+        brief: 'How hosts of an IPv6 subnet get their addresses, which its gateway advertises',
+      },
       dns: manyTexts('A name server for DHCP to tell; may be given several times', 'address'),
     },
     positional: newName('subnet'),
@@ -88,10 +98,11 @@ export const CREATE_SUBNET: Command<CliContext> = buildCommand<SubnetFlags, [str
         to.subnets.create({
           name,
           network_id: await findId(findable(NETWORK, api), flags.network),
-          ip_version: 4,
+          ip_version: flags.cidr.includes(':') ? 6 : 4,
           cidr: flags.cidr,
           enable_dhcp: flags.dhcp,
           ...(flags.gateway === undefined ? {} : { gateway_ip: flags.gateway === 'none' ? null : flags.gateway }),
+          ...(flags.ipv6Mode === undefined ? {} : { ipv6_ra_mode: flags.ipv6Mode, ipv6_address_mode: flags.ipv6Mode }),
           ...(flags.dns === undefined ? {} : { dns_nameservers: flags.dns }),
         }),
       (made) => printMade(this, flags, connection, SUBNET, made),

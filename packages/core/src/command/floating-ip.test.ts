@@ -129,7 +129,7 @@ test('what a floating IP cannot lead to is refused by its reason', () => {
   assertRefused(cluster, lead({ portId: testId<PortId>(1), fixedIp: undefined }), 'not_found', /^port ffffffff/);
   assertRefused(cluster, lead(at(cluster.port(blue))), 'not_found', /^port /);
   assertRefused(cluster, lead(at(port, '10.0.0.200')), 'invalid_fixed_ip', /does not have fixed ip 10\.0\.0\.200/);
-  assertRefused(cluster, lead(at(cluster.port(network, { fixedIps: [] }))), 'invalid_fixed_ip', /does not have fixed IPs/);
+  assertRefused(cluster, lead(at(cluster.port(network, { fixedIps: [] }))), 'invalid_fixed_ip', /has no fixed IPv4 addresses/);
   const twice = cluster.port(network, {
     fixedIps: ['10.0.0.100', '10.0.0.101'].map((text) => ({ subnetId: undefined, address: parseIpv4(text) })),
   });

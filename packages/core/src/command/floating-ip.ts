@@ -1,5 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import { isIpv4, isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Changes, FloatingIp, Resource } from '../resource.ts';
 import { isRouterInterface } from '../router.ts';
 import { isGuest } from '../sharing.ts';
@@ -12,14 +13,14 @@ import { publicName } from './dns.ts';
 import { publicAddress } from './public-address.ts';
 
 /** Which port, and which of its addresses; `fixedIp` absent: its only one. */
-export type FloatingIpTarget = Readonly<{ portId: PortId; fixedIp: Ipv4 | undefined }>;
+export type FloatingIpTarget = Readonly<{ portId: PortId; fixedIp: IpAddress | undefined }>;
 
 export type CreateFloatingIp = Readonly<{
   tenantId: TenantId;
   description: string;
   floatingNetworkId: NetworkId;
   subnetId: SubnetId | undefined;
-  address: Ipv4 | undefined;
+  address: IpAddress | undefined;
   target: FloatingIpTarget | undefined;
   /** Both or none; empty is none. */
   dnsName?: string;
@@ -114,14 +115,21 @@ function resolveTarget(
   if (target === undefined) return { portId: undefined, fixedIp: undefined };
   const port = state.ports.get(target.portId);
   if (port === undefined || port.tenantId !== tenantId) throw new NotFound('port', target.portId);
-  const { fixedIp = port.fixedIps.length === 1 ? port.fixedIps[0]?.address : undefined } = target;
+  if (target.fixedIp !== undefined && isIpv6(target.fixedIp)) {
+    throw new Refused(
+      'invalid_fixed_ip',
+      `Bad floatingip request: Cannot bind a floating IP to ${target.fixedIp}, since that is not an IPv4 address.`,
+    );
+  }
+  const own = port.fixedIps.map(({ address }) => address).filter(isIpv4);
+  const { fixedIp = own.length === 1 ? own[0] : undefined } = target;
   const fixed = port.fixedIps.find((candidate) => candidate.address === fixedIp);
   if (fixedIp === undefined || fixed === undefined) {
     const why =
       target.fixedIp !== undefined
         ? `Port ${port.id} does not have fixed ip ${target.fixedIp}.`
-        : port.fixedIps.length === 0
-          ? `Port ${port.id} does not have fixed IPs.`
+        : own.length === 0
+          ? `Cannot add floating IP to port ${port.id} that has no fixed IPv4 addresses.`
           : `Port ${port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.`;
     throw new Refused('invalid_fixed_ip', `Bad floatingip request: ${why}`);
   }

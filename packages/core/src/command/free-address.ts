@@ -1,9 +1,11 @@
-import { allocateAddress } from '../address-pool.ts';
+import { allocateAddress, allocateAddress6 } from '../address-pool.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import type { IpAddress } from '../ip.ts';
 import { localMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
-import type { FixedIp, Network, Subnet } from '../resource.ts';
+import type { FixedIp, Network } from '../resource.ts';
+import { isSubnet4 } from '../subnet.ts';
+import type { Subnet } from '../subnet.ts';
 import { Conflict } from './context.ts';
 import type { CommandContext } from './context.ts';
 
@@ -26,11 +28,13 @@ export function freeFixedIp(
   const random = context.random(4);
   const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
   for (const subnet of subnets) {
-    const isTaken = (address: Ipv4): boolean =>
+    const isTaken = (address: IpAddress): boolean =>
       address === subnet.gatewayIp ||
       state.portByAddress(subnet.id, address) !== undefined ||
       includesFixedIp(also, { subnetId: subnet.id, address });
-    const address = allocateAddress(subnet.allocationPools, isTaken, start);
+    const address = isSubnet4(subnet)
+      ? allocateAddress(subnet.allocationPools, isTaken, start)
+      : allocateAddress6(subnet.allocationPools, isTaken, start);
     if (address !== undefined) return { subnetId: subnet.id, address };
   }
   return undefined;

@@ -1,12 +1,14 @@
 import type { ClusterState } from '../cluster-state.ts';
 import { localMac } from '../mac.ts';
 import type { Changes, Network, Resource, Topology } from '../resource.ts';
+import { isSubnet6 } from '../subnet.ts';
 import type { NetworkId, TenantId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
 import { EVERYBODY } from '../rbac-policy.ts';
 import { checkAddresses } from './shared-addresses.ts';
 import { externalChanges, policyFor, sharedChanges } from './network-policies.ts';
 import { missingConcentrator } from './concentrator.ts';
+import { checkIpv6Fits } from './subnet-checks.ts';
 import { Conflict, NotFound, Refused, putChanged, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { dhcpServiceOf, withDhcpPort } from './dhcp-port.ts';
@@ -82,6 +84,7 @@ export function updateNetwork(
   const old = state.networks.get(id);
   if (old === undefined) throw new NotFound('network', id);
   const mtu = request.mtu === undefined ? old.mtu : checkMtu(context, request.mtu);
+  if ([...state.subnetsOf(id)].some(isSubnet6)) checkIpv6Fits({ id, mtu });
   if (request.external === true && !old.external) checkNoPorts(state, id);
   if (request.external === false) {
     checkNoFloatingIps(state, id, 'cannot become internal');

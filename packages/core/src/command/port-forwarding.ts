@@ -1,4 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { isRouterInterface } from '../router.ts';
@@ -16,7 +18,7 @@ export type PortForwardingRequest = Readonly<{
   externalFirst: number;
   externalLast: number;
   internalPortId: PortId;
-  internalAddress: Ipv4;
+  internalAddress: IpAddress;
   internalFirst: number;
   internalLast: number;
 }>;
@@ -33,8 +35,7 @@ export function createPortForwarding(
 ): Changes & Readonly<{ portForwarding: PortForwarding }> {
   const floating = state.floatingIps.get(floatingIpId);
   if (floating === undefined) throw new NotFound('floatingIp', floatingIpId);
-  check(state, floating, request, undefined);
-  const { internalLast: _, ...fields } = request;
+  const fields = check(state, floating, request, undefined);
   const portForwarding: PortForwarding = {
     kind: 'portForwarding',
     id: context.uuid() as PortForwardingId,
@@ -56,8 +57,7 @@ export function updatePortForwarding(
   const old = state.portForwardings.get(id);
   const floating = old === undefined ? undefined : state.floatingIps.get(old.floatingIpId);
   if (old === undefined || floating === undefined) throw new NotFound('portForwarding', id);
-  check(state, floating, request, old);
-  const { internalLast: _, ...fields } = request;
+  const fields = check(state, floating, request, old);
   const portForwarding = updated(context, old, fields);
   const put = portForwarding === old ? [] : [portForwarding, revised(context, floating, {})];
   return { put, remove: [], portForwarding };
@@ -70,7 +70,13 @@ export function deletePortForwarding(state: ClusterState, context: CommandContex
   return { put: floating === undefined ? [] : [revised(context, floating, {})], remove: [forwarding] };
 }
 
-function check(state: ClusterState, floating: FloatingIp, request: PortForwardingRequest, self: PortForwarding | undefined): void {
+/** What is to be written of the request. */
+function check(
+  state: ClusterState,
+  floating: FloatingIp,
+  request: PortForwardingRequest,
+  self: PortForwarding | undefined,
+): Omit<PortForwardingRequest, 'internalLast' | 'internalAddress'> & Readonly<{ internalAddress: Ipv4 }> {
   if (floating.portId !== undefined) {
     throw new Conflict(
       'floating_ip_port_already_associated',
@@ -89,13 +95,15 @@ function check(state: ClusterState, floating: FloatingIp, request: PortForwardin
   if (length > LARGEST_FORWARDED_RANGE) bad(`a range may hold at most ${LARGEST_FORWARDED_RANGE} ports.`);
   const port = state.ports.get(request.internalPortId);
   if (port === undefined || port.tenantId !== floating.tenantId) throw new NotFound('port', request.internalPortId);
-  const fixed = port.fixedIps.find((candidate) => candidate.address === request.internalAddress);
+  const { internalLast: _, internalAddress, ...fields } = request;
+  if (isIpv6(internalAddress)) return bad(`${internalAddress} is not an IPv4 address.`);
+  const fixed = port.fixedIps.find((candidate) => candidate.address === internalAddress);
   if (fixed === undefined) return bad(`port ${port.id} does not have address ${request.internalAddress}.`);
   if (isGuest(state, port)) bad(`port ${port.id} is on another project's network, whose gateway leads in nothing of yours.`);
   if (isRouterInterface(port) || !reachesExternal(state, fixed.subnetId, floating.floatingNetworkId)) {
     bad(`subnet ${fixed.subnetId} has no gateway, so that nothing leads from ${floating.address} to port ${port.id}.`);
   }
-  const [answerer, gateway] = [answererOf(state, floating), gatewayOfAddress(state, port.id, fixed.address, floating.floatingNetworkId)];
+  const [answerer, gateway] = [answererOf(state, floating), gatewayOfAddress(state, port.id, internalAddress, floating.floatingNetworkId)];
   const isOnlyOne = [...state.forwardingsOf(floating.id)].every(({ id }) => id === self?.id);
   if (!isOnlyOne && answerer !== undefined && gateway !== undefined && answerer.id !== gateway.id) {
     bad(`${floating.address} leads to ports behind another gateway already, and port ${port.id} is not behind that one.`);
@@ -121,4 +129,5 @@ function check(state: ClusterState, floating: FloatingIp, request: PortForwardin
       );
     }
   }
+  return { ...fields, internalAddress };
 }

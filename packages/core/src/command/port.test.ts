@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isIpv4 } from '../ip.ts';
+import type { FixedIpRequest } from './fixed-ips.ts';
 import * as fc from 'fast-check';
 import { parseCidr } from '../cidr.ts';
 import { ipv4FromNumber, ipv4ToNumber, parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
-import type { Network, Port, Subnet } from '../resource.ts';
+import type { Network, Port } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import type { NetworkId, PortId, SecurityGroupId, SubnetId } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { placeInstance } from './instance.ts';
 import { deletePort, RESERVED_MAC_PREFIX, updatePort } from './port.ts';
-import type { FixedIpRequest, UpdatePort } from './port.ts';
+import type { UpdatePort } from './port.ts';
 import { defaultGroupOf } from './tenant.ts';
 import { assertRefused, TestCluster, testId } from './test-support.ts';
 
@@ -25,7 +28,7 @@ function withSubnet(
 
 const ip = (text: string): Ipv4 => parseIpv4(text);
 const at = (address: string, subnetId?: SubnetId): FixedIpRequest => ({ subnetId, address: ip(address) });
-const addresses = (port: Port): readonly Ipv4[] => port.fixedIps.map(({ address }) => address);
+const addresses = (port: Port): readonly Ipv4[] => port.fixedIps.map(({ address }) => address).filter(isIpv4);
 
 function update(cluster: TestCluster, port: Port, request: UpdatePort): Port {
   return cluster.do(updatePort(cluster.state, cluster.context, port.id, request)).port;

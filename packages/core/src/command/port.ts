@@ -1,30 +1,26 @@
 import type { IpCidr } from '../ip.ts';
 import { MAX_ADDRESS_PAIRS } from '../address-pair.ts';
 import type { AddressPair } from '../address-pair.ts';
-import { cidrContains, cidrLast, cidrNetwork, cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
 import { isMulticastMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { changedRateLimit } from '../rate-limit.ts';
 import type { RateLimitChange } from '../rate-limit.ts';
 import { isDhcpPort } from '../dhcp-service.ts';
 import { isRouterInterface } from '../router.ts';
-import type { Changes, Concentrator, FixedIp, FloatingIp, Network, Port, Subnet } from '../resource.ts';
-import type { NetworkId, PortId, SecurityGroupId, SubnetId, TenantId } from '../uuid.ts';
+import type { Changes, Concentrator, FloatingIp, Network, Port } from '../resource.ts';
+import type { NetworkId, PortId, SecurityGroupId, TenantId } from '../uuid.ts';
 import { Conflict, NotFound, Refused, putChanged, revised, stamps, updated } from './context.ts';
 import type { CommandContext } from './context.ts';
 import { lacksDhcpPort, withDhcpPort } from './dhcp-port.ts';
-import { freeFixedIp, freeMac, includesFixedIp as includes } from './free-address.ts';
-import type { WeftError } from '../weft-error.ts';
+import { allocateNew, allocateWanted, movedWithMac } from './fixed-ips.ts';
+import type { FixedIpRequest } from './fixed-ips.ts';
+import { freeMac } from './free-address.ts';
 import { isBound } from './bind-port.ts';
 import { changedExtras } from './port-extras.ts';
 import type { PortExtras } from './port-extras.ts';
-import { servingSubnets } from './service-subnets.ts';
 import { checkGuest } from './network-policies.ts';
 import { defaultGroupOf } from './tenant.ts';
-
-export type FixedIpRequest = Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>;
 
 /** `mac` absent: the port's own. */
 export type AddressPairRequest = Readonly<{ cidr: IpCidr; text: string; mac: Mac | undefined }>;
@@ -37,7 +33,7 @@ export type CreatePort = Readonly<{
   description: string;
   adminStateUp: boolean;
   mac: Mac | undefined;
-  /** Absent: one address of the first subnet with room. Empty: none. */
+  /** Absent: an address of each family, of the first subnet with room. Empty: none. */
   fixedIps: readonly FixedIpRequest[] | undefined;
   /** Absent: the tenant's default group, if the port has port security. */
   securityGroups: readonly SecurityGroupId[] | undefined;
@@ -73,7 +69,7 @@ export function createPort(state: ClusterState, context: CommandContext, request
     description: request.description,
     adminStateUp: request.adminStateUp,
     mac,
-    fixedIps: allocate(state, context, network, request.fixedIps, [], request.deviceOwner),
+    fixedIps: allocateNew(state, context, network, { mac, fixedIps: [], deviceOwner: request.deviceOwner }, request.fixedIps),
     securityGroups: groupsFor(state, tenantId, request.securityGroups, portSecurityEnabled),
     portSecurityEnabled,
     deviceId: request.deviceId,
@@ -128,11 +124,13 @@ export function updatePort(
   }
   const groups = request.securityGroups ?? old.securityGroups;
   const mac = changedMac(state, context, network, old, request.mac);
+  const held = movedWithMac(state, old.fixedIps, old.mac, mac);
+  const { deviceOwner = old.deviceOwner } = request;
   const port = updated(context, old, {
     ...plain,
     portSecurityEnabled,
     mac,
-    fixedIps: fixedIps === undefined ? old.fixedIps : allocate(state, context, network, fixedIps, old.fixedIps),
+    fixedIps: fixedIps === undefined ? held : allocateWanted(state, context, network, { mac, fixedIps: held, deviceOwner }, fixedIps),
     securityGroups: groupsFor(state, old.tenantId, groups, portSecurityEnabled),
     addressPairs: pairsFor(network, mac, addressPairs, portSecurityEnabled),
     rateLimit: changedRateLimit(old.rateLimit, rateLimit),
@@ -284,89 +282,4 @@ function groupsFor(
     );
   }
   return [...new Set(requested)];
-}
-
-/** Resolves what was asked for to addresses that nobody else holds; what the port holds already, it may keep. */
-function allocate(
-  state: ClusterState,
-  context: CommandContext,
-  network: Network,
-  requests: readonly FixedIpRequest[] | undefined,
-  held: readonly FixedIp[],
-  deviceOwner = '',
-): readonly FixedIp[] {
-  const subnets = [...state.subnetsOf(network.id)].toSorted((a, b) => (a.createdAt + a.id < b.createdAt + b.id ? -1 : 1));
-  if (requests === undefined) {
-    const serving = servingSubnets(network, subnets, deviceOwner);
-    return serving.length === 0 ? [] : [allocateFrom(state, context, network, serving, [])];
-  }
-  // What was asked for by name comes first, so that nothing chosen freely takes it.
-  const named = requests.map(({ address, subnetId }) =>
-    address === undefined ? undefined : claim(state, network, subnets, address, subnetId, held),
-  );
-  const settled: FixedIp[] = [];
-  for (const fixed of named) {
-    if (fixed === undefined) continue;
-    if (includes(settled, fixed)) throw taken(network, fixed.address);
-    settled.push(fixed);
-  }
-  return requests.map((request, index) => {
-    const given = named[index];
-    if (given !== undefined) return given;
-    const subnet = subnets.find((candidate) => candidate.id === request.subnetId);
-    if (subnet === undefined) throw notOfNetwork(state, network, request.subnetId);
-    const keep = held.find((fixed) => fixed.subnetId === subnet.id && !includes(settled, fixed));
-    const fixed = keep ?? allocateFrom(state, context, network, [subnet], settled);
-    settled.push(fixed);
-    return fixed;
-  });
-}
-
-function claim(
-  state: ClusterState,
-  network: Network,
-  subnets: readonly Subnet[],
-  address: Ipv4,
-  subnetId: SubnetId | undefined,
-  held: readonly FixedIp[],
-): FixedIp {
-  if (subnetId !== undefined && !subnets.some((candidate) => candidate.id === subnetId)) throw notOfNetwork(state, network, subnetId);
-  const subnet = subnets.find(
-    (candidate) => (subnetId === undefined || candidate.id === subnetId) && cidrContains(candidate.cidr, address),
-  );
-  if (subnet === undefined) {
-    throw subnetId === undefined
-      ? new Refused('invalid_ip_for_network', `IP address ${address} is not a valid IP for any of the subnets on the specified network.`)
-      : new Refused('invalid_ip_for_subnet', `IP address ${address} is not a valid IP for the specified subnet.`);
-  }
-  const inner = cidrPrefixLength(subnet.cidr) >= 31 || (address !== cidrNetwork(subnet.cidr) && address !== cidrLast(subnet.cidr));
-  if (!inner) throw new Refused('invalid_ip_for_subnet', `IP address ${address} is not a valid IP for the specified subnet.`);
-  const mine = held.some((fixed) => fixed.subnetId === subnet.id && fixed.address === address);
-  if (!mine && (address === subnet.gatewayIp || state.portByAddress(subnet.id, address) !== undefined)) throw taken(network, address);
-  return { subnetId: subnet.id, address };
-}
-
-function notOfNetwork(state: ClusterState, network: Network, subnetId: SubnetId | undefined): WeftError {
-  if (subnetId === undefined || !state.subnets.has(subnetId)) return new NotFound('subnet', subnetId ?? '');
-  return new Refused('invalid_ip_for_network', `Subnet ${subnetId} is not one of network ${network.id}.`, {
-    remedy: 'Name a subnet of the port’s own network.',
-  });
-}
-
-function taken(network: Network, address: Ipv4): Conflict {
-  return new Conflict('ip_address_already_allocated', `IP address ${address} already allocated in subnet of network ${network.id}.`, {
-    details: { address },
-  });
-}
-
-function allocateFrom(
-  state: ClusterState,
-  context: CommandContext,
-  network: Network,
-  subnets: readonly Subnet[],
-  also: readonly FixedIp[],
-): FixedIp {
-  const fixed = freeFixedIp(state, context, subnets, also);
-  if (fixed !== undefined) return fixed;
-  throw new Conflict('ip_address_generation_failure', `No more IP addresses available on network ${network.id}.`);
 }

@@ -1,8 +1,12 @@
 import { allocateAddress } from '../address-pool.ts';
-import { cidrContains, cidrLast, cidrNetwork } from '../cidr.ts';
+import { cidrLast, cidrNetwork } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { ipCidrContains, isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import type { Network, Subnet } from '../resource.ts';
+import type { Network } from '../resource.ts';
+import { isSubnet4 } from '../subnet.ts';
+import type { Subnet4 } from '../subnet.ts';
 import type { ConcentratorId, SubnetId } from '../uuid.ts';
 import { Conflict, NotFound, Refused } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -11,22 +15,23 @@ export type PublicAddressRequest = Readonly<{
   /** Absent: any of the network's. */
   subnetId: SubnetId | undefined;
   /** Absent: any of the pools. */
-  address: Ipv4 | undefined;
+  address: IpAddress | undefined;
   /** The gateway that is to answer for it: what that one has not given up yet it may have back. */
   holder: ConcentratorId | undefined;
 }>;
 
-/** A free address of an external network: the one that was asked for, or any of its pools. Throws Conflict or Refused. */
+/** A free IPv4 address of an external network: the one that was asked for, or any of its pools. Nothing is public by IPv6. Throws Conflict or Refused. */
 export function publicAddress(
   state: ClusterState,
   context: CommandContext,
   network: Network,
   request: PublicAddressRequest,
-): Readonly<{ subnet: Subnet; address: Ipv4 }> {
-  const subnets = [...state.subnetsOf(network.id)].filter((subnet) => request.subnetId === undefined || subnet.id === request.subnetId);
-  if (subnets.length === 0 && request.subnetId !== undefined) throw new NotFound('subnet', request.subnetId);
+): Readonly<{ subnet: Subnet4; address: Ipv4 }> {
+  const named = [...state.subnetsOf(network.id)].filter((subnet) => request.subnetId === undefined || subnet.id === request.subnetId);
+  if (named.length === 0 && request.subnetId !== undefined) throw new NotFound('subnet', request.subnetId);
+  const subnets = named.filter(isSubnet4);
   const { holder } = request;
-  const isTaken = (subnet: Subnet, address: Ipv4): boolean =>
+  const isTaken = (subnet: Subnet4, address: Ipv4): boolean =>
     address === subnet.gatewayIp ||
     address === context.cluster.uplink?.gateway ||
     state.concentratorByUplink(address) !== undefined ||
@@ -34,8 +39,8 @@ export function publicAddress(
     state.portByAddress(subnet.id, address) !== undefined;
   const wanted = request.address;
   if (wanted !== undefined) {
-    const subnet = subnets.find((candidate) => cidrContains(candidate.cidr, wanted));
-    if (subnet === undefined || wanted === cidrNetwork(subnet.cidr) || wanted === cidrLast(subnet.cidr)) {
+    const subnet = subnets.find((candidate) => ipCidrContains(candidate.cidr, wanted));
+    if (subnet === undefined || isIpv6(wanted) || wanted === cidrNetwork(subnet.cidr) || wanted === cidrLast(subnet.cidr)) {
       throw new Refused(
         'invalid_ip_for_network',
         `IP address ${wanted} is not a valid IP for any of the subnets on the specified network.`,
@@ -59,7 +64,7 @@ export function publicAddress(
   }
   const random = context.random(4);
   const start = new DataView(random.buffer, random.byteOffset, 4).getUint32(0);
-  const isUnfit = (subnet: Subnet, candidate: Ipv4): boolean => isTaken(subnet, candidate) || state.isHeldByAnother(candidate, holder);
+  const isUnfit = (subnet: Subnet4, candidate: Ipv4): boolean => isTaken(subnet, candidate) || state.isHeldByAnother(candidate, holder);
   for (const subnet of subnets) {
     const address = allocateAddress(subnet.allocationPools, (candidate) => isUnfit(subnet, candidate), start);
     if (address !== undefined) return { subnet, address };

@@ -1,9 +1,11 @@
-import { cidrContains, cidrPrefixLength } from '../cidr.ts';
+import { cidrPrefixLength } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import { ipCidrContains, ipCidrPrefixLength } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { answererOf } from '../public-gateway.ts';
 import type { Changes, Resource, Uplink } from '../resource.ts';
-import type { ExternalGateway, Router, StaticRoute } from '../router.ts';
+import type { AnyRoute, ExternalGateway, Router } from '../router.ts';
+import { isSubnet4 } from '../subnet.ts';
 import type { NetworkId, RouterId, SubnetId, TenantId } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { routerConcentrator } from './concentrator.ts';
@@ -16,7 +18,7 @@ export type ExternalGatewayRequest = Readonly<{
   /** Absent: as it was, else true. */
   enableSnat: boolean | undefined;
   /** Absent: any address. */
-  fixedIps: readonly Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }>[] | undefined;
+  fixedIps: readonly Readonly<{ subnetId: SubnetId | undefined; address: IpAddress | undefined }>[] | undefined;
 }>;
 
 export type CreateRouter = Readonly<{
@@ -95,7 +97,7 @@ export function addRoutes(
   state: ClusterState,
   context: CommandContext,
   id: RouterId,
-  more: readonly StaticRoute[],
+  more: readonly AnyRoute[],
 ): ReturnType<typeof updateRouter> {
   const old = state.routers.get(id);
   if (old === undefined) throw new NotFound('router', id);
@@ -107,14 +109,14 @@ export function removeRoutes(
   state: ClusterState,
   context: CommandContext,
   id: RouterId,
-  less: readonly StaticRoute[],
+  less: readonly AnyRoute[],
 ): ReturnType<typeof updateRouter> {
   const old = state.routers.get(id);
   if (old === undefined) throw new NotFound('router', id);
   return updateRouter(state, context, id, { routes: old.routes.filter((route) => !less.some(isSame(route))) });
 }
 
-function isSame(route: StaticRoute): (other: StaticRoute) => boolean {
+function isSame(route: AnyRoute): (other: AnyRoute) => boolean {
   return ({ destination, nexthop }) => destination === route.destination && nexthop === route.nexthop;
 }
 
@@ -156,7 +158,7 @@ function gatewayFor(
     has !== undefined &&
     (wanted?.address === undefined || wanted.address === has.address) &&
     (wanted?.subnetId === undefined || wanted.subnetId === has.subnetId);
-  const subnets = [...state.subnetsOf(network.id)];
+  const subnets = [...state.subnetsOf(network.id)].filter(isSubnet4);
   const { subnet, address } = isKept
     ? { subnet: subnets.find(({ id }) => id === has.subnetId), address: has.address }
     : freeAddress(state, context, router, network.id, wanted);
@@ -180,7 +182,7 @@ function freeAddress(
   context: CommandContext,
   router: Router,
   networkId: NetworkId,
-  wanted: Readonly<{ subnetId: SubnetId | undefined; address: Ipv4 | undefined }> | undefined,
+  wanted: Readonly<{ subnetId: SubnetId | undefined; address: IpAddress | undefined }> | undefined,
 ): ReturnType<typeof publicAddress> {
   const network = state.networks.get(networkId);
   if (network === undefined) throw new NotFound('network', networkId);
@@ -210,26 +212,26 @@ function checkNoFloatingIps(state: ClusterState, router: Router): void {
 /** More could not be told from a mistake (Neutron's `max_routes`). */
 const MOST_ROUTES = 30;
 
-function checkRoutes(state: ClusterState, router: Router, routes: readonly StaticRoute[], uplink: Uplink | undefined): void {
+function checkRoutes(state: ClusterState, router: Router, routes: readonly AnyRoute[], uplink: Uplink | undefined): void {
   if (routes.length > MOST_ROUTES) {
     throw new Refused(
       'routes_exhausted',
       `Unable to complete operation for ${router.id}. The number of routes exceeds the maximum ${MOST_ROUTES}.`,
     );
   }
-  const invalid = (route: StaticRoute, why: string): never => {
+  const invalid = (route: AnyRoute, why: string): never => {
     throw new Refused('invalid_routes', `Invalid format for routes: ${route.destination} via ${route.nexthop}, ${why}`);
   };
   const fixed = [...state.interfacesOf(router.id)].flatMap(({ fixedIps }) => fixedIps);
   for (const [index, route] of routes.entries()) {
     if (routes.findIndex(({ destination }) => destination === route.destination) !== index)
       invalid(route, 'the destination is there twice');
-    if (cidrPrefixLength(route.destination) === 0) invalid(route, 'the way to everything else is the external gateway');
+    if (ipCidrPrefixLength(route.destination) === 0) invalid(route, 'the way to everything else is the external gateway');
     if (fixed.some(({ address }) => address === route.nexthop) || uplink?.address === route.nexthop)
       invalid(route, 'the nexthop is used by router');
     const near = fixed.some(({ subnetId }) => {
       const subnet = state.subnets.get(subnetId);
-      return subnet !== undefined && cidrContains(subnet.cidr, route.nexthop);
+      return subnet !== undefined && ipCidrContains(subnet.cidr, route.nexthop);
     });
     if (!near) invalid(route, 'the nexthop is not connected with router');
     if (fixed.some(({ subnetId }) => state.subnets.get(subnetId)?.cidr === route.destination))

@@ -1,4 +1,5 @@
-import type { Network, Subnet } from '../resource.ts';
+import type { Network } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import { Conflict } from './context.ts';
 
 /**
@@ -16,4 +17,9 @@ export function servingSubnets(network: Network, subnets: readonly Subnet[], dev
     );
   }
   return serving;
+}
+
+/** Whether ports of this owner get addresses from the subnet without naming it. */
+export function serves({ serviceTypes }: Pick<Subnet, 'serviceTypes'>, deviceOwner: string): boolean {
+  return serviceTypes === undefined || serviceTypes.includes(deviceOwner);
 }

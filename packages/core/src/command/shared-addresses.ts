@@ -1,5 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Network, Subnet } from '../resource.ts';
+import type { Network } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import { ambiguousSubnet, usersOf } from '../sharing.ts';
 import { Refused } from './context.ts';
 

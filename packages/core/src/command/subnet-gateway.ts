@@ -1,6 +1,8 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
-import type { Concentrator, Subnet } from '../resource.ts';
+import { isIpv4, isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
+import type { Concentrator } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import { isAutomaticallyRouted } from '../subnet-router.ts';
 import { Conflict, revised } from './context.ts';
 import type { CommandContext } from './context.ts';
@@ -9,19 +11,24 @@ import type { CommandContext } from './context.ts';
  * What else a subnet's new `gateway_ip` changes: outside, the next hop of routers that meet it there. The tenants' own gateways need
  * nothing, for plans follow the subnet. Throws Conflict where the old address is still needed, or the new one is somebody's.
  */
-export function movedGateway(state: ClusterState, context: CommandContext, old: Subnet, wanted: Ipv4 | undefined): readonly Concentrator[] {
+export function movedGateway(
+  state: ClusterState,
+  context: CommandContext,
+  old: Subnet,
+  wanted: IpAddress | undefined,
+): readonly Concentrator[] {
   if (wanted === old.gatewayIp) return [];
   checkUnused(state, old, wanted);
   if (wanted !== undefined) checkFree(state, old, wanted);
   return [...state.routers.values()].flatMap(({ id, externalGateway }) => {
     const concentrator = state.concentratorOfRouter(id);
     const meets = externalGateway?.fixedIps.some(({ subnetId }) => subnetId === old.id) === true;
-    if (!meets || wanted === undefined || concentrator?.uplink === undefined) return [];
+    if (!meets || wanted === undefined || isIpv6(wanted) || concentrator?.uplink === undefined) return [];
     return [revised(context, concentrator, { uplink: { ...concentrator.uplink, gateway: wanted } })];
   });
 }
 
-function checkUnused(state: ClusterState, { id, networkId, gatewayIp }: Subnet, wanted: Ipv4 | undefined): void {
+function checkUnused(state: ClusterState, { id, networkId, gatewayIp }: Subnet, wanted: IpAddress | undefined): void {
   for (const port of state.interfacesOn(networkId)) {
     if (!port.fixedIps.some((fixed) => fixed.subnetId === id && fixed.address === gatewayIp)) continue;
     throw new Conflict('gateway_ip_in_use', `Current gateway ip ${gatewayIp} already in use by port ${port.id}. Unable to update.`, {
@@ -61,11 +68,11 @@ function checkNoPublicAddress(state: ClusterState, subnetId: Subnet['id']): void
 }
 
 /** A router's interface may have the address already: it becomes the gateway. */
-function checkFree(state: ClusterState, { id, networkId }: Subnet, wanted: Ipv4): void {
+function checkFree(state: ClusterState, { id, networkId }: Subnet, wanted: IpAddress): void {
   const holder = state.portByAddress(id, wanted);
   const isInterface = [...state.interfacesOn(networkId)].some((port) => port.id === holder?.id);
   const isPublic = [...state.floatingIpsIn(id)].some(({ address }) => address === wanted);
-  const isUplink = state.networks.get(networkId)?.external === true && state.concentratorByUplink(wanted) !== undefined;
+  const isUplink = state.networks.get(networkId)?.external === true && isIpv4(wanted) && state.concentratorByUplink(wanted) !== undefined;
   if ((holder === undefined || isInterface) && !isPublic && !isUplink) return;
   throw new Conflict('ip_address_in_use', `Unable to complete operation for network ${networkId}. The IP address ${wanted} is in use.`, {
     details: { address: wanted },

@@ -4,7 +4,9 @@ import * as fc from 'fast-check';
 import { poolContains } from '../address-pool.ts';
 import { cidrHosts, cidrOf } from '../cidr.ts';
 import { ipv4FromNumber, ipv4ToNumber, parseIpv4 } from '../ipv4.ts';
-import type { AllocationPool, Network } from '../resource.ts';
+import type { Network } from '../resource.ts';
+import type { Ipv4 } from '../ipv4.ts';
+import type { AllocationPool } from '../subnet.ts';
 import type { NetworkId, SubnetId } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import { deleteSubnet, updateSubnet } from './subnet.ts';
@@ -134,7 +136,7 @@ test('pools that are accepted are disjoint, inside and without the gateway', () 
   const number = fc.integer({ min: -2, max: 18 });
   const base = ipv4ToNumber(parseIpv4('10.0.0.16'));
   const pools = fc.array(
-    fc.tuple(number, number).map(([a, b]): AllocationPool => ({ start: ipv4FromNumber(base + a), end: ipv4FromNumber(base + b) })),
+    fc.tuple(number, number).map(([a, b]): AllocationPool<Ipv4> => ({ start: ipv4FromNumber(base + a), end: ipv4FromNumber(base + b) })),
     { maxLength: 3 },
   );
   fc.assert(

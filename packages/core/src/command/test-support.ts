@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { parseCidr } from '../cidr.ts';
 import { ClusterState } from '../cluster-state.ts';
+import { parseIpCidr } from '../ip.ts';
 import { parseIpv4 } from '../ipv4.ts';
-import type { Changes, Instance, Network, Port, Resource, Subnet, Tenant } from '../resource.ts';
+import type { Changes, Instance, Network, Port, Resource, Tenant } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import type { NodeId, PortId, TenantId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
 import type { ClusterConfig, CommandContext } from './context.ts';
@@ -87,7 +89,7 @@ export class TestCluster {
       networkId: network.id,
       name: '',
       description: '',
-      cidr: parseCidr(cidr),
+      cidr: parseIpCidr(cidr),
       gatewayIp: undefined,
       enableDhcp: true,
       dnsNameservers: [],

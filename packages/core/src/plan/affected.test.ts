@@ -25,6 +25,10 @@ import {
   EVERYTHING,
 } from '../command/security-group.ts';
 import { resetQuotas, setQuotas } from '../command/quota.ts';
+import { parseCidr6 } from '../cidr6.ts';
+import { parseIpCidr } from '../ip.ts';
+import { IPV6_MODES } from '../ipv6-mode.ts';
+import type { CreateSubnet } from '../command/subnet.ts';
 import { createSubnet, deleteSubnet, updateSubnet } from '../command/subnet.ts';
 import { isGuest, isShared } from '../sharing.ts';
 import { setTags } from '../command/tags.ts';
@@ -115,11 +119,10 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
         networkId: pick(state.networks.values(), a).id,
         name: '',
         description: '',
-        cidr: cidrClearingHostBits(`10.0.${b % 3}.0/28`),
         gatewayIp: b % 4 === 0 ? null : undefined,
-        enableDhcp: b % 3 > 0,
         dnsNameservers: [],
         allocationPools: undefined,
+        ...familyWish(b),
       });
     case 3:
     case 4:
@@ -163,7 +166,9 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
     case 12:
       return b % 3 === 0
         ? deletePort(state, ctx, pick(state.ports.values(), a).id)
-        : updatePort(state, ctx, pick(state.ports.values(), a).id, { adminStateUp: b % 2 === 0, portSecurityEnabled: b % 5 > 0 });
+        : b % 7 === 6
+          ? updatePort(state, ctx, pick(state.ports.values(), a).id, { mac: parseMac(`02:00:00:00:00:${10 + b}`) })
+          : updatePort(state, ctx, pick(state.ports.values(), a).id, { adminStateUp: b % 2 === 0, portSecurityEnabled: b % 5 > 0 });
     case 13:
       return b % 2 === 0
         ? deleteSubnet(state, ctx, pick(state.subnets.values(), a).id)
@@ -304,10 +309,18 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
   }
 }
 
+/** IPv4, or IPv6 with addresses that are given, made of MACs, or neither. */
+function familyWish(b: number): Pick<CreateSubnet, 'cidr' | 'enableDhcp' | 'raMode' | 'addressMode'> {
+  if (b % 3 > 0) return { cidr: cidrClearingHostBits(`10.0.${b % 3}.0/28`), enableDhcp: b % 5 > 0 };
+  const raMode = [undefined, ...IPV6_MODES][b % 4];
+  const addressMode = b % 5 === 0 ? undefined : raMode;
+  return { cidr: parseCidr6(`fd00:0:0:${b % 2}::/64`), enableDhcp: true, raMode, addressMode };
+}
+
 /** None, an address or a prefix, with its own MAC, one that several share, or one that ports may get as their own. */
 function pairsWish(b: number): readonly AddressPairRequest[] {
   const mac = [undefined, '02:00:5e:00:01:01', '02:00:5e:00:01:02'].map((text) => (text === undefined ? undefined : parseMac(text)))[b % 3];
-  const cidr = parseCidr(b % 2 === 0 ? '10.0.0.200/32' : '10.9.0.0/16');
+  const cidr = parseIpCidr(['10.0.0.200/32', '10.9.0.0/16', 'fd00::200/128', 'fd09::/16'][b % 4]);
   return b % 7 < 2 ? [] : [{ mac, cidr, text: cidr }];
 }
 

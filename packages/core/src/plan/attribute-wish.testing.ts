@@ -1,12 +1,17 @@
 import { cidrNetwork, parseCidr } from '../cidr.ts';
+import { cidr6Network } from '../cidr6.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { CommandContext } from '../command/context.ts';
 import { updateNetwork } from '../command/network.ts';
 import { updatePort } from '../command/port.ts';
 import { createFloatingIp } from '../command/floating-ip.ts';
 import { updateSubnet } from '../command/subnet.ts';
+import { isCidr6 } from '../ip.ts';
+import type { IpAddress, IpCidr } from '../ip.ts';
 import { ipv4FromNumber, ipv4ToNumber, parseIpv4 } from '../ipv4.ts';
+import { ipv6FromBigint, ipv6ToBigint, parseIpv6 } from '../ipv6.ts';
 import type { Changes } from '../resource.ts';
+import { isSubnet6 } from '../subnet.ts';
 
 type Picking = Readonly<{ a: number; b: number; pick: <T>(items: Iterable<T>, n: number) => T }>;
 
@@ -20,15 +25,21 @@ export function decideAttribute(state: ClusterState, ctx: CommandContext, { a, b
     case 1:
     case 2:
       return updateSubnet(state, ctx, subnet.id, {
-        gatewayIp: ipv4FromNumber(ipv4ToNumber(cidrNetwork(subnet.cidr)) + 1 + (b % 3)),
+        gatewayIp: nthAddress(subnet.cidr, 1 + (b % 3)),
         allocationPools: [],
       });
     default:
+      if (isSubnet6(subnet)) return updateSubnet(state, ctx, subnet.id, { dnsNameservers: [parseIpv6('fd00::9')].slice(b % 2) });
       return updateSubnet(state, ctx, subnet.id, {
         dnsNameservers: [parseIpv4('9.9.9.9')].slice(b % 2),
         hostRoutes: [{ destination: parseCidr('172.16.0.0/12'), nexthop: parseIpv4(`10.0.${b % 3}.9`) }].slice(a % 2),
       });
   }
+}
+
+function nthAddress(cidr: IpCidr, n: number): IpAddress {
+  if (isCidr6(cidr)) return ipv6FromBigint(ipv6ToBigint(cidr6Network(cidr)) + BigInt(n));
+  return ipv4FromNumber(ipv4ToNumber(cidrNetwork(cidr)) + n);
 }
 
 /** Names, domains and DHCP options, set and taken away. */

@@ -8,13 +8,15 @@ import { parseIpv4 } from '../ipv4.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv6 } from '../ipv6.ts';
 import type { Ipv6 } from '../ipv6.ts';
+import { IPV6_MODES } from '../ipv6-mode.ts';
+import type { Ipv6Mode } from '../ipv6-mode.ts';
 import { parseMac } from '../mac.ts';
 import type { Mac } from '../mac.ts';
 import { parseRateLimit } from '../rate-limit.ts';
 import type { RateLimit } from '../rate-limit.ts';
 import type { Uplink } from '../resource.ts';
-import { parseStaticRoute } from '../router.ts';
-import type { StaticRoute } from '../router.ts';
+import { parseStaticRoute, parseStaticRoute6 } from '../router.ts';
+import type { StaticRoute, StaticRoute6 } from '../router.ts';
 import { parseUuid } from '../uuid.ts';
 import type { ConcentratorId, TenantId } from '../uuid.ts';
 import { parseVni } from '../vni.ts';
@@ -32,10 +34,6 @@ export type GatewaySubnet = Readonly<{
   /** How long a lease lasts, at least 2. Absent: an hour. */
   leaseMinutes?: number | undefined;
 }>;
-
-/** How hosts of an IPv6 subnet get their addresses (neutron-api.md §4.2): by advertised prefix, by DHCPv6, or the former with DHCPv6 for all else. */
-export const IPV6_MODES = ['slaac', 'dhcpv6-stateful', 'dhcpv6-stateless'] as const;
-export type Ipv6Mode = (typeof IPV6_MODES)[number];
 
 export type GatewaySubnet6 = Readonly<{
   cidr: Cidr6;
@@ -75,6 +73,7 @@ export type GatewayBody = Readonly<{
   sourceNat?: boolean | undefined;
   /** By next hops on the subnets above. */
   routes?: readonly StaticRoute[] | undefined;
+  routes6?: readonly StaticRoute6[] | undefined;
 }>;
 
 export const gatewayKey = (concentratorId: ConcentratorId): string => concentratorId;
@@ -131,5 +130,6 @@ export function parseGatewayBody(value: unknown): GatewayBody {
     forwarding: f.optional('forwarding', parseBoolean),
     sourceNat: f.optional('sourceNat', parseBoolean),
     routes: f.optional('routes', listOf(parseStaticRoute)),
+    routes6: f.optional('routes6', listOf(parseStaticRoute6)),
   };
 }

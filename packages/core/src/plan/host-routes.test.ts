@@ -4,6 +4,7 @@ import { parseCidr } from '../cidr.ts';
 import { TestCluster } from '../command/test-support.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { StaticRoute } from '../router.ts';
+import { isSubnet4 } from '../subnet.ts';
 import { nextHop, workloadRoutes } from './host-routes.ts';
 
 const via = (destination: string, nexthop: string): StaticRoute => ({ destination: parseCidr(destination), nexthop: parseIpv4(nexthop) });
@@ -11,7 +12,7 @@ const via = (destination: string, nexthop: string): StaticRoute => ({ destinatio
 function routesOf(hostRoutes: readonly StaticRoute[], own = '10.0.0.5'): ReturnType<typeof workloadRoutes> {
   const cluster = new TestCluster();
   const network = cluster.network(cluster.tenant().id);
-  return workloadRoutes([cluster.subnet(network, '10.0.0.0/24', { hostRoutes })], [parseIpv4(own)]);
+  return workloadRoutes([cluster.subnet(network, '10.0.0.0/24', { hostRoutes })].filter(isSubnet4), [parseIpv4(own)]);
 }
 
 test('a workload gets its subnet’s host routes beside the default route', () => {
@@ -32,8 +33,8 @@ test('the most precise route decides where a packet goes next, the gateway witho
   const cluster = new TestCluster();
   const network = cluster.network(cluster.tenant().id);
   const hostRoutes = [via('172.16.0.0/12', '10.0.0.9'), via('172.16.9.0/24', '10.0.0.8')];
-  const subnet = cluster.subnet(network, '10.0.0.0/24', { hostRoutes });
+  const subnets = [cluster.subnet(network, '10.0.0.0/24', { hostRoutes })].filter(isSubnet4);
   const port = cluster.port(network);
-  const hop = (address: string): unknown => nextHop([subnet], port, parseIpv4(address));
+  const hop = (address: string): unknown => nextHop(subnets, port, parseIpv4(address));
   assert.deepEqual([hop('172.16.9.1'), hop('172.17.0.1'), hop('192.0.2.1')], ['10.0.0.8', '10.0.0.9', '10.0.0.1']);
 });

@@ -1,9 +1,11 @@
 import { cidrContains, cidrPrefixLength } from '../cidr.ts';
+import { isIpv4 } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { StaticRoute } from '../router.ts';
-import type { Port, Subnet } from '../resource.ts';
+import type { Port } from '../resource.ts';
+import type { Subnet4 } from '../subnet.ts';
 
-/** What a workload whose addresses are set for it is told of the way to others. */
+/** What a workload whose addresses are set for it is told of the way to others, by IPv4. */
 export type WorkloadRoutes = Readonly<{ gateway: Ipv4 | undefined; routes: readonly StaticRoute[] }>;
 
 /**
@@ -11,7 +13,7 @@ export type WorkloadRoutes = Readonly<{ gateway: Ipv4 | undefined; routes: reado
  * destination, and none to what is on the link anyway. A route to everything takes the gateway's place, as DHCP's option 121 has it
  * (RFC 3442).
  */
-export function workloadRoutes(subnets: readonly Subnet[], own: readonly Ipv4[]): WorkloadRoutes {
+export function workloadRoutes(subnets: readonly Subnet4[], own: readonly Ipv4[]): WorkloadRoutes {
   const routes = new Map<string, StaticRoute>();
   for (const route of subnets.flatMap(({ hostRoutes }) => hostRoutes ?? [])) {
     const isNear = subnets.some(({ cidr }) => cidrContains(cidr, route.nexthop)) && !own.includes(route.nexthop);
@@ -26,11 +28,8 @@ export function workloadRoutes(subnets: readonly Subnet[], own: readonly Ipv4[])
 }
 
 /** Where a workload sends what is not for its own link: the most precise of its routes decides. */
-export function nextHop(subnets: readonly Subnet[], { fixedIps }: Pick<Port, 'fixedIps'>, destination: Ipv4): Ipv4 | undefined {
-  const { gateway, routes } = workloadRoutes(
-    subnets,
-    fixedIps.map(({ address }) => address),
-  );
+export function nextHop(subnets: readonly Subnet4[], { fixedIps }: Pick<Port, 'fixedIps'>, destination: Ipv4): Ipv4 | undefined {
+  const { gateway, routes } = workloadRoutes(subnets, fixedIps.map(({ address }) => address).filter(isIpv4));
   const [best] = routes
     .filter((route) => cidrContains(route.destination, destination))
     .toSorted((a, b) => cidrPrefixLength(b.destination) - cidrPrefixLength(a.destination));

@@ -1,6 +1,6 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
 import { isCidr6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import { ICMP, ICMPV6, ipProtocolNumber, ipProtocolWord, parseIpProtocol } from '../ip-protocol.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
 import type { NodeId, SecurityGroupId } from '../uuid.ts';
@@ -11,7 +11,7 @@ export function renderGroup(state: ClusterState, nodeId: NodeId, key: string): G
   const groupId = key as SecurityGroupId;
   const group = state.securityGroups.get(groupId);
   if (group === undefined || !state.usesGroup(nodeId, groupId)) return undefined;
-  const rules = [...state.rulesOf(groupId)].filter((rule) => rule.ethertype === 'IPv4').flatMap((rule) => compileRule(state, rule));
+  const rules = [...state.rulesOf(groupId)].flatMap((rule) => compileRule(state, rule));
   const sorted = rules.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
   return { groupId, ...(group.stateless === true ? { stateless: true } : {}), rules: sorted };
 }
@@ -21,7 +21,7 @@ function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] 
   const compiled: GroupRule = {
     direction: rule.direction,
     ...(rule.ethertype === 'IPv6' ? { family: 'ipv6' as const } : {}),
-    protocol: wordOf(rule),
+    protocol: protocolWord(rule),
     portMin: rule.portMin,
     portMax: rule.portMax,
     remoteCidr: rule.remoteCidr,
@@ -32,8 +32,8 @@ function compileRule(state: ClusterState, rule: SecurityGroupRule): GroupRule[] 
   return [compiled, ...prefixes.map((remoteCidr) => ({ ...compiled, remoteCidr, remoteGroup: undefined }))];
 }
 
-/** "icmp" means the rule's family's. */
-function wordOf({ protocol, ethertype }: SecurityGroupRule): string | undefined {
+/** What a rule calls its protocol: "icmp" means the rule's family's. */
+export function protocolWord({ protocol, ethertype }: SecurityGroupRule): string | undefined {
   if (protocol === undefined) return undefined;
   const isIcmpv6 = ethertype === 'IPv6' && ipProtocolNumber(protocol) === ICMP;
   return ipProtocolWord(isIcmpv6 ? parseIpProtocol(ICMPV6, 'protocol') : protocol);
@@ -47,6 +47,6 @@ function needsMembers(state: ClusterState, nodeId: NodeId, groupId: SecurityGrou
 
 export function renderMember(state: ClusterState, nodeId: NodeId, key: string): MemberBody | undefined {
   const slash = key.indexOf('/');
-  const [groupId, address] = [key.slice(0, slash) as SecurityGroupId, key.slice(slash + 1) as Ipv4];
+  const [groupId, address] = [key.slice(0, slash) as SecurityGroupId, key.slice(slash + 1) as IpAddress];
   return state.isMember(groupId, address) && needsMembers(state, nodeId, groupId) ? { groupId, address } : undefined;
 }

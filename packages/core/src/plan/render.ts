@@ -1,18 +1,17 @@
-import { cidrPrefixLength } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import { plannedDhcpOptions } from '../dhcp-option.ts';
 import { nameOfAddress, ownDomain } from '../dns-name.ts';
+import { ipCidrPrefixLength, isCidr4, isIpv4, parseIp } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
-import { parseIpv4 } from '../ipv4.ts';
 import type { Mac } from '../mac.ts';
 import type { NatRule } from '../nat-rule.ts';
-import { DHCP_LEASE_MINUTES, isDhcpPort } from '../dhcp-service.ts';
+import { isDhcpPort } from '../dhcp-service.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
-import { isRouterInterface } from '../router.ts';
+import { isRoute4, isRoute6, isRouterInterface } from '../router.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import { compareRules } from '../rule-order.ts';
-import { servingGateway } from '../segment-gateway.ts';
+import { isSubnet4, isSubnet6, leases } from '../subnet.ts';
 import type { Network, Node, Port } from '../resource.ts';
 import type { ConcentratorId, InstanceId, NodeId, PortId } from '../uuid.ts';
 import type { Vni } from '../vni.ts';
@@ -31,6 +30,7 @@ import type { PlanBody, PlanKind } from './plan.ts';
 import type { PortBody } from './port.ts';
 import type { PublicIpBody } from './publicip.ts';
 import { renderPublicName } from './public-name.ts';
+import { renderLegs } from './render-legs.ts';
 import { renderGroup, renderMember } from './render-group.ts';
 import type { RemoteGateway, SegmentBody } from './segment.ts';
 import type { VtepBody } from './vtep.ts';
@@ -116,7 +116,12 @@ function renderRemoteGateway(state: ClusterState, nodeId: NodeId, network: Netwo
   const concentrator = gateway?.concentrator;
   const home = gatewayNodeOf(state, network);
   if (concentrator === undefined || home?.vtep === undefined || home.id === nodeId) return undefined;
-  const [subnet] = gateway?.legs.map(({ subnet: { cidr } }) => cidr).toSorted() ?? [];
+  // What a hint says of it, which knows no IPv6.
+  const [subnet] =
+    gateway?.legs
+      .map(({ subnet: { cidr } }) => cidr)
+      .filter(isCidr4)
+      .toSorted() ?? [];
   if (subnet === undefined) return undefined;
   return { concentratorId: concentrator.id, tenantId: concentrator.tenantId, vtep: home.vtep, subnet };
 }
@@ -198,10 +203,7 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
   const network = port === undefined ? undefined : state.networks.get(port.networkId);
   if (instance?.nodeId !== nodeId || port === undefined || network === undefined) return undefined;
   const subnets = port.fixedIps.flatMap((fixed) => state.subnets.get(fixed.subnetId) ?? []);
-  const { gateway, routes } = workloadRoutes(
-    subnets,
-    port.fixedIps.map(({ address }) => address),
-  );
+  const { gateway, routes } = workloadRoutes(subnets.filter(isSubnet4), port.fixedIps.map(({ address }) => address).filter(isIpv4));
   return {
     instanceId: instance.id,
     name: instance.name,
@@ -214,11 +216,12 @@ function renderInstance(state: ClusterState, nodeId: NodeId, key: string): Insta
     addressing: instance.addressing,
     addresses: port.fixedIps.map((fixed) => {
       const subnet = state.subnets.get(fixed.subnetId);
-      return { address: fixed.address, prefixLength: subnet === undefined ? 32 : cidrPrefixLength(subnet.cidr) };
+      const alone = isIpv4(fixed.address) ? 32 : 128;
+      return { address: fixed.address, prefixLength: subnet === undefined ? alone : ipCidrPrefixLength(subnet.cidr) };
     }),
     gateway,
     routes: routes.length === 0 ? undefined : routes,
-    gateway6: undefined,
+    gateway6: subnets.filter(isSubnet6).find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp,
     tenantId: instance.tenantId,
     networkId: network.id,
     publicIps: publicIpsOf(state, port.id),
@@ -240,20 +243,10 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     const all = segmentOn(state, nodeId, network.vni) === undefined ? [] : state.gatewaysOf(network);
     const own = all.find((gateway) => gateway.concentrator.id === concentrator.id);
     if (own === undefined) continue;
-    const subnets = own.legs
-      .map(({ subnet, address }) => ({
-        cidr: subnet.cidr,
-        gatewayIp: address,
-        dhcp: subnet.enableDhcp && servingGateway(all, subnet.id) === own,
-        dnsNameservers: subnet.dnsNameservers,
-        hostRoutes: subnet.hostRoutes,
-        routers: isServer ? [subnet.gatewayIp].filter((address) => address !== undefined) : undefined,
-        leaseMinutes: isServer ? DHCP_LEASE_MINUTES : undefined,
-      }))
-      .toSorted((a, b) => (a.cidr < b.cidr ? -1 : 1));
-    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, subnets, subnets6: undefined });
+    segments.push({ vni: network.vni, mac: own.mac, mtu: network.mtu, dnsDomain: network.dnsDomain, ...renderLegs(own, all, isServer) });
   }
   const router = concentrator.routerId === undefined ? undefined : state.routers.get(concentrator.routerId);
+  const routes6 = router?.routes.filter(isRoute6).toSorted((a, b) => (a.destination < b.destination ? -1 : 1));
   return {
     concentratorId: concentrator.id,
     tenantId: concentrator.tenantId,
@@ -264,7 +257,8 @@ function renderGateway(state: ClusterState, facts: ClusterFacts, nodeId: NodeId,
     rateLimit: state.tenants.get(concentrator.tenantId)?.rateLimit,
     forwarding: isServer ? false : router?.adminStateUp,
     sourceNat: router?.externalGateway?.enableSnat,
-    routes: router?.routes.toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
+    routes: router?.routes.filter(isRoute4).toSorted((a, b) => (a.destination < b.destination ? -1 : 1)),
+    routes6: routes6 === undefined || routes6.length === 0 ? undefined : routes6,
   };
 }
 
@@ -272,10 +266,10 @@ function renderDhcpHost(state: ClusterState, nodeId: NodeId, key: string): DhcpH
   const [vni, text] = splitKey(key);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
-  const address = parseIpv4(text, 'dhcphost key');
+  const address = parseIp(text, 'dhcphost key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
-    if (port === undefined || !subnet.enableDhcp || isRouterInterface(port) || isDhcpPort(port)) continue;
+    if (port === undefined || !leases(subnet) || isRouterInterface(port) || isDhcpPort(port)) continue;
     const concentrator = state.gatewayOfSubnet(subnet.id);
     if (concentrator?.nodeId !== nodeId) continue;
     const options = port.dhcpOptions === undefined ? undefined : plannedDhcpOptions(port.dhcpOptions);
@@ -289,7 +283,7 @@ function renderDnsName(state: ClusterState, nodeId: NodeId, key: string): DnsNam
   if (vni === PUBLIC) return renderPublicName(state, nodeId, text as Ipv4);
   const network = segmentOn(state, nodeId, Number(vni));
   if (network === undefined) return undefined;
-  const address = parseIpv4(text, 'dnsname key');
+  const address = parseIp(text, 'dnsname key');
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
     if (port === undefined || isRouterInterface(port) || isDhcpPort(port)) continue;

@@ -4,6 +4,8 @@ import { addRouterInterface, removeRouterInterface } from '../command/router-int
 import { addRoutes, createRouter, deleteRouter, removeRoutes, updateRouter } from '../command/router.ts';
 import type { ExternalGatewayRequest } from '../command/router.ts';
 import { parseCidr } from '../cidr.ts';
+import { parseCidr6 } from '../cidr6.ts';
+import { parseIpv6 } from '../ipv6.ts';
 import { parseIpv4 } from '../ipv4.ts';
 import type { Changes } from '../resource.ts';
 
@@ -30,12 +32,17 @@ export function decideRouter(state: ClusterState, ctx: CommandContext, { a, b, p
       const ports = [...state.ports.values()].filter((port) => port.tenantId === tenantId && port.deviceId === '');
       return addRouterInterface(state, ctx, id, { subnetId: undefined, portId: pick(ports, b).id });
     }
-    case 4:
-      return removeRouterInterface(state, ctx, id, { subnetId: undefined, portId: pick(state.interfacesOf(id), b).id });
+    case 4: {
+      const port = pick(state.interfacesOf(id), b);
+      const subnetId = a % 2 === 0 ? undefined : pick(port.fixedIps, b).subnetId;
+      return removeRouterInterface(state, ctx, id, { subnetId, portId: port.id });
+    }
     case 5:
       return updateRouter(state, ctx, id, { externalGateway: b % 3 === 0 ? null : gateway(b) });
     case 6: {
-      const routes = [{ destination: parseCidr('172.16.0.0/12'), nexthop: parseIpv4(`10.0.${b % 3}.9`) }];
+      const route4 = { destination: parseCidr('172.16.0.0/12'), nexthop: parseIpv4(`10.0.${b % 3}.9`) };
+      const route6 = { destination: parseCidr6('fd99::/48'), nexthop: parseIpv6(`fd00:0:0:${b % 2}::9`) };
+      const routes = [a % 2 === 0 ? route4 : route6];
       return b % 5 === 0 ? removeRoutes(state, ctx, id, routes) : addRoutes(state, ctx, id, routes);
     }
     default:

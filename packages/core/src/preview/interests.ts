@@ -1,10 +1,12 @@
 import { cidrContains, cidrHosts, cidrPrefixLength, cidrsOverlap } from '../cidr.ts';
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { isCidr4 } from '../ip.ts';
+import type { IpCidr } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { SSH_PORT } from '../plan/render.ts';
 import type { GatewayProtocol } from '../reach/flow.ts';
-import { ipv4Match } from '../reach/groups.ts';
+import { wordedMatch } from '../reach/groups.ts';
 import type { Port } from '../resource.ts';
 import type { TenantId } from '../uuid.ts';
 import { piecesOf } from './port-ranges.ts';
@@ -17,7 +19,7 @@ export type OutsidePart = Readonly<{ prefix: Cidr; except: readonly Cidr[]; addr
 
 /**
  * What the rules about some ports of a tenant tell apart, under all given states: services by the ends of port ranges, the outside by the
- * prefixes that are named.
+ * prefixes that are named. The outside is IPv4's: nothing leads there by IPv6.
  */
 export class Interests {
   readonly #ranges: Readonly<Record<'tcp' | 'udp', PortRange[]>> = { tcp: [], udp: [] };
@@ -27,7 +29,7 @@ export class Interests {
   /** Groups of the ports, and what the tenant's gateway does. */
   add(state: ClusterState, tenantId: TenantId, ports: Iterable<Port>): void {
     for (const groupId of new Set([...ports].flatMap(({ securityGroups }) => securityGroups))) {
-      for (const rule of state.rulesOf(groupId)) if (rule.ethertype === 'IPv4') this.#rule({ ...rule, ...ipv4Match(rule) });
+      for (const rule of state.rulesOf(groupId)) this.#rule({ ...rule, ...wordedMatch(rule) });
     }
     for (const rule of state.firewallRulesOf(tenantId)) this.#rule(rule);
     for (const rule of state.natRulesOf(tenantId)) {
@@ -43,7 +45,7 @@ export class Interests {
       }
     }
     for (const { id, external } of state.networksOf(tenantId)) {
-      for (const { cidr } of external ? [] : state.subnetsOf(id)) this.#inside.add(cidr);
+      for (const { cidr } of external ? [] : state.subnetsOf(id)) if (isCidr4(cidr)) this.#inside.add(cidr);
     }
     if (state.tenants.get(tenantId)?.sshReach !== true) return;
     this.#ranges.tcp.push({ first: SSH_PORT, last: SSH_PORT });
@@ -75,10 +77,10 @@ export class Interests {
       protocol: string | undefined;
       portMin: number | undefined;
       portMax: number | undefined;
-      remoteCidr: Cidr | undefined;
+      remoteCidr: IpCidr | undefined;
     }>,
   ): void {
-    if (rule.remoteCidr !== undefined) this.#prefixes.add(rule.remoteCidr);
+    if (rule.remoteCidr !== undefined && isCidr4(rule.remoteCidr)) this.#prefixes.add(rule.remoteCidr);
     if ((rule.protocol === 'tcp' || rule.protocol === 'udp') && (rule.portMin !== undefined || rule.portMax !== undefined)) {
       this.#ranges[rule.protocol].push({ first: rule.portMin ?? 0, last: rule.portMax ?? 65_535 });
     }

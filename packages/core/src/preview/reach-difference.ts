@@ -1,5 +1,7 @@
 import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Flow, GatewayProtocol, Verdict } from '../reach/flow.ts';
@@ -106,13 +108,13 @@ function* neighboursOf(state: ClusterState, tenantId: TenantId, portIds: readonl
 /** More ports than this are not looked at for what their groups tell apart. */
 const MOST_OTHERS = 1000;
 
-function addressesOf(states: readonly ClusterState[], portId: PortId): readonly (ReachEnd & Readonly<{ address: Ipv4 }>)[] {
+function addressesOf(states: readonly ClusterState[], portId: PortId): readonly Place[] {
   const addresses = new Set(states.flatMap((state) => state.ports.get(portId)?.fixedIps.map(({ address }) => address) ?? []));
   return [...addresses].map((address) => ({ portId, address }));
 }
 
 /** The public addresses that changed, or that lead to what changed, and the gateway's own where it leads to somebody. */
-function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, concerned: Concerns): readonly ReachEnd[] {
+function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, concerned: Concerns): readonly Place[] {
   const addresses = new Set<Ipv4>();
   for (const state of states) {
     for (const id of concerned.publicAddresses) {
@@ -138,7 +140,8 @@ function publicEndsOf(states: readonly ClusterState[], tenantId: TenantId, conce
   return [...addresses].map((address) => ({ portId: undefined, address }));
 }
 
-type End = ReachEnd | OutsidePart;
+type Place = ReachEnd & Readonly<{ address: IpAddress }>;
+type End = Place | OutsidePart;
 type Question = Readonly<{ from: readonly End[]; to: readonly End[]; services: readonly Service[] }>;
 type Gathered = Omit<ReachLine, 'ports'> & Readonly<{ pieces: PortRange[] }>;
 
@@ -165,6 +168,7 @@ class Asked {
   ask({ from, to, services }: Question): void {
     for (const source of from) {
       for (const destination of to) {
+        if (isIpv6(source.address) !== isIpv6(destination.address)) continue;
         for (const service of services) {
           if (this.isFull) return;
           this.#flows += 1;
@@ -187,10 +191,9 @@ class Asked {
   }
 
   #compare(source: End, destination: End, { protocol, range }: Service): void {
-    const address = addressOf(source);
-    const from: Flow['from'] =
-      'portId' in source && source.portId !== undefined ? { kind: 'port', portId: source.portId, address } : { kind: 'outside', address };
-    const flow: Flow = { from, destination: addressOf(destination), protocol, port: range.first };
+    const from = sourceOf(source);
+    if (from === undefined) return;
+    const flow: Flow = { from, destination: destination.address, protocol, port: range.first };
     const [was, will] = [this.#before(flow).verdict, this.#after(flow).verdict];
     const [wasAt, willBeAt] = [deliveredTo(was, destination), deliveredTo(will, destination)];
     if (wasAt === willBeAt) return;
@@ -207,8 +210,11 @@ function gather(lines: Map<string, Gathered>, line: Omit<Gathered, 'pieces'>, pi
   else known.pieces.push(piece);
 }
 
-function addressOf(end: End): Ipv4 {
-  return end.address as Ipv4;
+/** Nothing comes from outside by IPv6. */
+function sourceOf(end: End): Flow['from'] | undefined {
+  const { address } = end;
+  if ('portId' in end && end.portId !== undefined) return { kind: 'port', portId: end.portId, address };
+  return isIpv6(address) ? undefined : { kind: 'outside', address };
 }
 
 function shown(end: End): ReachEnd {

@@ -1,3 +1,5 @@
+import { isIpv4 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type {
   ConcentratorId,
@@ -18,29 +20,41 @@ import type {
  * through pass by connection tracking and are not asked about.
  */
 
-/** Where a packet begins: at a port (its first address unless told), at an address outside, or in a tenant's gateway. */
+/** Where a packet begins: at a port (its first address of the destination's family unless told), at an address outside, or in a tenant's gateway. */
 export type FlowSource =
-  | Readonly<{ kind: 'port'; portId: PortId; address?: Ipv4 }>
+  | Readonly<{ kind: 'port'; portId: PortId; address?: IpAddress }>
   | Readonly<{ kind: 'outside'; address: Ipv4 }>
   | Readonly<{ kind: 'gateway'; concentratorId: ConcentratorId }>;
 
 /** Those that rules of gateways can name. */
 export type GatewayProtocol = 'tcp' | 'udp' | 'icmp';
 
-/** One word for each, as `ipProtocolWord` gives it: the last is any other's number. */
+/** One word for each, as `ipProtocolWord` gives it: the last is any other's number. ICMP is one word for both families. */
 export type FlowProtocol = GatewayProtocol | 'sctp' | 'dccp' | 'udplite' | `${number}`;
 
-/** Of an ICMP message (RFC 792). */
+/** Of an ICMP message (RFC 792, RFC 4443). */
 export type IcmpKind = Readonly<{ type: number; code: number }>;
 
 /** `port`: the destination's, of protocols that have them. `icmp`: absent for an echo request. */
-export type Flow = Readonly<{ from: FlowSource; destination: Ipv4; protocol: FlowProtocol; port?: number; icmp?: IcmpKind }>;
+export type Flow = Readonly<{ from: FlowSource; destination: IpAddress; protocol: FlowProtocol; port?: number; icmp?: IcmpKind }>;
 
 /** The packet at one point of its walk. `port` is 0 where the protocol has none; `icmp` as that of {@link Flow}. */
-export type Packet = Readonly<{ source: Ipv4; destination: Ipv4; protocol: FlowProtocol; port: number; icmp?: IcmpKind }>;
+export type Packet<A extends IpAddress = IpAddress> = Readonly<{
+  source: A;
+  destination: A;
+  protocol: FlowProtocol;
+  port: number;
+  icmp?: IcmpKind;
+}>;
 
-/** What an ICMP packet is; it is one of another kind only if that is said. */
-export const ECHO_REQUEST: IcmpKind = { type: 8, code: 0 };
+export function isPacket4(packet: Packet): packet is Packet<Ipv4> {
+  return isIpv4(packet.source) && isIpv4(packet.destination);
+}
+
+/** What an ICMP packet is: an echo request of its family (RFC 792, RFC 4443 §4.1), unless it says otherwise. */
+export function icmpOf({ destination, icmp }: Pick<Packet, 'destination' | 'icmp'>): IcmpKind {
+  return icmp ?? { type: isIpv4(destination) ? 8 : 128, code: 0 };
+}
 
 /** Where a packet ends, or is dropped. */
 export type ReachPlace =
@@ -95,7 +109,7 @@ export type DropReason =
   | 'no_gateway'
   /** The network sends everything between nodes through its concentrator, and there is none. */
   | 'no_hub'
-  /** The gateway has no address outside. */
+  /** The gateway has no address outside; of IPv6 none has. */
   | 'no_uplink'
   | 'no_source_nat'
   | 'router_down'

@@ -1,18 +1,19 @@
-import { cidrContains, cidrPrefixLength } from '../cidr.ts';
-import type { Cidr } from '../cidr.ts';
+import { cidrContains } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
 import type { FirewallRule } from '../firewall-rule.ts';
+import { ipCidrContains, ipCidrPrefixLength } from '../ip.ts';
+import type { IpAddress, IpCidr } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { NatRule } from '../nat-rule.ts';
 import { routedAddresses } from '../routed-addresses.ts';
-import type { StaticRoute } from '../router.ts';
+import type { AnyRoute } from '../router.ts';
 import type { Concentrator, Network } from '../resource.ts';
 import { compareRules } from '../rule-order.ts';
 import type { FirewallRuleId, NodeId, SubnetId } from '../uuid.ts';
 import type { Packet } from './flow.ts';
 
 /** A subnet that a gateway has a leg in. */
-export type Leg = Readonly<{ network: Network; subnetId: SubnetId; cidr: Cidr; gatewayIp: Ipv4 }>;
+export type Leg = Readonly<{ network: Network; subnetId: SubnetId; cidr: IpCidr; gatewayIp: IpAddress }>;
 
 /** `local`: the addresses behind the gateway of the port that a rule is about; undefined: it is about no port in particular. */
 export type Located<T> = T & Readonly<{ local: readonly Ipv4[] | undefined }>;
@@ -29,7 +30,7 @@ export type GatewayView = Readonly<{
   isForwarding: boolean;
   /** Otherwise only what has a public address gets out. */
   hasSourceNat: boolean;
-  routes: readonly StaticRoute[];
+  routes: readonly AnyRoute[];
 }>;
 
 /** Undefined until the concentrator is placed. A node that cannot end tunnels gives it no legs. */
@@ -59,15 +60,15 @@ function inOrder<T extends FirewallRule | NatRule>(state: ClusterState, { id }: 
     .map((rule) => ({ ...rule, local: rule.portId === undefined ? undefined : routedAddresses(state, rule.portId, id) }));
 }
 
-export function legTo(view: GatewayView, address: Ipv4): Leg | undefined {
-  return view.legs.find((leg) => cidrContains(leg.cidr, address));
+export function legTo(view: GatewayView, address: IpAddress): Leg | undefined {
+  return view.legs.find((leg) => ipCidrContains(leg.cidr, address));
 }
 
 /** Where the most exact static route leads to. */
-export function legByRoute(view: GatewayView, address: Ipv4): Leg | undefined {
+export function legByRoute(view: GatewayView, address: IpAddress): Leg | undefined {
   const [route] = view.routes
-    .filter(({ destination }) => cidrContains(destination, address))
-    .toSorted((a, b) => cidrPrefixLength(b.destination) - cidrPrefixLength(a.destination));
+    .filter(({ destination }) => ipCidrContains(destination, address))
+    .toSorted((a, b) => ipCidrPrefixLength(b.destination) - ipCidrPrefixLength(a.destination));
   return route === undefined ? undefined : legTo(view, route.nexthop);
 }
 
@@ -78,7 +79,7 @@ export function legByRoute(view: GatewayView, address: Ipv4): Leg | undefined {
 export function askFirewall(
   view: GatewayView,
   direction: 'inbound' | 'outbound',
-  packet: Packet,
+  packet: Packet<Ipv4>,
 ): Readonly<{ action: 'allow' | 'deny'; ruleId: FirewallRuleId }> | undefined {
   const [here, there] = direction === 'inbound' ? [packet.destination, packet.source] : [packet.source, packet.destination];
   for (const rule of view.firewall) {
@@ -89,7 +90,7 @@ export function askFirewall(
 }
 
 /** The NAT rule that a packet fits as it comes in at the gateway, from outside or from within. */
-export function askNatIn(view: GatewayView, packet: Packet): GatewayView['nat'][number] | undefined {
+export function askNatIn(view: GatewayView, packet: Packet<Ipv4>): GatewayView['nat'][number] | undefined {
   return view.nat.find((rule) => {
     if (rule.direction !== 'inbound' || rule.local?.[0] === undefined) return false;
     return rule.address === packet.destination && fits(rule, packet, packet.source);
@@ -97,7 +98,7 @@ export function askNatIn(view: GatewayView, packet: Packet): GatewayView['nat'][
 }
 
 /** The NAT rule that a packet of the tenant fits as it leaves by the uplink. */
-export function askNatOut(view: GatewayView, packet: Packet): GatewayView['nat'][number] | undefined {
+export function askNatOut(view: GatewayView, packet: Packet<Ipv4>): GatewayView['nat'][number] | undefined {
   if (legTo(view, packet.source) === undefined) return undefined;
   return view.nat.find((rule) => {
     if (rule.direction !== 'outbound' || rule.local?.includes(packet.source) === false) return false;
@@ -108,7 +109,7 @@ export function askNatOut(view: GatewayView, packet: Packet): GatewayView['nat']
 type Match = Pick<NatRule, 'protocol' | 'remoteCidr' | 'portMin' | 'portMax'>;
 
 /** `there`: the address outside. */
-function fits({ protocol, remoteCidr, portMin, portMax }: Match, packet: Packet, there: Ipv4): boolean {
+function fits({ protocol, remoteCidr, portMin, portMax }: Match, packet: Packet<Ipv4>, there: Ipv4): boolean {
   if (remoteCidr !== undefined && !cidrContains(remoteCidr, there)) return false;
   if (protocol !== undefined && protocol !== packet.protocol) return false;
   return portMin === undefined || (packet.port >= portMin && packet.port <= (portMax ?? portMin));

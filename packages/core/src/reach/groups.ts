@@ -1,13 +1,10 @@
-import { cidrContains } from '../cidr.ts';
-import type { Cidr } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
-import { ipCidrContains } from '../ip.ts';
-import type { IpCidr } from '../ip.ts';
-import type { Ipv4 } from '../ipv4.ts';
-import { ipProtocolWord } from '../ip-protocol.ts';
+import { ipCidrContains, isIpv6 } from '../ip.ts';
+import type { IpAddress, IpCidr } from '../ip.ts';
+import { protocolWord } from '../plan/render-group.ts';
 import type { Port } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
-import { dropped, ECHO_REQUEST } from './flow.ts';
+import { dropped, icmpOf } from './flow.ts';
 import type { Packet, ReachStep, Verdict } from './flow.ts';
 
 /**
@@ -35,33 +32,31 @@ export function askGroups(
   return dropped({ kind: 'port', portId: port.id }, direction === 'egress' ? 'egress_group' : 'ingress_group');
 }
 
-/** What an IPv4 rule matches, in the words of its chain. */
-export function ipv4Match({
-  protocol,
-  remoteCidr,
-}: SecurityGroupRule): Readonly<{ protocol: string | undefined; remoteCidr: Cidr | undefined }> {
-  return { protocol: protocol === undefined ? undefined : ipProtocolWord(protocol), remoteCidr: remoteCidr as Cidr | undefined };
+/** What a rule matches, in the words of its chain but for ICMP, which is one word for both families. */
+export function wordedMatch(rule: SecurityGroupRule): Readonly<{ protocol: string | undefined; remoteCidr: IpCidr | undefined }> {
+  const word = protocolWord(rule);
+  return { protocol: word === 'ipv6-icmp' && rule.ethertype === 'IPv6' ? 'icmp' : word, remoteCidr: rule.remoteCidr };
 }
 
 function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): boolean {
-  if (rule.ethertype !== 'IPv4') return false;
-  const { protocol, remoteCidr } = ipv4Match(rule);
+  if ((rule.ethertype === 'IPv6') !== isIpv6(packet.destination)) return false;
+  const { protocol, remoteCidr } = wordedMatch(rule);
   const remote = rule.direction === 'ingress' ? packet.source : packet.destination;
   if (rule.remoteGroupId !== undefined) {
     const isMember = state.isMember(rule.remoteGroupId, remote) || inAny(state.memberPrefixesOf(rule.remoteGroupId), remote);
     if (!isMember) return false;
-  } else if (remoteCidr !== undefined && !cidrContains(remoteCidr, remote)) return false;
+  } else if (remoteCidr !== undefined && !ipCidrContains(remoteCidr, remote)) return false;
   if (protocol === undefined) return true;
   if (protocol !== packet.protocol) return false;
   if (protocol === 'icmp') {
     if (rule.portMin === undefined) return true;
-    const { type, code } = packet.icmp ?? ECHO_REQUEST;
+    const { type, code } = icmpOf(packet);
     return rule.portMin === type && (rule.portMax === undefined || rule.portMax === code);
   }
   return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
 }
 
-function inAny(prefixes: Iterable<IpCidr>, address: Ipv4): boolean {
+function inAny(prefixes: Iterable<IpCidr>, address: IpAddress): boolean {
   for (const prefix of prefixes) if (ipCidrContains(prefix, address)) return true;
   return false;
 }

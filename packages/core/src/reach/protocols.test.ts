@@ -4,7 +4,7 @@ import { placeConcentrator } from '../command/concentrator.ts';
 import { placeInstance } from '../command/instance.ts';
 import { TestCluster } from '../command/test-support.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Flow } from './flow.ts';
 import { createReach } from './reach.ts';
 
@@ -30,7 +30,7 @@ function scene() {
     const word = protocol === undefined ? undefined : parseIpProtocol(protocol, 'protocol');
     cluster.do({ put: [{ ...old, protocol: word, portMin, portMax, remoteGroupId: undefined }], remove: [] });
   };
-  const fate = (destination: Ipv4, service: Service): string => {
+  const fate = (destination: IpAddress, service: Service): string => {
     const { verdict } = createReach(state, { infrastructure: [] })({ from: { kind: 'port', portId: from.id }, destination, ...service });
     return verdict.kind === 'dropped' ? verdict.reason : verdict.to.kind;
   };
@@ -54,6 +54,6 @@ test('a group’s rules tell protocols and ICMP messages apart', () => {
 
 test('a gateway answers echo requests, and no other ICMP message or protocol', () => {
   const { fate } = scene();
-  const fates = [ECHO, TIMESTAMP, GRE, SCTP].map((service) => fate('10.0.0.1' as Ipv4, service));
+  const fates = [ECHO, TIMESTAMP, GRE, SCTP].map((service) => fate('10.0.0.1' as IpAddress, service));
   assert.deepEqual(fates, ['gateway', 'gateway_closed', 'gateway_closed', 'gateway_closed']);
 });

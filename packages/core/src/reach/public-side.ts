@@ -1,21 +1,25 @@
 import type { ClusterState } from '../cluster-state.ts';
+import { isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { SSH_PORT } from '../plan/render.ts';
 import { answererOf, gatewayOfAddress } from '../public-gateway.ts';
 import { routedAddresses } from '../routed-addresses.ts';
 import type { Concentrator, FloatingIp, PortForwarding } from '../resource.ts';
+import { isPacket4 } from './flow.ts';
 import type { Packet, Translation } from './flow.ts';
 import { askNatIn, askNatOut, legTo } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
 
 /**
  * The translations of a gateway, in the order in which its table asks them (dataplane, `ruleset/gateway.ts`): a tenant's NAT rules before all
- * else, then what is forwarded, then the public address as a whole, and the gateway's own address last.
+ * else, then what is forwarded, then the public address as a whole, and the gateway's own address last. IPv6 is never translated.
  */
-export type Translated = Readonly<{ translation: Translation; packet: Packet }>;
+export type Translated = Readonly<{ translation: Translation; packet: Packet<Ipv4> }>;
 
 /** Whose gateway answers for an address outside, if anybody's does. */
-export function gatewayAnswering(state: ClusterState, address: Ipv4): Concentrator | undefined {
+export function gatewayAnswering(state: ClusterState, address: IpAddress): Concentrator | undefined {
+  if (isIpv6(address)) return undefined;
   const floating = state.floatingIpByAddress(address);
   if (floating === undefined) return state.concentratorByUplink(address);
   const concentrator = answererOf(state, floating);
@@ -24,15 +28,17 @@ export function gatewayAnswering(state: ClusterState, address: Ipv4): Concentrat
 
 /** What becomes of a packet that comes in at a gateway, from outside or from its tenant; undefined: it stays as it is. */
 export function translateIn(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+  if (!isPacket4(packet)) return undefined;
   return natIn(view, packet) ?? forwarded(state, view, packet) ?? sshReached(state, view, packet) ?? publicIn(state, view, packet);
 }
 
 /** What becomes of the source of a packet that leaves by the uplink; the gateway's own packets stay as they are. */
 export function translateOut(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+  if (!isPacket4(packet)) return undefined;
   return natOut(view, packet) ?? publicOut(state, view, packet) ?? ownAddress(view, packet);
 }
 
-function natIn(view: GatewayView, packet: Packet): Translated | undefined {
+function natIn(view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const rule = askNatIn(view, packet);
   const destination = rule?.local?.[0];
   if (rule === undefined || destination === undefined) return undefined;
@@ -40,12 +46,12 @@ function natIn(view: GatewayView, packet: Packet): Translated | undefined {
   return { translation: { kind: 'nat_rule', by: rule.id }, packet: { ...packet, destination, port } };
 }
 
-function natOut(view: GatewayView, packet: Packet): Translated | undefined {
+function natOut(view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const rule = askNatOut(view, packet);
   return rule === undefined ? undefined : { translation: { kind: 'nat_rule', by: rule.id }, packet: { ...packet, source: rule.address } };
 }
 
-function forwarded(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+function forwarded(state: ClusterState, view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const floating = state.floatingIpByAddress(packet.destination);
   for (const forwarding of floating === undefined ? [] : state.forwardingsOf(floating.id)) {
     const { protocol, externalFirst, externalLast, internalAddress, internalFirst } = forwarding;
@@ -61,7 +67,7 @@ function forwarded(state: ClusterState, view: GatewayView, packet: Packet): Tran
   return undefined;
 }
 
-function sshReached(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+function sshReached(state: ClusterState, view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const { tenantId, uplink } = view.concentrator;
   if (packet.protocol !== 'tcp' || uplink?.address !== packet.destination || state.tenants.get(tenantId)?.sshReach !== true)
     return undefined;
@@ -71,13 +77,13 @@ function sshReached(state: ClusterState, view: GatewayView, packet: Packet): Tra
   return { translation: { kind: 'ssh_reach', by: instance.id }, packet: { ...packet, destination, port: SSH_PORT } };
 }
 
-function publicIn(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+function publicIn(state: ClusterState, view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const floating = state.floatingIpByAddress(packet.destination);
   if (floating?.fixedIp === undefined || gatewayOfPublicIp(state, floating)?.id !== view.concentrator.id) return undefined;
   return { translation: { kind: 'public_ip', by: floating.id }, packet: { ...packet, destination: floating.fixedIp } };
 }
 
-function publicOut(state: ClusterState, view: GatewayView, packet: Packet): Translated | undefined {
+function publicOut(state: ClusterState, view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const leg = legTo(view, packet.source);
   const port = leg === undefined ? undefined : state.portByAddress(leg.subnetId, packet.source);
   for (const floating of port === undefined ? [] : state.floatingIpsOfPort(port.id)) {
@@ -87,7 +93,7 @@ function publicOut(state: ClusterState, view: GatewayView, packet: Packet): Tran
   return undefined;
 }
 
-function ownAddress(view: GatewayView, packet: Packet): Translated | undefined {
+function ownAddress(view: GatewayView, packet: Packet<Ipv4>): Translated | undefined {
   const { id, uplink } = view.concentrator;
   if (uplink === undefined || !view.hasSourceNat || legTo(view, packet.source) === undefined) return undefined;
   return { translation: { kind: 'source_nat', by: id }, packet: { ...packet, source: uplink.address } };

@@ -8,9 +8,11 @@ import { reportNode } from '../command/node.ts';
 import { createPortForwarding } from '../command/port-forwarding.ts';
 import { updateTenant } from '../command/tenant.ts';
 import { TestCluster, testId } from '../command/test-support.ts';
+import { parseIpCidr } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { ClusterFacts } from '../plan/render.ts';
-import type { Changes, Network, Port, Subnet, Tenant } from '../resource.ts';
+import type { Changes, Network, Port, Tenant } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import type { SecurityGroup, SecurityGroupRule } from '../security-group.ts';
 import type { NodeId, SecurityGroupId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
@@ -62,6 +64,7 @@ const ICMP_TYPES: readonly (readonly (number | undefined)[])[] = [
   [13, undefined],
 ];
 const CIDRS = ['10.0.0.0/24', '10.0.1.0/24', '172.30.0.0/25', '192.168.7.0/28'];
+const REMOTES6 = ['::/0', 'fd00::/64'];
 const REMOTES = ['0.0.0.0/0', '10.0.0.0/25', '10.0.0.0/24', '203.0.113.0/24', '198.51.100.0/24', '203.0.113.1/32'];
 
 /** Where the nodes are: as many as were chosen, with VTEP 172.30.0.`n`. */
@@ -136,6 +139,7 @@ export class RandomCluster {
     const whole = this.#choose(3) === 0;
     const some = protocol === 'icmp' ? this.#pick(ICMP_TYPES) : [port, port + this.#choose(80)];
     const ports = protocol === undefined || protocol === '47' || whole ? [undefined, undefined] : some;
+    const isSix = this.#choose(10) === 9;
     const rule: SecurityGroupRule = {
       kind: 'securityGroupRule',
       id: this.cluster.context.uuid() as SecurityGroupRuleId,
@@ -143,11 +147,11 @@ export class RandomCluster {
       groupId: group.id,
       description: '',
       direction: this.#choose(2) === 0 ? 'ingress' : 'egress',
-      ethertype: this.#choose(10) === 9 ? 'IPv6' : 'IPv4',
+      ethertype: isSix ? 'IPv6' : 'IPv4',
       protocol: protocol === undefined ? undefined : parseIpProtocol(protocol, 'protocol'),
       portMin: ports[0],
       portMax: ports[1],
-      remoteCidr: remote === 1 ? parseCidr(this.#pick(REMOTES)) : undefined,
+      remoteCidr: remote === 1 ? parseIpCidr(this.#pick(isSix ? REMOTES6 : REMOTES)) : undefined,
       remoteText: undefined,
       remoteGroupId: remote === 2 ? remoteGroupId : undefined,
       revision: 1,

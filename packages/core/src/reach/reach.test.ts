@@ -13,6 +13,7 @@ import { createPortForwarding } from '../command/port-forwarding.ts';
 import { updatePort } from '../command/port.ts';
 import { updateTenant } from '../command/tenant.ts';
 import { TestCluster } from '../command/test-support.ts';
+import { isIpv4 } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpProtocol } from '../ip-protocol.ts';
 import { METADATA_ADDRESS } from '../metadata-address.ts';
@@ -111,7 +112,7 @@ class Scene {
   }
 }
 
-const addressOf = (port: Port): Ipv4 => port.fixedIps[0]!.address;
+const addressOf = (port: Port): Ipv4 => port.fixedIps.map(({ address }) => address).filter(isIpv4)[0]!;
 const outside: FlowSource = { kind: 'outside', address: OUTSIDE };
 const arrives = (to: Port, from: Ipv4): string => `port ${to.id} from ${from}`;
 

@@ -1,13 +1,16 @@
 import { pairsInclude } from '../address-pair.ts';
-import { cidrContains } from '../cidr.ts';
 import type { ClusterState } from '../cluster-state.ts';
+import { ipCidrContains, isIpv4, isIpv6 } from '../ip.ts';
+import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { METADATA_ADDRESS, METADATA_PORT } from '../metadata-address.ts';
 import { nextHop } from '../plan/host-routes.ts';
 import type { ClusterFacts } from '../plan/render.ts';
 import type { Concentrator, Network, Port } from '../resource.ts';
 import type { ConcentratorId } from '../uuid.ts';
-import { dropped, ECHO_REQUEST } from './flow.ts';
+import { isSubnet4, isSubnet6 } from '../subnet.ts';
+import type { Subnet } from '../subnet.ts';
+import { dropped, icmpOf, isPacket4 } from './flow.ts';
 import type { Flow, Packet, ReachAnswer, ReachPlace, ReachStep, Verdict } from './flow.ts';
 import { askFirewall, legByRoute, legTo, viewGateway } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
@@ -54,26 +57,31 @@ class Walk {
   from(flow: Flow): ReachAnswer {
     const { from, destination, protocol, icmp } = flow;
     const port = protocol === 'icmp' ? 0 : (flow.port ?? 0);
-    const packet = (source: Ipv4): Packet => ({ source, destination, protocol, port, ...(icmp === undefined ? {} : { icmp }) });
+    const packet = (source: IpAddress): Packet => ({ source, destination, protocol, port, ...(icmp === undefined ? {} : { icmp }) });
     const verdict =
       from.kind === 'port'
-        ? this.#fromPort(this.#state.ports.get(from.portId), from, packet)
+        ? this.#fromPort(this.#state.ports.get(from.portId), from, destination, packet)
         : from.kind === 'outside'
           ? this.#onWire(packet(from.address), 'outside')
           : this.#fromGateway(this.#state.concentrators.get(from.concentratorId), from.concentratorId, packet);
     return { verdict, steps: this.#steps };
   }
 
-  #fromPort(port: Port | undefined, from: Extract<Flow['from'], { kind: 'port' }>, packetOf: (source: Ipv4) => Packet): Verdict {
+  #fromPort(
+    port: Port | undefined,
+    from: Extract<Flow['from'], { kind: 'port' }>,
+    destination: IpAddress,
+    packetOf: (source: IpAddress) => Packet,
+  ): Verdict {
     const at: ReachPlace = { kind: 'port', portId: from.portId };
     const network = port === undefined ? undefined : this.#state.networks.get(port.networkId);
     const seat = port === undefined ? undefined : seatOf(this.#state, port);
-    const source = from.address ?? port?.fixedIps[0]?.address;
+    const isSix = isIpv6(destination);
+    const source = from.address ?? port?.fixedIps.find(({ address }) => isIpv6(address) === isSix)?.address;
     if (port === undefined || network === undefined || seat === undefined) return dropped(at, 'not_placed');
     if (!isUp(this.#state, port)) return dropped(at, 'admin_down');
     if (source === undefined) return dropped(at, 'no_route');
     const packet = packetOf(source);
-    const { destination } = packet;
     const own = port.fixedIps.some(({ address }) => address === packet.destination);
     if (own) return { kind: 'delivered', to: at, packet };
     if (port.portSecurityEnabled && !port.fixedIps.some(({ address }) => address === source) && !pairsInclude(port.addressPairs, source))
@@ -81,15 +89,15 @@ class Walk {
     if (destination === METADATA_ADDRESS) return this.#toMetadata(port, packet);
 
     const subnets = port.fixedIps.flatMap(({ subnetId }) => this.#state.subnets.get(subnetId) ?? []);
-    const near = subnets.find(({ cidr }) => cidrContains(cidr, packet.destination));
+    const near = subnets.find(({ cidr }) => ipCidrContains(cidr, packet.destination));
     const gateways = this.#state.gatewaysOf(network).map(({ concentrator }) => this.#viewOf(concentrator));
-    const gatewayWith = (address: Ipv4): GatewayView | undefined =>
+    const gatewayWith = (address: IpAddress): GatewayView | undefined =>
       gateways.find((view) => view?.legs.some((leg) => leg.network.id === network.id && leg.gatewayIp === address) === true);
     // A gateway's address on a subnet that the sender is not on is asked for at the sender's own gateway, as any other.
     if (near !== undefined && near.gatewayIp !== packet.destination && gatewayWith(packet.destination) === undefined) {
       return askGroups(this.#state, port, 'egress', packet, this.#steps) ?? deliver(this.#state, network, seat, packet, this.#steps);
     }
-    const hop = near === undefined ? nextHop(subnets, port, packet.destination) : packet.destination;
+    const hop = near === undefined ? this.#nextHop(subnets, port, packet.destination) : packet.destination;
     if (hop === undefined) return dropped(at, 'no_route');
     const gateway = gatewayWith(hop);
     if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
@@ -99,6 +107,11 @@ class Walk {
     if (!carry(this.#state, network, seat, gateway.nodeId, this.#steps))
       return dropped({ kind: 'network', networkId: network.id }, 'no_hub');
     return this.#fromLeg(gateway, network, packet);
+  }
+
+  #nextHop(subnets: readonly Subnet[], port: Port, destination: IpAddress): IpAddress | undefined {
+    if (isIpv4(destination)) return nextHop(subnets.filter(isSubnet4), port, destination);
+    return subnets.filter(isSubnet6).find(({ gatewayIp }) => gatewayIp !== undefined)?.gatewayIp;
   }
 
   /** It is turned off its way at the port and answered on the node; whoever knows no gateway has a way there. */
@@ -128,7 +141,7 @@ class Walk {
 
   #toUplink(gateway: GatewayView, packet: Packet): Verdict {
     const at: ReachPlace = { kind: 'gateway', concentratorId: gateway.concentrator.id };
-    if (gateway.concentrator.uplink === undefined) return dropped(at, 'no_uplink');
+    if (gateway.concentrator.uplink === undefined || !isPacket4(packet)) return dropped(at, 'no_uplink');
     if (this.#isInfrastructure(packet.destination)) return dropped(at, 'infrastructure');
     this.#steps.push({ kind: 'routed', concentratorId: gateway.concentrator.id, to: 'outside' });
     const refused = this.#firewall(gateway, 'outbound', packet);
@@ -145,7 +158,7 @@ class Walk {
     const concentrator = gatewayAnswering(this.#state, packet.destination);
     const gateway = concentrator === undefined ? undefined : this.#viewOf(concentrator);
     if (gateway === undefined) {
-      const ours = concentrator !== undefined || this.#state.floatingIpByAddress(packet.destination) !== undefined;
+      const ours = concentrator !== undefined || this.#isPublic(packet.destination);
       if (ours) return dropped(outside, 'closed_public_address');
       return from === 'outside' ? dropped(outside, 'not_public') : { kind: 'delivered', to: outside, packet };
     }
@@ -161,7 +174,7 @@ class Walk {
     return this.#firewall(gateway, 'inbound', arrived) ?? this.#toLeg(gateway, leg.network, arrived);
   }
 
-  #fromGateway(concentrator: Concentrator | undefined, id: ConcentratorId, packetOf: (source: Ipv4) => Packet): Verdict {
+  #fromGateway(concentrator: Concentrator | undefined, id: ConcentratorId, packetOf: (source: IpAddress) => Packet): Verdict {
     const at: ReachPlace = { kind: 'gateway', concentratorId: id };
     const gateway = concentrator === undefined ? undefined : this.#viewOf(concentrator);
     if (concentrator === undefined || gateway === undefined) return dropped(at, 'not_placed');
@@ -169,7 +182,7 @@ class Walk {
     if (this.#isOwn(gateway, destination)) return { kind: 'delivered', to: at, packet: packetOf(destination) };
     const leg = legTo(gateway, destination);
     if (leg !== undefined) return this.#toLeg(gateway, leg.network, packetOf(leg.gatewayIp));
-    if (concentrator.uplink === undefined) return dropped(at, 'no_uplink');
+    if (concentrator.uplink === undefined || isIpv6(destination)) return dropped(at, 'no_uplink');
     if (this.#isInfrastructure(destination)) return dropped(at, 'infrastructure');
     return this.#onWire(packetOf(concentrator.uplink.address), 'gateway');
   }
@@ -181,10 +194,13 @@ class Walk {
   /** What is addressed to the gateway itself. */
   #atGateway(gateway: GatewayView, packet: Packet, from: 'inside' | 'outside'): Verdict {
     const at: ReachPlace = { kind: 'gateway', concentratorId: gateway.concentrator.id };
-    const { protocol, port, icmp = ECHO_REQUEST } = packet;
-    const serves = from === 'inside' && ((protocol === 'udp' && (port === DNS || port === DHCP)) || (protocol === 'tcp' && port === DNS));
-    if (serves || (protocol === 'icmp' && icmp.type === ECHO_REQUEST.type)) return { kind: 'delivered', to: at, packet };
-    return dropped(at, this.#state.floatingIpByAddress(packet.destination) === undefined ? 'gateway_closed' : 'closed_public_address');
+    const { protocol, port, destination } = packet;
+    const serves =
+      from === 'inside' &&
+      ((protocol === 'udp' && (port === DNS || port === (isIpv6(destination) ? DHCPV6 : DHCP))) || (protocol === 'tcp' && port === DNS));
+    const isEcho = protocol === 'icmp' && icmpOf(packet).type === icmpOf({ destination }).type;
+    if (serves || isEcho) return { kind: 'delivered', to: at, packet };
+    return dropped(at, this.#isPublic(destination) ? 'closed_public_address' : 'gateway_closed');
   }
 
   #translatedIn(gateway: GatewayView, packet: Packet): readonly [Packet, boolean] {
@@ -195,13 +211,14 @@ class Walk {
   }
 
   /** So that the answer comes back this way: otherwise it would go straight to the asker, who knows nothing of its sender. */
-  #turned(gateway: GatewayView, packet: Packet, source: Ipv4): Packet {
+  #turned(gateway: GatewayView, packet: Packet, source: IpAddress): Packet {
     const turned = { ...packet, source };
     this.#steps.push({ kind: 'translated', translation: { kind: 'hairpin', by: gateway.concentrator.id }, packet: turned });
     return turned;
   }
 
   #firewall(gateway: GatewayView, direction: 'inbound' | 'outbound', packet: Packet): Verdict | undefined {
+    if (!isPacket4(packet)) return undefined;
     const concentratorId = gateway.concentrator.id;
     const asked = askFirewall(gateway, direction, packet);
     if (asked?.action === 'deny') return dropped({ kind: 'gateway', concentratorId }, 'firewall_rule', asked.ruleId);
@@ -210,15 +227,20 @@ class Walk {
   }
 
   /** Addresses that the gateway's own IP stack takes: those of its legs, and those that it answers for outside. */
-  #isOwn(gateway: GatewayView, address: Ipv4): boolean {
+  #isOwn(gateway: GatewayView, address: IpAddress): boolean {
     if (gateway.concentrator.uplink?.address === address || gateway.legs.some((leg) => leg.gatewayIp === address)) return true;
     return gatewayAnswering(this.#state, address)?.id === gateway.concentrator.id;
   }
 
-  #isInfrastructure(address: Ipv4): boolean {
-    return this.#facts.infrastructure.some((cidr) => cidrContains(cidr, address));
+  #isPublic(address: IpAddress): boolean {
+    return isIpv4(address) && this.#state.floatingIpByAddress(address) !== undefined;
+  }
+
+  #isInfrastructure(address: IpAddress): boolean {
+    return this.#facts.infrastructure.some((cidr) => ipCidrContains(cidr, address));
   }
 }
 
 const DNS = 53;
 const DHCP = 67;
+const DHCPV6 = 547;

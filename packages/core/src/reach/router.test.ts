@@ -6,9 +6,11 @@ import { placeInstance } from '../command/instance.ts';
 import { addRouterInterface, removeRouterInterface } from '../command/router-interface.ts';
 import { createRouter, updateRouter } from '../command/router.ts';
 import { assertRefused, TestCluster } from '../command/test-support.ts';
+import { isIpv4 } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { parseIpv4 } from '../ipv4.ts';
-import type { Network, Port, Subnet } from '../resource.ts';
+import type { Network, Port } from '../resource.ts';
+import type { Subnet } from '../subnet.ts';
 import type { Router } from '../router.ts';
 import { createReach } from './reach.ts';
 
@@ -61,7 +63,7 @@ class Scene {
   }
 
   address(n: number): Ipv4 {
-    return this.ports[n]!.fixedIps[0]!.address;
+    return this.ports[n]!.fixedIps.map(({ address }) => address).filter(isIpv4)[0]!;
   }
 
   uplink(router: number): Ipv4 | undefined {

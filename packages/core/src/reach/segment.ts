@@ -1,5 +1,5 @@
 import type { ClusterState } from '../cluster-state.ts';
-import type { Ipv4 } from '../ipv4.ts';
+import type { IpAddress } from '../ip.ts';
 import { gatewayNodeOf } from '../plan/render.ts';
 import type { Network, Port } from '../resource.ts';
 import type { NodeId } from '../uuid.ts';
@@ -18,7 +18,7 @@ export function isUp(state: ClusterState, port: Port): boolean {
 }
 
 /** Who has an address on a network. */
-export function portOnNetwork(state: ClusterState, network: Network, address: Ipv4): Port | undefined {
+export function portOnNetwork(state: ClusterState, network: Network, address: IpAddress): Port | undefined {
   for (const subnet of state.subnetsOf(network.id)) {
     const port = state.portByAddress(subnet.id, address);
     if (port !== undefined) return port;

@@ -115,7 +115,7 @@ export const floatingIpRows: readonly ErrorRow[] = [
     when: 'a port has no address',
     ask: async (w) => floating(w, { port_id: await made(w.red, 'port', { network_id: w.network, fixed_ips: [] }) }),
     ...plain,
-    text: /does not have fixed IPs/,
+    text: /has no fixed IPv4 addresses/,
   },
   {
     at: '§6.2',
