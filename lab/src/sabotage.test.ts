@@ -22,7 +22,7 @@ void test('the checks are exactly those that are promised, and each comes after 
   const promised =
     'nodes-joined dhcp-lease dhcp-reuse ping-mesh ping-concentrator tenant-isolation vni-injection anti-spoof attacks default-security-group ' +
     'outbound-nat routing dns-name metadata public-ip address-reuse port-forward ssh-reach rate-limit firewall-rule nat-rule control-plane-down tenant-added launcher-kill old-backup ' +
-    'concentrator-kill concentrator-move concentrator-machine address-change router dhcp-unrouted shared-network retire leftovers why';
+    'concentrator-kill concentrator-move concentrator-machine address-change router dhcp-unrouted shared-network ipv6 retire leftovers why';
   assert.deepEqual(ALL_CHECKS.map(({ id }) => id).toSorted(), promised.split(' ').toSorted());
   for (const [index, check] of ALL_CHECKS.entries()) {
     const earlier = ALL_CHECKS.slice(0, index).map(({ id }) => id);

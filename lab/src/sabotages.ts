@@ -355,6 +355,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    check: 'ipv6',
+    what: 'compute1 passes on no IPv6 from one station to another',
+    run: async (context, saboteur) => {
+      await saboteur.insertRule(context.fabric('compute1'), 'bridge weft forward_ip6', 'drop');
+    },
+  },
+  {
     check: 'retire',
     what: 'the launcher of the idle gateway is frozen when it is to go',
     run: (context, saboteur) => {

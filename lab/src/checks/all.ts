@@ -12,6 +12,7 @@ import { DHCP_REUSE } from './dhcp-reuse.ts';
 import { DHCP_UNROUTED } from './dhcp-unrouted.ts';
 import { DNS_NAME } from './dns-name.ts';
 import { FIREWALL_RULE } from './firewall-rule.ts';
+import { IPV6 } from './ipv6.ts';
 import type { LabCheck } from './lab-check.ts';
 import { LAUNCHER_KILL } from './launcher-kill.ts';
 import { LEFTOVERS } from './leftovers.ts';
@@ -70,6 +71,7 @@ export const ALL_CHECKS: readonly LabCheck[] = [
   ROUTER,
   DHCP_UNROUTED,
   SHARED_NETWORK,
+  IPV6,
   RETIRE,
   LEFTOVERS,
 ];
