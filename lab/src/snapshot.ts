@@ -147,10 +147,12 @@ function countedTexts(texts: readonly string[]): string[] {
   return Array.from(count, ([text, { length }]) => (length === 1 ? text : `${text} × ${length}`));
 }
 
-/** Rules add such elements as packets come, with a counter or a limit in them; nft's JSON does not say that the set is dynamic. */
+/** Rules add such elements as packets come, with a counter, a limit or an end in them; nft's JSON does not say that the set is dynamic. */
 function isMadeByPackets(element: unknown): boolean {
   const inner = (element as Readonly<{ elem?: unknown }> | null)?.elem;
-  return typeof inner === 'object' && inner !== null && ('counter' in inner || 'ct count' in inner || 'limit' in inner);
+  return (
+    typeof inner === 'object' && inner !== null && ['counter', 'ct count', 'limit', 'expires'].some((key) => Object.hasOwn(inner, key))
+  );
 }
 
 function stateless(value: unknown): unknown {

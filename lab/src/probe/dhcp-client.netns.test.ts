@@ -56,6 +56,11 @@ test('a lease comes with address, router, MTU and name servers, and is given bac
     leaseSeconds: 3600,
     dns: ['10.0.0.1', '10.0.0.2'],
     broadcast: false,
+    // When to renew and to rebind, in seconds: dnsmasq's half and seven eighths.
+    other: new Map([
+      [58, Uint8Array.of(0, 0, 0x07, 0x08)],
+      [59, Uint8Array.of(0, 0, 0x0c, 0x4e)],
+    ]),
   });
   assert.ok(tookMs >= 0);
   assert.match(server.leases(), /10\.0\.0\.66/);

@@ -15,7 +15,7 @@ const id = '22222222-2222-4222-8222-222222222222';
 
 const network = (body: object, caller: Caller = tenant): unknown =>
   createNetworkRequest(parseCreate(networkAttributes, NETWORKS, body, caller), tenantId);
-const subnet = (body: object): unknown => createSubnetRequest(parseCreate(subnetAttributes, SUBNETS, body, tenant));
+const subnet = (body: object): unknown => createSubnetRequest(parseCreate(subnetAttributes, SUBNETS, body, tenant), undefined);
 const port = (body: object): unknown => createPortRequest(parseCreate(portAttributes, PORTS, body, tenant));
 const portUpdate = (body: object, caller: Caller = tenant): unknown => updatePortRequest(parseUpdate(portAttributes, PORTS, body, caller));
 
@@ -95,12 +95,6 @@ const refusals: readonly (readonly [name: string, act: () => unknown, code: stri
     "Invalid input for cidr. Reason: '10.0.0.0/33' is not a valid IP subnet.",
   ],
   [
-    'no CIDR',
-    () => subnet({ network_id: id, ip_version: 4 }),
-    'cidr_required',
-    'Bad subnets request: a subnetpool must be specified in the absence of a cidr.',
-  ],
-  [
     'a CIDR of the other IP version',
     () => subnet({ network_id: id, ip_version: 6, cidr: '10.0.0.0/24' }),
     'invalid_input',
@@ -144,6 +138,7 @@ test('fills defaults, converts, and clears host bits', () => {
     name: '',
     description: '',
     cidr: '10.6.0.0/24',
+    pool: undefined,
     gatewayIp: null,
     enableDhcp: true,
     dnsNameservers: [],

@@ -8,7 +8,9 @@ export type ExtensionView = Readonly<{ alias: string; name: string; description:
 const OBEYED: Readonly<Record<string, string>> = {
   agent: 'Nodes are shown as agents',
   'allowed-address-pairs': 'Ports may send as further addresses',
+  'auto-allocated-topology': 'A network, a subnet and a router for a project that describes none',
   availability_zone: 'Zones are shown; there is one',
+  'default-subnetpools': 'Subnets that name no pool can be of the default one',
   binding: 'Ports are bound to hosts, and show what becomes of it',
   'dns-domain-ports': 'Ports have a domain of their own for their names',
   'dns-integration': 'Ports and floating IPs have names, which the gateways of their project tell',
@@ -49,6 +51,7 @@ const OBEYED: Readonly<Record<string, string>> = {
   'standard-attr-tag': 'Objects have tags',
   'standard-attr-timestamp': 'Objects show when they were made and changed',
   'stateful-security-group': 'Security groups can be stateless',
+  subnet_allocation: 'Subnet pools give subnets their prefixes',
   'subnet-service-types': 'Subnets can be kept for ports of some owners',
   'tag-ports-during-bulk-creation': 'Ports are made with their tags',
 };

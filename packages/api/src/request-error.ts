@@ -9,7 +9,7 @@ export class BadRequest extends WeftError {
 
 /** A part of the request beside the body is wrong: Neutron answers `BadRequest` for it, and says of what (neutron-api.md §1.5, §1.7). */
 export class BadPart extends WeftError {
-  constructor(part: 'if-match' | 'limit', reason: string) {
+  constructor(part: 'if-match' | 'limit' | 'subnets', reason: string) {
     super('bad_part', `Bad ${part} request: ${reason}.`);
   }
 }

@@ -3,16 +3,29 @@ import { isCidr6 } from '@weft/core/ip';
 import type { IpAddress } from '@weft/core/ip';
 import { IPV6_MODES } from '@weft/core/ipv6-mode';
 import type { AllocationPool, Subnet } from '@weft/core/subnet';
-import type { NetworkId } from '@weft/core/uuid';
+import type { NetworkId, SubnetPoolId } from '@weft/core/uuid';
 import { WeftError } from '@weft/core/weft-error';
 import { Type } from 'typebox';
 import type { AttributeTable, CreateValues, UpdateValues, View } from './attribute.ts';
 import { described } from './described.ts';
-import { InvalidInput } from './request-error.ts';
+import { BadPart, InvalidInput } from './request-error.ts';
 import { descriptionAttribute, identityAttributes, nameAttribute, stampAttributes } from './standard-attributes.ts';
 import { hostRoutes, serviceTypes } from './subnet-routes.ts';
 import { tagAttributes } from './tags.ts';
-import { boolean, canonicalAddress, canonicalCidr, cidr, invalid, ipAddress, listOf, nullOr, objectOf, oneOf, uuid } from './values.ts';
+import {
+  boolean,
+  canonicalAddress,
+  canonicalCidr,
+  cidr,
+  integerIn,
+  invalid,
+  ipAddress,
+  listOf,
+  nullOr,
+  objectOf,
+  oneOf,
+  uuid,
+} from './values.ts';
 
 /** `shared`: as its network is. */
 export type SubnetSource = Readonly<{ record: Subnet; shared: boolean }>;
@@ -48,7 +61,7 @@ function sameAddress(address: IpAddress | undefined, text: string): boolean {
   return address !== undefined && address === canonicalAddress(text);
 }
 
-/** Subnets: neutron-api.md §4.2. */
+/** Subnets: neutron-api.md §4.2. `subnetpool_id`, `prefixlen` and `use_default_subnetpool` are asked for at create; only where the prefix is from is shown. */
 export const subnetAttributes = {
   ...identityAttributes,
   name: nameAttribute,
@@ -67,6 +80,15 @@ export const subnetAttributes = {
     create: 'optional',
     filter: (source, value) => source.record.cidr === canonicalCidr(value),
   },
+  subnetpool_id: {
+    show: (source) => (source.record.ipVersion === 4 ? (source.record.subnetPoolId ?? null) : null),
+    parse: nullOr(uuid<SubnetPoolId>()),
+    create: 'optional',
+    default: null,
+    filter: 'equal',
+  },
+  prefixlen: { parse: integerIn(0, 32), create: 'optional' },
+  use_default_subnetpool: { parse: boolean, create: 'optional', default: false },
   gateway_ip: {
     show: (source) => source.record.gatewayIp ?? null,
     parse: nullOr(ipAddress),
@@ -125,13 +147,15 @@ export const subnetAttributes = {
 
 export type SubnetView = View<typeof subnetAttributes>;
 
-export function createSubnetRequest(values: CreateValues<typeof subnetAttributes>): CreateSubnet {
-  if (values.cidr === undefined) {
+/** `defaultPoolId`: the cluster's default pool. Throws BadRequest where pool and prefix contradict each other. */
+export function createSubnetRequest(values: CreateValues<typeof subnetAttributes>, defaultPoolId: SubnetPoolId | undefined): CreateSubnet {
+  const pool = poolOf(values, defaultPoolId);
+  if (values.cidr === undefined && (pool === undefined || values.ip_version === 6)) {
     throw new WeftError('cidr_required', 'Bad subnets request: a subnetpool must be specified in the absence of a cidr.', {
-      remedy: 'Name the cidr of the new subnet.',
+      remedy: 'Name the cidr of the new subnet, or for IPv4 a subnet pool.',
     });
   }
-  if (isCidr6(values.cidr) !== (values.ip_version === 6)) {
+  if (values.cidr !== undefined && isCidr6(values.cidr) !== (values.ip_version === 6)) {
     throw new InvalidInput(`cidr '${values.cidr}' does not match the ip_version '${values.ip_version}'`);
   }
   return {
@@ -139,6 +163,7 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     name: values.name,
     description: values.description,
     cidr: values.cidr,
+    pool,
     gatewayIp: values.gateway_ip,
     enableDhcp: values.enable_dhcp,
     dnsNameservers: values.dns_nameservers,
@@ -148,6 +173,18 @@ export function createSubnetRequest(values: CreateValues<typeof subnetAttributes
     raMode: values.ipv6_ra_mode ?? undefined,
     addressMode: values.ipv6_address_mode ?? undefined,
   };
+}
+
+function poolOf(values: CreateValues<typeof subnetAttributes>, defaultPoolId: SubnetPoolId | undefined): CreateSubnet['pool'] {
+  const { subnetpool_id: named, prefixlen: prefixLength, use_default_subnetpool: byDefault, cidr: given } = values;
+  const bad = (why: string): BadPart => new BadPart('subnets', why);
+  if (named !== null && byDefault) throw bad('subnetpool_id and use_default_subnetpool cannot both be specified');
+  if (byDefault && defaultPoolId === undefined) throw bad('No default subnetpool found for IPv4');
+  const poolId = byDefault ? defaultPoolId : (named ?? undefined);
+  if (given !== undefined && prefixLength !== undefined) throw bad('cidr and prefixlen must not be supplied together');
+  if (poolId === undefined && prefixLength !== undefined && given === undefined)
+    throw bad('a subnetpool must be specified in the absence of a cidr');
+  return poolId === undefined ? undefined : { poolId, prefixLength };
 }
 
 export function updateSubnetRequest(values: UpdateValues<typeof subnetAttributes>): UpdateSubnet {

@@ -26,7 +26,8 @@ import type {
   ResourceOf,
   Tenant,
 } from './resource.ts';
-import type { Subnet } from './subnet.ts';
+import { isSubnet4 } from './subnet.ts';
+import type { Subnet, Subnet4 } from './subnet.ts';
 import { resourceKey } from './resource.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import type { NetworkId, NodeId, Uuid } from './uuid.ts';
@@ -63,6 +64,7 @@ const COUNT = {
   natRule: 4,
   addressHold: 3,
   quota: 2,
+  subnetPool: 2,
   rbacPolicy: 4,
 };
 const LAST_CONCENTRATOR = COUNT.concentrator - 1;
@@ -118,6 +120,7 @@ function record(kind: Kind, n: number, variant: number): Resource {
         enableDhcp: true,
         dnsNameservers: [],
         allocationPools: [],
+        subnetPoolId: v(5) % 2 === 0 ? undefined : id('subnetPool', v(7)),
         ...common,
       };
     case 'port':
@@ -262,6 +265,11 @@ function record(kind: Kind, n: number, variant: number): Resource {
         description: '',
         ...stamps,
       };
+    case 'subnetPool': {
+      const lengths = { minPrefixLength: 8, maxPrefixLength: 32, defaultPrefixLength: 24 };
+      const prefixes = [parseCidr('10.0.0.0/8')];
+      return { kind, id: id(kind, n), tenantId: id('tenant', variant), prefixes, ...lengths, isDefault: false, shared: false, ...common };
+    }
     case 'rbacPolicy': {
       const [networkId, target] = [id<Network['id']>('network', variant), variant % 2 === 0 ? '*' : id<Tenant['id']>('tenant', v(2))];
       const action = v(3) % 2 === 0 ? 'access_as_shared' : 'access_as_external';
@@ -351,6 +359,7 @@ function answers(state: Questions): string[] {
     say(`interfaces of ${n}`, [ids(state.interfacesOf(routerId)), ids(state.interfacesOn(networkId))]);
     say(`gateway of subnet ${n}`, state.gatewayOfSubnet(subnetId)?.id);
     say(`subnets of ${n}`, ids(state.subnetsOf(networkId)));
+    say(`subnets from ${n}`, ids(state.subnetsFrom(id('subnetPool', n))));
     say(`policies of ${n}`, ids(state.policiesOf(networkId)));
     say(`networks used by ${n}`, texts(state.networksUsedBy(tenantId)));
     say(`ports of ${n}`, [state.portCount(networkId), ...ids(state.portsOf(networkId))]);
@@ -551,6 +560,11 @@ class Scan implements Questions {
     return this.#all('concentrator').find(
       (concentrator) => concentrator.tenantId === tenantId && (concentrator.routerId ?? concentrator.networkId) === undefined,
     );
+  }
+  *subnetsFrom(poolId: Uuid): Generator<Subnet4> {
+    yield* this.#all('subnet')
+      .filter((subnet) => isSubnet4(subnet))
+      .filter((subnet) => subnet.subnetPoolId === poolId);
   }
   concentratorOfNetwork(networkId: Uuid): Concentrator | undefined {
     return this.#all('concentrator').find((concentrator) => concentrator.networkId === networkId);

@@ -29,13 +29,15 @@ import type {
   ResourceOf,
   Tenant,
 } from './resource.ts';
-import type { Subnet } from './subnet.ts';
+import { isSubnet4 } from './subnet.ts';
+import type { Subnet, Subnet4 } from './subnet.ts';
 import { isRouterInterface } from './router.ts';
 import type { Router } from './router.ts';
 import type { SecurityGroup, SecurityGroupRule } from './security-group.ts';
 import { segmentGateways, servingGateway } from './segment-gateway.ts';
 import type { SegmentGateway } from './segment-gateway.ts';
 import { setOrDelete } from './set-or-delete.ts';
+import type { SubnetPool } from './subnet-pool.ts';
 import type {
   AddressHoldId,
   ConcentratorId,
@@ -53,6 +55,7 @@ import type {
   SecurityGroupId,
   SecurityGroupRuleId,
   SubnetId,
+  SubnetPoolId,
   TenantId,
 } from './uuid.ts';
 import type { Vni } from './vni.ts';
@@ -86,6 +89,7 @@ export class ClusterState {
   readonly natRules = this.#layers.map<NatRuleId, NatRule>();
   readonly addressHolds = this.#layers.map<AddressHoldId, AddressHold>();
   readonly quotas = this.#layers.map<QuotaId, Quota>();
+  readonly subnetPools = this.#layers.map<SubnetPoolId, SubnetPool>();
   readonly rbacPolicies = this.#layers.map<RbacPolicyId, RbacPolicy>();
   /** Who may use the API. */
   readonly identity = this.#layers.layer(new IdentityIndex());
@@ -107,6 +111,7 @@ export class ClusterState {
     natRule: this.natRules,
     addressHold: this.addressHolds,
     quota: this.quotas,
+    subnetPool: this.subnetPools,
     rbacPolicy: this.rbacPolicies,
     user: this.identity.users,
     roleAssignment: this.identity.roleAssignments,
@@ -119,6 +124,7 @@ export class ClusterState {
   /** SHA-256 of an API token, hex → whose it is. */
   readonly tenantByTokenHash = this.#layers.map<string, Tenant>();
   readonly #networksByTenant = this.#layers.layer(new MultiMap<TenantId, NetworkId>());
+  readonly #subnetsByPool = this.#layers.layer(new MultiMap<SubnetPoolId, SubnetId>());
   readonly #subnetsByNetwork = this.#layers.layer(new MultiMap<NetworkId, SubnetId>());
   readonly #policiesByNetwork = this.#layers.layer(new MultiMap<NetworkId, RbacPolicyId>());
   readonly #portIndex = this.#layers.layer(new PortIndex());
@@ -200,6 +206,14 @@ export class ClusterState {
 
   *subnetsOf(networkId: NetworkId): Generator<Subnet> {
     for (const id of this.#subnetsByNetwork.of(networkId)) yield must(this.subnets.get(id));
+  }
+
+  /** The subnets whose prefixes are from the pool. */
+  *subnetsFrom(poolId: SubnetPoolId): Generator<Subnet4> {
+    for (const id of this.#subnetsByPool.of(poolId)) {
+      const subnet = must(this.subnets.get(id));
+      if (isSubnet4(subnet)) yield subnet;
+    }
   }
 
   /** Who else may use a network. */
@@ -517,6 +531,7 @@ export class ClusterState {
         break;
       case 'subnet':
         this.#subnetsByNetwork[verb](resource.networkId, resource.id);
+        if (isSubnet4(resource) && resource.subnetPoolId !== undefined) this.#subnetsByPool[verb](resource.subnetPoolId, resource.id);
         break;
       case 'port':
         this.#portIndex.index(resource, verb);
@@ -577,7 +592,8 @@ export class ClusterState {
         this.#policiesByNetwork[verb](resource.objectId, resource.id);
         break;
       case 'quota':
-        // Found by its tenant's id, which is its own.
+      case 'subnetPool':
+        // Found by its id, which is its tenant's of a quota.
         break;
     }
   }

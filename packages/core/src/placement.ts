@@ -30,6 +30,7 @@ export function placedBy(resource: Resource): PlacedBy {
     case 'natRule':
     case 'addressHold':
     case 'quota':
+    case 'subnetPool':
     case 'rbacPolicy':
     case 'user':
     case 'roleAssignment':

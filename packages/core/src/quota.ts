@@ -64,6 +64,7 @@ export const parseQuota = (f: Fields): Quota => ({
 const COUNTED: ReadonlyMap<string, QuotaResource> = new Map([
   ['network', 'network'],
   ['subnet', 'subnet'],
+  ['subnetPool', 'subnetpool'],
   ['port', 'port'],
   ['router', 'router'],
   ['floatingIp', 'floatingip'],

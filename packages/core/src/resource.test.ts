@@ -8,6 +8,9 @@ import { createNatRule } from './command/nat-rule.ts';
 import { createFloatingIp } from './command/floating-ip.ts';
 import { createRbacPolicy } from './command/rbac-policy.ts';
 import { createSecurityGroup } from './command/security-group.ts';
+import { autoTopology } from './command/auto-topology.ts';
+import { updateNetwork } from './command/network.ts';
+import { createSubnetPool } from './command/subnet-pool.ts';
 import { createRouter } from './command/router.ts';
 import { createPortForwarding } from './command/port-forwarding.ts';
 import { placeInstance } from './command/instance.ts';
@@ -77,6 +80,14 @@ function records(): readonly Resource[] {
     const externalGateway = gatewayIp === null ? undefined : { networkId: floatingNetworkId, enableSnat: undefined, fixedIps: undefined };
     const router = { tenantId: port.tenantId, name: '', description: '', adminStateUp: true, externalGateway };
     cluster.do(createRouter(cluster.state, cluster.context, router));
+    const lengths = { minPrefixLength: undefined, maxPrefixLength: undefined, defaultPrefixLength: 24 };
+    const prefixes = { ...lengths, prefixes: [parseCidr('10.8.0.0/16')], defaultQuota: gatewayIp === null ? undefined : 512 };
+    const pool = { tenantId: port.tenantId, name: '', description: '', ...prefixes, isDefault: gatewayIp === undefined, shared: true };
+    cluster.do(createSubnetPool(cluster.state, cluster.context, pool));
+    if (gatewayIp === undefined) {
+      cluster.do(updateNetwork(cluster.state, cluster.context, floatingNetworkId, { isDefault: true }));
+      cluster.do(autoTopology(cluster.state, cluster.context, port.tenantId));
+    }
   }
   return cluster.records();
 }
@@ -124,7 +135,7 @@ const stored = (resource: Resource): Record<string, unknown> => JSON.parse(JSON.
 
 test('a record survives the store, and what a later release added is dropped', () => {
   const all = records();
-  assert.equal(new Set(all.map(({ kind }) => kind)).size, 21, 'the example has every kind');
+  assert.equal(new Set(all.map(({ kind }) => kind)).size, 22, 'the example has every kind');
   for (const record of all) {
     assert.deepEqual(parseResource(stored(record)), record, record.kind);
     assert.deepEqual(parseResource({ ...stored(record), invented: 1 }), record, record.kind);
@@ -147,6 +158,10 @@ test('a record without a field that it needs, or with nonsense in it, is refused
     'externalGateway',
     'routerId',
     'concentrator.networkId',
+    'autoRouterId',
+    'network.isDefault',
+    'subnetPoolId',
+    'defaultQuota',
     'external',
     'sshReach',
     'sshPort',

@@ -34,6 +34,8 @@ import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseSubnet } from './subnet.ts';
 import type { Subnet } from './subnet.ts';
+import { parseSubnetPool } from './subnet-pool.ts';
+import type { SubnetPool } from './subnet-pool.ts';
 import { parseUserData } from './user-data.ts';
 import { parseUuid } from './uuid.ts';
 import type {
@@ -94,6 +96,8 @@ export type Network = Stamps &
     external: boolean;
     /** Of the networks outside, the one that topologies made of themselves lead to. */
     isDefault?: true | undefined;
+    /** It was made without being described, together with this router. */
+    autoRouterId?: RouterId | undefined;
     vni: Vni;
     topology: Topology;
     /** Of the tenant's packets: the underlay's less the encapsulation. Bytes. */
@@ -241,6 +245,7 @@ export type Resource =
   | NatRule
   | AddressHold
   | Quota
+  | SubnetPool
   | RbacPolicy
   | IdentityRecord;
 export type ResourceKind = Resource['kind'];
@@ -261,6 +266,11 @@ const parseUplink: Parse<Uplink> = (value, what) => {
   };
 };
 
+/** Absent where it was not said. */
+const parseAutoRouter = (f: Fields): Pick<Network, 'autoRouterId'> => {
+  const autoRouterId = f.optional('autoRouterId', id<RouterId>);
+  return autoRouterId === undefined ? {} : { autoRouterId };
+};
 function parseExternalId(f: Fields): Pick<Tenant, 'externalId'> {
   const externalId = f.optional('externalId', parseString);
   return externalId === undefined ? {} : { externalId };
@@ -290,6 +300,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
     portSecurityEnabled: f.required('portSecurityEnabled', parseBoolean),
     external: f.optional('external', parseBoolean) ?? false,
     ...(f.optional('isDefault', parseBoolean) === true ? { isDefault: true as const } : {}),
+    ...parseAutoRouter(f),
     vni: f.required('vni', parseVni),
     topology: f.required('topology', oneOf('mesh', 'concentrator')),
     mtu: f.required('mtu', integerIn(68, 65_535)),
@@ -398,6 +409,7 @@ const parsers: { readonly [K in ResourceKind]: (f: Fields) => ResourceOf<K> } = 
   natRule: parseNatRule,
   addressHold: parseAddressHold,
   quota: parseQuota,
+  subnetPool: parseSubnetPool,
   rbacPolicy: parseRbacPolicy,
 };
 

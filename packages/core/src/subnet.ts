@@ -17,7 +17,7 @@ import type { StaticRoute } from './router.ts';
 import { parseStamps } from './stamps.ts';
 import type { Stamps } from './stamps.ts';
 import { parseUuid } from './uuid.ts';
-import type { NetworkId, SubnetId, TenantId } from './uuid.ts';
+import type { NetworkId, SubnetId, SubnetPoolId, TenantId } from './uuid.ts';
 
 /** Addresses that are given out, both ends included. */
 export type AllocationPool<A extends IpAddress = IpAddress> = Readonly<{ start: A; end: A }>;
@@ -48,6 +48,8 @@ export type Subnet4 = Common &
     ipVersion: 4;
     /** What workloads are told of other ways than the gateway. Absent: nothing. */
     hostRoutes?: readonly StaticRoute[] | undefined;
+    /** Where its prefix is from. Absent: somebody said it. */
+    subnetPoolId?: SubnetPoolId | undefined;
   }>;
 
 export type Subnet6 = Common &
@@ -138,5 +140,6 @@ export const parseSubnet = (f: Fields): Subnet => {
     dnsNameservers: f.list('dnsNameservers', parseIpv4),
     allocationPools: f.list('allocationPools', parsePool(parseIpv4)),
     hostRoutes: f.optional('hostRoutes', listOf(parseStaticRoute)),
+    subnetPoolId: f.optional('subnetPoolId', parseUuid<SubnetPoolId>),
   };
 };

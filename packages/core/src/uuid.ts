@@ -6,6 +6,7 @@ export type Uuid = string & { readonly __uuid: true };
 export type TenantId = Uuid & { readonly __brand: 'TenantId' };
 export type NetworkId = Uuid & { readonly __brand: 'NetworkId' };
 export type SubnetId = Uuid & { readonly __brand: 'SubnetId' };
+export type SubnetPoolId = Uuid & { readonly __brand: 'SubnetPoolId' };
 export type PortId = Uuid & { readonly __brand: 'PortId' };
 export type SecurityGroupId = Uuid & { readonly __brand: 'SecurityGroupId' };
 export type SecurityGroupRuleId = Uuid & { readonly __brand: 'SecurityGroupRuleId' };

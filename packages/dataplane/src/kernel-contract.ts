@@ -103,11 +103,15 @@ const route: KernelObject = { kind: 'route', place: WORKLOAD, link: 'eth0', gate
 const PLUGGED = [netns('fabric'), netns(WORKLOAD), bridge, tunnel, port, end] as const;
 
 const at = { place: 'fabric', family: 'bridge' } as const;
-const WHY = 'set why { typeof iifname . meta mark; flags dynamic; counter; }';
+/** What a port that goes is taken out of. */
+const TRACES = [
+  'set why { typeof iifname . meta mark; flags dynamic; counter; }',
+  'set neighbour_rate { typeof iifname; size 65535; flags dynamic; }',
+];
 const table: TableObject = {
   kind: 'table',
   ...at,
-  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', WHY, 'map from { type ifname : verdict; }'],
+  declarations: ['counter refused { }', 'set macs { typeof iifname . ether saddr; }', ...TRACES, 'map from { type ifname : verdict; }'],
   chains: [
     { name: 'forward', hook: 'type filter hook forward priority 10; policy drop;', rules: ['iifname vmap @from', 'counter name refused'] },
     { name: 'guard', hook: undefined, rules: ['iifname . ether saddr != @macs drop', 'accept'] },

@@ -35,8 +35,9 @@ export function auditWrites(app: FastifyInstance, deps: AuditDeps): AuditNotes {
     return note;
   };
   app.addHook('onSend', async (request, reply) => {
-    if (deps.sink === undefined || READING.has(request.method)) return;
     const { changes, dryRun, error } = noteOf(request);
+    // The first look at an automatic topology makes it.
+    if (deps.sink === undefined || (READING.has(request.method) && changes.length === 0)) return;
     const entry: AuditEntry = {
       time: new Date(deps.wallMs()).toISOString(),
       request_id: request.id,

@@ -29,6 +29,8 @@ import {
 import type { SecurityGroupRuleSource, SecurityGroupSource } from '@weft/api/security-groups';
 import { SUBNETS, createSubnetRequest, subnetAttributes, updateSubnetRequest } from '@weft/api/subnets';
 import type { SubnetSource } from '@weft/api/subnets';
+import { SUBNET_POOLS, createSubnetPoolRequest, subnetPoolAttributes, updateSubnetPoolRequest } from '@weft/api/subnet-pools';
+import type { SubnetPoolSource } from '@weft/api/subnet-pools';
 import type { ClusterState } from '@weft/core/cluster-state';
 import { NotFound } from '@weft/core/command/context';
 import type { CommandContext } from '@weft/core/command/context';
@@ -46,6 +48,7 @@ import {
   updateSecurityGroup,
 } from '@weft/core/command/security-group';
 import { createSubnet, deleteSubnet, updateSubnet } from '@weft/core/command/subnet';
+import { createSubnetPool, defaultSubnetPool, deleteSubnetPool, updateSubnetPool } from '@weft/core/command/subnet-pool';
 import { bindingOf } from '@weft/core/port-binding';
 import type { Changes, Network } from '@weft/core/resource';
 import { isSharedWith } from '@weft/core/sharing';
@@ -58,6 +61,7 @@ import type {
   SecurityGroupId,
   SecurityGroupRuleId,
   SubnetId,
+  SubnetPoolId,
   TenantId,
 } from '@weft/core/uuid';
 import type { Controller } from '../controller.ts';
@@ -181,8 +185,9 @@ export function collections(controller: Controller): readonly Collection[] {
       ...readable<'subnet', SubnetSource>({ ...kinds, kind: 'subnet', names: SUBNETS, table: subnetAttributes, source: subnetSource }),
       create: (caller, body) => {
         const values = parseCreate(subnetAttributes, SUBNETS, body, caller);
-        const request = createSubnetRequest(values);
         return (present, context) => {
+          const request = createSubnetRequest(values, defaultSubnetPool(present)?.id);
+          if (values.subnetpool_id !== null) visible(present, caller, 'subnetPool', values.subnetpool_id);
           const network = visible(present, caller, 'network', request.networkId);
           checkProject(caller, network, values.project_id);
           if (!maySee(caller, network)) throw new Forbidden('rule:create_subnet is disallowed by policy');
@@ -195,6 +200,31 @@ export function collections(controller: Controller): readonly Collection[] {
         return (present, context, id) => ({ ...updateSubnet(present, context, id as SubnetId, request), id });
       },
       delete: (present, context, id) => deleteSubnet(present, context, id as SubnetId),
+    },
+    {
+      ...readable<'subnetPool', SubnetPoolSource>({
+        ...kinds,
+        kind: 'subnetPool',
+        names: SUBNET_POOLS,
+        table: subnetPoolAttributes,
+        source: plain,
+      }),
+      create: (caller, body) => {
+        const values = parseCreate(subnetPoolAttributes, SUBNET_POOLS, body, caller);
+        const owner = values.project_id ?? caller.tenantId;
+        return (present, context) => {
+          const create = (given: ClusterState, tenantId: TenantId): Changes & Readonly<{ id: string }> => {
+            const { pool, ...changes } = createSubnetPool(given, context, createSubnetPoolRequest(values, tenantId));
+            return { ...changes, id: pool.id };
+          };
+          return owner === undefined ? asOperator(present, context, create) : create(present, owner as TenantId);
+        };
+      },
+      update: (caller, body) => {
+        const request = updateSubnetPoolRequest(parseUpdate(subnetPoolAttributes, SUBNET_POOLS, body, caller));
+        return (present, context, id) => ({ ...updateSubnetPool(present, context, id as SubnetPoolId, request), id });
+      },
+      delete: (present, _context, id) => deleteSubnetPool(present, id as SubnetPoolId),
     },
     {
       ...readable<'port', PortSource>({ ...kinds, kind: 'port', names: PORTS, table: portAttributes, source: portSource }),
@@ -386,6 +416,7 @@ function recordsOf<K extends OwnedKind>(state: ClusterState, kind: K): Iterable<
   const tables = {
     network: state.networks,
     subnet: state.subnets,
+    subnetPool: state.subnetPools,
     port: state.ports,
     router: state.routers,
     securityGroup: state.securityGroups,

@@ -83,8 +83,28 @@ const routed =
 const PROOFS: Readonly<Record<string, Proof>> = {
   agent: async ({ rest }) => assert.equal(((await rest.admin('GET', '/v2.0/agents')).body['agents'] as unknown[]).length, 2),
   'allowed-address-pairs': updates(port, { port: { allowed_address_pairs: [{ ip_address: '10.0.0.99' }] } }),
+  'auto-allocated-topology': async ({ rest, call }) => {
+    const { id } = await make(rest.admin, 'subnetpools', 'subnetpool', {
+      name: 'd',
+      prefixes: ['10.99.0.0/16'],
+      default_prefixlen: 24,
+      is_default: true,
+    });
+    const made = await call('GET', '/v2.0/auto-allocated-topology/None');
+    const { id: network } = made.body['auto_allocated_topology'] as { id: string };
+    assert.equal((await call('GET', `/v2.0/networks/${network}`)).status, 200, made.raw);
+    assert.equal((await call('DELETE', '/v2.0/auto-allocated-topology/None')).status, 204);
+    assert.equal((await rest.admin('DELETE', `/v2.0/subnetpools/${String(id)}`)).status, 204);
+  },
   availability_zone: async ({ call }) =>
     assert.equal(((await call('GET', '/v2.0/availability_zones')).body['availability_zones'] as unknown[]).length, 1),
+  'default-subnetpools': async ({ rest, call }) => {
+    const { id } = await make(rest.admin, 'subnetpools', 'subnetpool', { name: 'd', prefixes: ['10.98.0.0/16'], is_default: true });
+    const net = await make(call, 'networks', 'network', {});
+    const wish = { network_id: net['id'], ip_version: 4, use_default_subnetpool: true, prefixlen: 24 };
+    assert.equal((await make(call, 'subnets', 'subnet', wish))['subnetpool_id'], id);
+    assert.equal((await rest.admin('PUT', `/v2.0/subnetpools/${String(id)}`, { subnetpool: { is_default: false } })).status, 200);
+  },
   binding: async ({ rest, port: { id } }) => {
     const reply = await rest.admin('PUT', `/v2.0/ports/${String(id)}`, { port: { 'binding:host_id': 'node1' } });
     assert.equal((reply.body['port'] as Record<string, unknown>)['binding:vif_type'], 'tap', reply.raw);
@@ -203,6 +223,12 @@ const PROOFS: Readonly<Record<string, Proof>> = {
   'standard-attr-timestamp': shows(network, 'created_at', 'updated_at'),
   'stateful-security-group': async ({ call }) =>
     assert.equal((await make(call, 'security-groups', 'security_group', { name: 's', stateful: false }))['stateful'], false),
+  subnet_allocation: async ({ call }) => {
+    const pool = await make(call, 'subnetpools', 'subnetpool', { name: 'p', prefixes: ['10.97.0.0/16'], default_prefixlen: '26' });
+    const net = await make(call, 'networks', 'network', {});
+    const made = await make(call, 'subnets', 'subnet', { network_id: net['id'], ip_version: 4, subnetpool_id: pool['id'] });
+    assert.equal(made['cidr'], '10.97.0.0/26');
+  },
   'subnet-service-types': async ({ rest, network: id }) => {
     const subnet = { network_id: id, ip_version: 4, cidr: '10.6.0.0/24', service_types: ['compute:nova'] };
     assert.deepEqual((await make(rest.admin, 'subnets', 'subnet', subnet))['service_types'], ['compute:nova']);
@@ -218,6 +244,7 @@ test('each extension that is advertised is obeyed', async (t) => {
   assert.deepEqual(Object.keys(PROOFS).toSorted(), [...EXTENSIONS.keys()].toSorted());
   const external = await make(rest.admin, 'networks', 'network', { name: 'out', 'router:external': true });
   await make(rest.admin, 'subnets', 'subnet', { network_id: external['id'], ip_version: 4, cidr: '203.0.113.0/24', enable_dhcp: false });
+  await rest.admin('PUT', `/v2.0/networks/${String(external['id'])}`, { network: { is_default: true } });
   for (const [alias, proof] of Object.entries(PROOFS)) {
     await t.test(alias, async () => {
       const call = await rest.as(alias);

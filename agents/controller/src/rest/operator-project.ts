@@ -6,8 +6,8 @@ import type { Changes } from '@weft/core/resource';
 import type { TenantId } from '@weft/core/uuid';
 
 /**
- * The project of external networks whose project the administrator does not say. In Neutron that is the administrator's own one; here
- * administrators have none, so it is made with the first such network. No token is ever its.
+ * The project of external networks and subnet pools whose project the administrator does not say. In Neutron that is the administrator's own
+ * one; here administrators have none, so it is made with the first of them. No token is ever its.
  */
 const OPERATOR = 'operator';
 

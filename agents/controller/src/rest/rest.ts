@@ -36,6 +36,7 @@ import { operatorRoutes } from './operator-routes.ts';
 import { baseUrl, pathOf } from './rest-context.ts';
 import { routerRoutes } from './router-routes.ts';
 import { portForwardingRoutes } from './port-forwarding-routes.ts';
+import { autoTopologyRoutes } from './auto-topology-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
 import type { RestContext } from './rest-context.ts';
 import { routesOfV1 } from './v1-routes.ts';
@@ -155,6 +156,7 @@ export function createRest(options: RestOptions, deps: RestDeps): FastifyInstanc
       if (routers !== undefined) routerRoutes(scope, context, routers);
       portForwardingRoutes(scope, context);
       quotaRoutes(scope, context);
+      autoTopologyRoutes(scope, context);
       operatorRoutes(scope, context);
       extensionRoutes(scope);
     }),

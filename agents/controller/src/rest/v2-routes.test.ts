@@ -38,6 +38,7 @@ test('a network, a subnet and a port have the shape of the Neutron API', async (
     network_id: network['id'],
     ip_version: 4,
     cidr: '10.0.0.0/24',
+    subnetpool_id: null,
     gateway_ip: '10.0.0.1',
     allocation_pools: [{ start: '10.0.0.2', end: '10.0.0.254' }],
     enable_dhcp: true,

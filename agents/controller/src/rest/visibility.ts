@@ -20,12 +20,13 @@ export function visible<K extends OwnedKind>(state: ClusterState, caller: Caller
 }
 
 /**
- * What the caller owns, and what it may use of others: networks outside, and shared ones with their subnets. Whose a network is sees all ports
+ * What the caller owns, and what it may use of others: networks outside, shared ones with their subnets, and shared subnet pools. Whose a network is sees all ports
  * on it (neutron-api.md §5.1, §12).
  */
 export function isVisible(state: ClusterState, caller: Caller, record: Owned): boolean {
   if (maySee(caller, record)) return true;
   if (record.kind === 'network') return isUsable(state, caller, record);
+  if (record.kind === 'subnetPool') return record.shared;
   if (record.kind === 'subnet') return isSharedWith(state, record.networkId, caller.tenantId);
   return record.kind === 'port' && ownsNetworkOf(state, caller, record);
 }

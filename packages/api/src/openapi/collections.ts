@@ -17,6 +17,7 @@ import { PORTS, portAttributes } from '../ports.ts';
 import { RBAC_POLICIES, rbacPolicyAttributes } from '../rbac-policies.ts';
 import { ROUTERS, routerAttributes } from '../routers.ts';
 import { SECURITY_GROUP_RULES, SECURITY_GROUPS, securityGroupAttributes, securityGroupRuleAttributes } from '../security-groups.ts';
+import { SUBNET_POOLS, subnetPoolAttributes } from '../subnet-pools.ts';
 import { SUBNETS, subnetAttributes } from '../subnets.ts';
 import { pascalCase } from './operation.ts';
 
@@ -63,7 +64,20 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
     kind: 'subnet',
     verbs: ALL,
     errors: {
-      create: ['not_found:network', 'subnet_overlap', 'cidr_required', 'invalid_cidr', 'invalid_gateway', 'ip_address_generation_failure'],
+      create: [
+        'not_found:network',
+        'subnet_overlap',
+        'cidr_required',
+        'invalid_cidr',
+        'invalid_gateway',
+        'ip_address_generation_failure',
+        'not_found:subnetPool',
+        'subnet_allocation_error',
+        'subnet_pool_quota_exceeded',
+        'min_prefix_subnet_allocation',
+        'max_prefix_subnet_allocation',
+        'network_subnet_pool_affinity',
+      ],
       write: [
         'invalid_allocation_pool',
         'out_of_bounds_allocation_pool',
@@ -77,6 +91,18 @@ export const COLLECTIONS: readonly DocumentedCollection[] = [
         'uplink_exhausted',
       ],
       delete: ['subnet_in_use'],
+    },
+  },
+  {
+    names: SUBNET_POOLS,
+    table: subnetPoolAttributes,
+    kind: 'subnetPool',
+    verbs: ALL,
+    errors: {
+      create: ['not_found:tenant'],
+      update: ['subnet_pool_prefix_update'],
+      write: ['subnet_pool_prefix_bounds', 'empty_subnet_pool_prefixes', 'default_subnet_pool_exists'],
+      delete: ['subnet_pool_in_use'],
     },
   },
   {

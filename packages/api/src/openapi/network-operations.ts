@@ -1,3 +1,4 @@
+import { AutoTopologyView } from '../auto-topology.ts';
 import { QUOTA_RESOURCES } from '@weft/core/quota';
 import { Type } from 'typebox';
 import { ROUTERS, RouterInterfaceView, parseExtraRoutes, parseRouterInterface } from '../routers.ts';
@@ -6,7 +7,7 @@ import type { Operation } from './operation.ts';
 
 /** What of /v2.0 is no plain verb of a collection: routers' interfaces and routes, quotas, extensions, what nodes carry. */
 export function networkOperations(): readonly Operation[] {
-  return [...routerActions(), ...quotaOperations(), ...extensionOperations(), ...nodeOperations()];
+  return [...routerActions(), ...quotaOperations(), ...autoTopologyOperations(), ...extensionOperations(), ...nodeOperations()];
 }
 
 const BAD_INTERFACE = ['not_found:router', 'not_found:subnet', 'not_found:port', 'bad_router_request', 'foreign_network'];
@@ -139,6 +140,40 @@ function quotaOperations(): readonly Operation[] {
       access: 'admin',
       answer: { status: 204 },
       errors: ['not_found:tenant'],
+    },
+  ];
+}
+
+function autoTopologyOperations(): readonly Operation[] {
+  const path = '/v2.0/auto-allocated-topology/{id}';
+  const tag = 'auto-allocated-topology';
+  const dryRun = { name: 'fields', description: '`dry-run`: only say whether it could be made.', schema: Type.String() };
+  return [
+    {
+      method: 'get',
+      path,
+      id: 'show_auto_allocated_topology',
+      tag,
+      summary: 'Show a project’s automatic topology, and make it the first time',
+      about: '`None` stands for the token’s own project.',
+      query: [dryRun],
+      answer: { status: 200, schema: Type.Object({ auto_allocated_topology: AutoTopologyView }) },
+      errors: ['bad_request', 'not_found:tenant', 'auto_allocation_failure', 'not_authorized', 'over_quota', 'forbidden'],
+    },
+    {
+      method: 'delete',
+      path,
+      id: 'delete_auto_allocated_topology',
+      tag,
+      summary: 'Take a project’s automatic topology down',
+      answer: { status: 204 },
+      errors: [
+        'not_authorized',
+        'network_in_use',
+        'router_in_use',
+        'router_interface_in_use_by_floating_ip',
+        'router_external_gateway_in_use',
+      ],
     },
   ];
 }

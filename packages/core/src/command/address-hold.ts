@@ -117,6 +117,7 @@ function collect(state: ClusterState, old: Resource, addresses: Set<Ipv4>, tenan
     case 'tokenKey':
     case 'tokenRevocation':
     case 'quota':
+    case 'subnetPool':
     case 'rbacPolicy':
       break;
   }

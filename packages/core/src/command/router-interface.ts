@@ -140,6 +140,7 @@ function ofSubnet(
     portSecurityEnabled: false,
     deviceId: router.id,
     deviceOwner: ROUTER_INTERFACE,
+    addressPairs: undefined,
     rateLimit: undefined,
     ...NO_EXTRAS,
     ...stamps(context),

@@ -22,12 +22,17 @@ import { withDhcpPort } from './dhcp-port.ts';
 import { serves } from './service-subnets.ts';
 import { checkCidr, checkGateway, checkIpv6Fits, checkModes, checkNameServers, checkPools } from './subnet-checks.ts';
 import { movedGateway } from './subnet-gateway.ts';
+import { checkPoolAffinity, prefixFromPool } from './subnet-pool.ts';
+import type { PoolRequest } from './subnet-pool.ts';
 
 export type CreateSubnet = Readonly<{
   networkId: NetworkId;
   name: string;
   description: string;
-  cidr: IpCidr;
+  /** Absent: one of the pool. */
+  cidr: IpCidr | undefined;
+  /** Where the prefix is from, `cidr` or any; of IPv4 only. Absent: it is nobody's. */
+  pool?: Omit<PoolRequest, 'cidr'> | undefined;
   /** Absent: the first host address. `null`: none. */
   gatewayIp: IpAddress | null | undefined;
   enableDhcp: boolean;
@@ -47,9 +52,10 @@ export type SubnetExtras = Readonly<{ hostRoutes?: readonly StaticRoute[]; servi
  * A subnet; with the first one that has a gateway its tenant gets a concentrator (design §8). One on which hosts make their addresses themselves
  * gives every port of the network its address in the same step.
  */
-export function createSubnet(state: ClusterState, context: CommandContext, request: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
-  const network = state.networks.get(request.networkId);
-  if (network === undefined) throw new NotFound('network', request.networkId);
+export function createSubnet(state: ClusterState, context: CommandContext, wanted: CreateSubnet): Changes & Readonly<{ subnet: Subnet }> {
+  const network = state.networks.get(wanted.networkId);
+  if (network === undefined) throw new NotFound('network', wanted.networkId);
+  const request = { ...wanted, cidr: prefixFor(state, network, wanted) };
   checkModes({ ...request, raMode: request.raMode, addressMode: request.addressMode });
   checkCidr(request);
   if (isCidr6(request.cidr)) checkIpv6Fits(network);
@@ -85,8 +91,8 @@ type Addressing<S extends Subnet> = Pick<S, 'ipVersion' | 'cidr' | 'gatewayIp' |
 
 /** What of a new subnet is of one family. */
 function addressing(
-  request: CreateSubnet,
-): (Addressing<Subnet4> & Pick<Subnet4, 'hostRoutes'>) | (Addressing<Subnet6> & Pick<Subnet6, 'raMode' | 'addressMode'>) {
+  request: CreateSubnet & Readonly<{ cidr: IpCidr }>,
+): (Addressing<Subnet4> & Pick<Subnet4, 'hostRoutes' | 'subnetPoolId'>) | (Addressing<Subnet6> & Pick<Subnet6, 'raMode' | 'addressMode'>) {
   const { cidr, dnsNameservers, raMode, addressMode } = request;
   const hosts = isCidr6(cidr) ? cidr6Hosts(cidr) : cidrHosts(cidr);
   const gatewayIp = request.gatewayIp === null ? undefined : (request.gatewayIp ?? hosts.first);
@@ -114,7 +120,21 @@ function addressing(
     dnsNameservers: dnsNameservers.filter(isIpv4),
     allocationPools: pools.filter(isPool4),
     hostRoutes: kept(request.hostRoutes),
+    subnetPoolId: request.pool?.poolId,
   };
+}
+
+function prefixFor(state: ClusterState, network: Network, { cidr, pool }: CreateSubnet): IpCidr {
+  if (cidr !== undefined && isCidr6(cidr)) {
+    if (pool === undefined) return cidr;
+    throw new Refused('invalid_cidr', `Invalid input for operation: ${cidr} is from no subnet pool: pools hold IPv4 prefixes.`);
+  }
+  checkPoolAffinity(state, network, pool?.poolId);
+  if (pool !== undefined) return prefixFromPool(state, network, { ...pool, cidr });
+  if (cidr !== undefined) return cidr;
+  throw new Refused('cidr_required', 'Bad subnets request: a subnetpool must be specified in the absence of a cidr.', {
+    remedy: 'Name the cidr of the new subnet, or a subnet pool.',
+  });
 }
 
 /** Routers' advertisements and DHCPv6 as the gateways speak them have no room for them. */

@@ -77,6 +77,18 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
       remedy: 'Delete its floating IPs first.',
     });
   }
+  const pools = [...state.subnetPools.values()].filter(({ tenantId }) => tenantId === id);
+  for (const pool of pools) {
+    for (const { networkId } of state.subnetsFrom(pool.id)) {
+      throw new Conflict(
+        'tenant_in_use',
+        `tenant ${tenant.name} still has subnet pool ${pool.id}, which network ${networkId} has a prefix of`,
+        {
+          remedy: 'Delete the subnets from its pools first.',
+        },
+      );
+    }
+  }
   for (const networkId of state.networksUsedBy(id)) {
     throw new Conflict('tenant_in_use', `tenant ${tenant.name} still has ports on network ${networkId}`, {
       remedy: 'Delete its ports on shared networks first.',
@@ -84,6 +96,7 @@ export function deleteTenant(state: ClusterState, id: TenantId): Changes {
   }
   const remove: Resource[] = [
     tenant,
+    ...pools,
     ...[...state.rbacPolicies.values()].filter(({ target }) => target === id),
     ...state.firewallRulesOf(id),
     ...state.natRulesOf(id),

@@ -52,6 +52,7 @@ import { decideNat } from './nat-wish.testing.ts';
 import { parsePlanBody, Plan, PLAN_VERSIONS, planDigests, planRefText } from './plan.ts';
 import { render } from './render.ts';
 import { decideRouter } from './router-wish.testing.ts';
+import { decideTopology } from './topology-wish.testing.ts';
 import { decideSharing } from './sharing-wish.testing.ts';
 
 const FACTS = { infrastructure: [parseCidr('10.88.0.0/24')] };
@@ -87,7 +88,7 @@ function context(): CommandContext {
 
 /** One random wish: `verb` picks the command, the numbers pick its objects among those that exist. A wish that cannot be is refused. */
 type Wish = Readonly<{ verb: number; a: number; b: number }>;
-const wish = fc.record({ verb: fc.nat(53), a: fc.nat(50), b: fc.nat(50) });
+const wish = fc.record({ verb: fc.nat(55), a: fc.nat(50), b: fc.nat(50) });
 
 function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish): Changes {
   const pick = <T>(items: Iterable<T>, n: number): T => {
@@ -190,6 +191,9 @@ function decide(state: ClusterState, ctx: CommandContext, { verb, a, b }: Wish):
             addresses: [parseIpv4(`10.88.0.${(a % 4) + 10 * (b % 3)}`), parseIpv4(`10.88.0.${(a % 4) + 40}`)],
             vtep: b % 4 === 0 ? parseIpv4(`10.88.0.${(a % 4) + 40}`) : undefined,
           });
+    case 54:
+    case 55:
+      return decideTopology(state, ctx, { a, b, pick });
     case 16: {
       if (b % 4 === 0) return setQuotas(state, ctx, pick(state.tenants.values(), a).id, { port: b, network: a });
       if (b % 8 === 1) return resetQuotas(state, pick(state.tenants.values(), a).id);
@@ -379,6 +383,9 @@ const START: readonly Wish[] = [
   { verb: 36, a: 0, b: 11 },
 ];
 
+/** A default pool, a default external network, and a topology that stands on them. */
+const AUTOMATIC: readonly Wish[] = [0, 1, 4].map((b) => ({ verb: 54, a: 0, b }));
+
 /** A tenant without an automatic gateway, whose workloads on subnets without a router are served DHCP nevertheless. */
 const UNROUTED: readonly Wish[] = [
   { verb: 0, a: 2, b: 2 },
@@ -438,7 +445,7 @@ test('after any sequence of changes the incremental plan equals the full compile
       for (const [step, next] of [
         ...START,
         ...(shared ? SHARED : []),
-        ...(unrouted ? UNROUTED : []),
+        ...(unrouted ? [...AUTOMATIC, ...UNROUTED] : []),
         ...(routed ? ROUTED : []),
         ...wishes,
       ].entries()) {
@@ -480,7 +487,7 @@ test('the indexes of a state that was changed step by step equal those of one lo
     fc.property(fc.array(wish, { maxLength: 60 }), (wishes) => {
       const state = new ClusterState();
       const ctx = context();
-      for (const next of [...START, ...UNROUTED, ...ROUTED, ...wishes]) {
+      for (const next of [...START, ...UNROUTED, ...ROUTED, ...AUTOMATIC, ...wishes]) {
         const changes = refusedIsFine(() => withHolds(state, ctx, decide(state, ctx, next)));
         if (changes !== undefined) state.apply(changes);
       }

@@ -144,6 +144,7 @@ function presence(state: ClusterState, resources: readonly Resource[], before?: 
       case 'tokenRevocation':
       case 'addressHold':
       case 'quota':
+      case 'subnetPool':
       case 'rbacPolicy':
         break;
     }
@@ -255,6 +256,7 @@ function collect(state: ClusterState, resource: Resource, affected: Affected): v
     case 'tokenKey':
     case 'tokenRevocation':
     case 'quota':
+    case 'subnetPool':
     case 'rbacPolicy':
       break;
     case 'addressHold': {

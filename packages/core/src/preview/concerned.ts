@@ -98,6 +98,7 @@ function* portsOf(state: ClusterState, record: Resource): Generator<PortId> {
     case 'tokenKey':
     case 'tokenRevocation':
     case 'quota':
+    case 'subnetPool':
     case 'rbacPolicy':
       break;
   }

@@ -34,7 +34,6 @@ export const REFERENCE_TYPES: ReadonlyMap<number, readonly string[]> = new Map([
 
 /** Types of what is not built yet, and what that is. Whoever builds it takes its line out, and brings a row. */
 export const NOT_BUILT: Readonly<Record<string, string>> = {
-  AutoAllocationFailure: 'auto-allocated topology',
   AvailabilityZoneNotFound: 'availability zone hints',
   PortBindingAlreadyActive: 'the bindings of a port',
   PortBindingAlreadyExists: 'the bindings of a port',
@@ -43,6 +42,19 @@ export const NOT_BUILT: Readonly<Record<string, string>> = {
 
 /** Types that are answered without a row, or never, and why. */
 export const WITHOUT_ROW: Readonly<Record<string, string>> = {
+  // With tests of their own.
+  AutoAllocationFailure: 'auto-topology-routes.test.ts',
+  NotAuthorized: 'auto-topology-routes.test.ts',
+  SubnetAllocationError: 'subnet-pool-routes.test.ts',
+  SubnetPoolQuotaExceeded: 'subnet-pool-routes.test.ts',
+  SubnetPoolDeleteError: 'subnet-pool-routes.test.ts',
+  IllegalSubnetPoolPrefixUpdate: 'subnet-pool-routes.test.ts',
+  IllegalSubnetPoolPrefixBounds: 'subnet-pool-routes.test.ts',
+  EmptySubnetPoolPrefixList: 'subnet-pool-routes.test.ts',
+  MinPrefixSubnetAllocationError: 'subnet-pool-routes.test.ts',
+  MaxPrefixSubnetAllocationError: 'subnet-pool-routes.test.ts',
+  NetworkSubnetPoolAffinityError: 'subnet-pool-routes.test.ts',
+  SubnetPoolNotFound: 'subnet-pool-routes.test.ts',
   // Never answered.
   AdminRequired: 'PolicyNotAuthorized says which policy, and has the same status',
   DeviceIDNotOwnedByTenant: 'no port becomes a router’s interface by its device_owner',
