@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isIpv4 } from '@weft/core/ip';
+import { parseIpv4 } from '@weft/core/ipv4';
 import type { Ipv4 } from '@weft/core/ipv4';
 import { compile } from '@weft/core/plan/compile';
+import { icmpOf } from '@weft/core/reach/flow';
 import type { Flow, FlowSource, Packet, ReachPlace } from '@weft/core/reach/flow';
-import { choicesOf, FAR, nodeId, RANDOM_FACTS, RandomCluster, ROUTER, SERVICES } from '@weft/core/reach/random-cluster.testing';
+import {
+  choicesOf,
+  FAR,
+  nodeId,
+  OTHER_SERVICES,
+  PAIRED,
+  RANDOM_FACTS,
+  RandomCluster,
+  ROUTER,
+  SERVICES,
+} from '@weft/core/reach/random-cluster.testing';
 import { createReach } from '@weft/core/reach/reach';
 import type { NodeId } from '@weft/core/uuid';
 import { poll } from '@weft/lab/probe/ticker';
@@ -29,6 +41,8 @@ import type { TestNode } from './test-node.testing.ts';
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 20);
 /** Above all services and forwarded ports. */
 const FIRST_TAG = 33_000;
+/** Asked of those who send as somebody else: who may, may as to all services. */
+const BORROWERS = [{ protocol: 'icmp' }, { protocol: 'tcp', port: 80 }, { protocol: 'udp', port: 80 }] as const;
 const PATIENCE = { withinMs: 5000 };
 const ROUND_MS = 250;
 
@@ -45,6 +59,7 @@ class Laboratory implements Disposable {
   readonly #seen = new Map<number, string[]>();
   readonly #connections: InetSocket[] = [];
   #tag = FIRST_TAG;
+  #borrowers = 0;
 
   constructor(random: RandomCluster) {
     using made = new DisposableStack();
@@ -69,7 +84,7 @@ class Laboratory implements Disposable {
       if (node === undefined || port === undefined) continue;
       const netns = this.#stack.use(netnsOpen(node.dataplane.workloadNetns(instance.id)));
       this.#watch(new PacketWatch(`port ${port.id}`, { netns, ifname: WORKLOAD_LINK, mac: port.mac }));
-      for (const address of port.fixedIps.map((fixed) => fixed.address).filter(isIpv4))
+      for (const address of [...port.fixedIps.map((fixed) => fixed.address).filter(isIpv4), ...this.#borrow(netns)])
         senders.push([
           { kind: 'port', portId: port.id, address },
           { netns, source: address },
@@ -79,7 +94,7 @@ class Laboratory implements Disposable {
       const node = home === undefined ? undefined : this.#nodes.get(home);
       if (node === undefined) continue;
       const netns = this.#stack.use(netnsOpen(node.dataplane.gatewayNetns(id)));
-      this.#watch(new GatewayWatch(`gateway ${id}`, netns, SERVICES));
+      this.#watch(new GatewayWatch(`gateway ${id}`, netns));
       senders.push([
         { kind: 'gateway', concentratorId: id },
         { netns, source: undefined },
@@ -113,6 +128,21 @@ class Laboratory implements Disposable {
     this.#watches.push(this.#stack.use(watch));
   }
 
+  /**
+   * Gives a workload addresses that are not its port's, though they may be of its pairs. Nobody else has them: a stack that had one too would not
+   * answer ARP by it.
+   */
+  #borrow(netns: Netns): Ipv4[] {
+    const { state } = this.#random.cluster;
+    const taken = new Set([...state.ports.values()].flatMap(({ fixedIps }) => fixedIps.map(({ address }) => address)));
+    const n = (this.#borrowers += 1);
+    const borrowed = [`10.0.0.${PAIRED + n}`, `192.0.2.${n}`].map((text) => parseIpv4(text)).filter((address) => !taken.has(address));
+    using rtnl = Rtnl.open(netns);
+    const { index } = linkGet(rtnl, WORKLOAD_LINK)!;
+    for (const address of borrowed) addrReplace(rtnl, { index, address, prefix: 32 });
+    return borrowed;
+  }
+
   /** Every sender to every address that there is, and to some that there are not, for some services. */
   #flows(senders: readonly (readonly [FlowSource, Sender])[]): Probe[] {
     const { state } = this.#random.cluster;
@@ -139,8 +169,11 @@ class Laboratory implements Disposable {
         if (own.has(destination) || (from.kind === 'outside' && !destination.startsWith('203.0.113.'))) continue;
         if (from.kind === 'outside' && destination === ROUTER) continue;
         const isPublic = destination.startsWith('203.0.113.');
-        for (const [protocol, port] of isPublic ? [...SERVICES, ...forwarded, ...translated, ...ssh] : SERVICES) {
-          const flow: Flow = { from, destination, protocol, port };
+        const asked = isPublic ? [...SERVICES, ...forwarded, ...translated, ...ssh] : SERVICES;
+        const isBorrowed = from.kind === 'port' && !own.has(from.address!);
+        const services = isBorrowed ? BORROWERS : [...asked.map(([protocol, port]) => ({ protocol, port })), ...OTHER_SERVICES];
+        for (const service of services) {
+          const flow: Flow = { from, destination, ...service };
           const { verdict } = reach(flow);
           if (verdict.kind === 'delivered' && from.kind === verdict.to.kind && from.kind === 'gateway') continue;
           probes.push({ flow, sender, expected: verdict.kind === 'dropped' ? 'dropped' : seenText(verdict.to, verdict.packet) });
@@ -167,10 +200,10 @@ class Laboratory implements Disposable {
   }
 
   #send({ flow, sender }: Probe): number {
-    const { destination, protocol, port = 0 } = flow;
+    const { destination } = flow;
     assert.ok(isIpv4(destination));
     const tag = this.#tag++;
-    const connection = sendFirstPacket(sender, { destination, protocol, port }, tag);
+    const connection = sendFirstPacket(sender, { ...flow, destination }, tag);
     if (connection !== undefined) this.#connections.push(connection);
     if (tag % 64 === 0) this.#look();
     return tag;
@@ -180,7 +213,7 @@ class Laboratory implements Disposable {
     for (const watch of this.#watches) {
       for (const { tag, where, packet } of watch.look()) {
         const seen = this.#seen.get(tag) ?? [];
-        const what = `${where} as ${packetText(packet, where.startsWith('gateway'))}`;
+        const what = `${where} as ${packetText(packet)}`;
         if (!seen.includes(what)) this.#seen.set(tag, [...seen, what]);
       }
     }
@@ -189,19 +222,24 @@ class Laboratory implements Disposable {
 
 function seenText(to: ReachPlace, packet: Packet): string {
   const where = to.kind === 'port' ? `port ${to.portId}` : to.kind === 'gateway' ? `gateway ${to.concentratorId}` : to.kind;
-  return `${where} as ${packetText(packet, to.kind === 'gateway')}`;
+  return `${where} as ${packetText(packet)}`;
 }
 
-/** A gateway's sockets do not tell for which of its addresses a packet was. */
-function packetText({ source, destination, protocol, port }: Packet, atGateway: boolean): string {
-  return `${protocol}/${port} from ${source}${atGateway ? '' : ` to ${destination}`}`;
+function packetText(packet: Packet): string {
+  return `${serviceText(packet)} from ${packet.source} to ${packet.destination}`;
 }
 
-function text({ from, destination, protocol, port }: Flow): string {
-  return `${JSON.stringify(from)} to ${destination} ${protocol}/${port ?? 0}`;
+function text(flow: Flow): string {
+  return `${JSON.stringify(flow.from)} to ${flow.destination} ${serviceText(flow)}`;
 }
 
-test('where first packets get in the kernel is where the reachability answer says', async () => {
+function serviceText(service: Pick<Flow, 'destination' | 'protocol' | 'port' | 'icmp'>): string {
+  const { protocol, port = 0 } = service;
+  const { type, code } = icmpOf(service);
+  return protocol === 'icmp' ? `icmp ${type}.${code}` : `${protocol}/${port}`;
+}
+
+test('where first packets get in the kernel is where the reachability answer says', async (t) => {
   let flows = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(9999), { minLength: 340, maxLength: 340 }), async (numbers) => {
@@ -216,5 +254,6 @@ test('where first packets get in the kernel is where the reachability answer say
     }),
     { numRuns: RUNS, endOnFailure: true },
   );
+  t.diagnostic(`${flows} flows in ${RUNS} clusters`);
   assert.ok(flows > RUNS * 50, `${flows} flows`);
 });

@@ -102,6 +102,19 @@ test('datagrams go to and fro between namespaces and name their sender', async (
   assert.equal(text(await until(() => client.receive(), 'answer')), '');
 });
 
+test('a raw socket sends what a protocol carries, and hears it with its IP header', async () => {
+  using net = await wire();
+  const [server, client] = [net.b, net.a].map((netns) => net.stack.use(InetSocket.open({ netns, kind: 'raw', protocol: 253 }))) as [
+    InetSocket,
+    InetSocket,
+  ];
+  client.bind(left, 0);
+  client.sendTo(Buffer.from('hello'), right, 0);
+  const received = await until(() => server.receive(), 'packet');
+  assert.ok(received.kind === 'data', received.kind);
+  assert.deepEqual([received.bytes[9], Buffer.from(received.bytes.subarray(20)).toString(), received.from], [253, 'hello', left]);
+});
+
 test('a TCP connection is accepted, carries bytes, and closes', async () => {
   using net = await wire();
   const listener = net.open(net.b, 'tcp');

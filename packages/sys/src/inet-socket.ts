@@ -18,6 +18,7 @@ const SO_ERROR = 4;
 const SO_BROADCAST = 6;
 const SO_BINDTODEVICE = 25;
 const MSG_NOSIGNAL = 0x4000;
+const SOCK_RAW = 3;
 const POLLOUT = 4;
 const RECEIVE_BYTES = 1 << 16;
 
@@ -34,26 +35,29 @@ export type Received =
  * An IP socket in any namespace, used from this thread and never blocking: "not yet" is a value, so the caller polls. For probes, checks
  * and announcements; a server with many connections wants Node's own sockets.
  *
- * `icmp` is a raw socket: what is sent begins with the ICMP header, what is received with the *IP* header; it needs CAP_NET_RAW. Of
+ * `raw` is one of any protocol: it is given copies of what this namespace's own stack takes, and its ports mean nothing.
+ * `icmp` is a raw socket, too: what is sent begins with the ICMP header, what is received with the *IP* header; it needs CAP_NET_RAW. Of
  * IPv6 it is ICMPv6, received without that header, and the kernel writes and checks its checksum.
  * `scope`, where an address is asked for, is the index of the interface that a link-local one is on.
  */
 export class InetSocket implements Disposable {
-  readonly kind: InetSocketKind;
+  readonly kind: InetSocketKind | 'raw';
   #fd: number | undefined;
   /** SO_ERROR can be read once only. */
   #connect: ConnectState = { kind: 'pending' };
   #buffer: Uint8Array | undefined;
 
-  private constructor(kind: InetSocketKind, fd: number) {
+  private constructor(kind: InetSocketKind | 'raw', fd: number) {
     this.kind = kind;
     this.#fd = fd;
   }
 
   /** Opens a socket in `netns` (default: this thread's namespace). Throws SysError. */
-  static open(options: Readonly<{ netns?: Netns; kind: InetSocketKind; family?: 4 | 6 }>): InetSocket {
+  static open(
+    options: Readonly<{ netns?: Netns; family?: 4 | 6 } & ({ kind: InetSocketKind } | { kind: 'raw'; protocol: number })>,
+  ): InetSocket {
     const { netns, kind, family = 4 } = options;
-    const { type, protocol: given } = KINDS[kind];
+    const { type, protocol: given } = options.kind === 'raw' ? { type: SOCK_RAW, protocol: options.protocol } : KINDS[options.kind];
     const protocol = family === 6 && kind === 'icmp' ? IPPROTO_ICMPV6 : given;
     const domain = family === 6 ? AF_INET6 : AF_INET;
     const open = (): number => sysCheck('socket', libc().socket(domain, type | SOCK_NONBLOCK_CLOEXEC, protocol), kind);
@@ -145,9 +149,9 @@ export class InetSocket implements Disposable {
     throw new SysError('send', errno, this.kind);
   }
 
-  /** Sends one datagram (`port` is ignored for icmp). Throws SysError: ENETUNREACH, EMSGSIZE, EPERM if a filter dropped it… */
+  /** Sends one datagram (`port` is ignored for icmp and raw). Throws SysError: ENETUNREACH, EMSGSIZE, EPERM if a filter dropped it… */
   sendTo(bytes: Uint8Array, address: IpAddress, port: number, scope = 0): void {
-    const to = encodeInetAddress(address, this.kind === 'icmp' ? 0 : port, scope);
+    const to = encodeInetAddress(address, this.kind === 'icmp' || this.kind === 'raw' ? 0 : port, scope);
     sysCheck('sendto', libc().sendto(this.#descriptor(), bytes, bytes.length, MSG_NOSIGNAL, to, to.length), `${address} port ${port}`);
   }
 

@@ -5,7 +5,7 @@ import { isCidr4 } from '../ip.ts';
 import type { IpCidr } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import { SSH_PORT } from '../plan/render.ts';
-import type { FlowProtocol } from '../reach/flow.ts';
+import type { GatewayProtocol } from '../reach/flow.ts';
 import { wordedMatch } from '../reach/groups.ts';
 import type { Port } from '../resource.ts';
 import type { TenantId } from '../uuid.ts';
@@ -13,7 +13,7 @@ import { piecesOf } from './port-ranges.ts';
 import type { PortRange } from './port-ranges.ts';
 
 /** A service to ask about: `range.first` stands for all of its range; of icmp the range means nothing. */
-export type Service = Readonly<{ protocol: FlowProtocol; range: PortRange }>;
+export type Service = Readonly<{ protocol: GatewayProtocol; range: PortRange }>;
 /** `address` stands for all of the outside that is in `prefix` and in none of `except`. */
 export type OutsidePart = Readonly<{ prefix: Cidr; except: readonly Cidr[]; address: Ipv4 }>;
 

@@ -4,7 +4,7 @@ import { isIpv6 } from '../ip.ts';
 import type { IpAddress } from '../ip.ts';
 import type { Ipv4 } from '../ipv4.ts';
 import type { ClusterFacts } from '../plan/render.ts';
-import type { Flow, FlowProtocol, Verdict } from '../reach/flow.ts';
+import type { Flow, GatewayProtocol, Verdict } from '../reach/flow.ts';
 import { createReach } from '../reach/reach.ts';
 import type { Reach } from '../reach/reach.ts';
 import type { Changes } from '../resource.ts';
@@ -23,7 +23,7 @@ export type ReachEnd = Readonly<{ portId: PortId | undefined; address: string; e
 export type ReachLine = Readonly<{
   from: ReachEnd;
   to: ReachEnd;
-  protocol: FlowProtocol;
+  protocol: GatewayProtocol;
   ports: string | undefined;
   before: string;
   after: string;

@@ -26,16 +26,34 @@ export type FlowSource =
   | Readonly<{ kind: 'outside'; address: Ipv4 }>
   | Readonly<{ kind: 'gateway'; concentratorId: ConcentratorId }>;
 
-export type FlowProtocol = 'tcp' | 'udp' | 'icmp';
+/** Those that rules of gateways can name. */
+export type GatewayProtocol = 'tcp' | 'udp' | 'icmp';
 
-/** `icmp` is an echo request of the destination's family. `port`: the destination's, of tcp and udp. */
-export type Flow = Readonly<{ from: FlowSource; destination: IpAddress; protocol: FlowProtocol; port?: number }>;
+/** One word for each, as `ipProtocolWord` gives it: the last is any other's number. ICMP is one word for both families. */
+export type FlowProtocol = GatewayProtocol | 'sctp' | 'dccp' | 'udplite' | `${number}`;
 
-/** The packet at one point of its walk. `port` is 0 for icmp. */
-export type Packet<A extends IpAddress = IpAddress> = Readonly<{ source: A; destination: A; protocol: FlowProtocol; port: number }>;
+/** Of an ICMP message (RFC 792, RFC 4443). */
+export type IcmpKind = Readonly<{ type: number; code: number }>;
+
+/** `port`: the destination's, of protocols that have them. `icmp`: absent for an echo request. */
+export type Flow = Readonly<{ from: FlowSource; destination: IpAddress; protocol: FlowProtocol; port?: number; icmp?: IcmpKind }>;
+
+/** The packet at one point of its walk. `port` is 0 where the protocol has none; `icmp` as that of {@link Flow}. */
+export type Packet<A extends IpAddress = IpAddress> = Readonly<{
+  source: A;
+  destination: A;
+  protocol: FlowProtocol;
+  port: number;
+  icmp?: IcmpKind;
+}>;
 
 export function isPacket4(packet: Packet): packet is Packet<Ipv4> {
   return isIpv4(packet.source) && isIpv4(packet.destination);
+}
+
+/** What an ICMP packet is: an echo request of its family (RFC 792, RFC 4443 §4.1), unless it says otherwise. */
+export function icmpOf({ destination, icmp }: Pick<Packet, 'destination' | 'icmp'>): IcmpKind {
+  return icmp ?? { type: isIpv4(destination) ? 8 : 128, code: 0 };
 }
 
 /** Where a packet ends, or is dropped. */

@@ -4,7 +4,7 @@ import type { IpAddress, IpCidr } from '../ip.ts';
 import { protocolWord } from '../plan/render-group.ts';
 import type { Port } from '../resource.ts';
 import type { SecurityGroupRule } from '../security-group.ts';
-import { dropped } from './flow.ts';
+import { dropped, icmpOf } from './flow.ts';
 import type { Packet, ReachStep, Verdict } from './flow.ts';
 
 /**
@@ -32,10 +32,6 @@ export function askGroups(
   return dropped({ kind: 'port', portId: port.id }, direction === 'egress' ? 'egress_group' : 'ingress_group');
 }
 
-/** Types of an echo request (RFC 792, RFC 4443 §4.1); its code is 0. */
-const ECHO_REQUESTS: readonly number[] = [8, 128];
-const ECHO_CODE = 0;
-
 /** What a rule matches, in the words of its chain but for ICMP, which is one word for both families. */
 export function wordedMatch(rule: SecurityGroupRule): Readonly<{ protocol: string | undefined; remoteCidr: IpCidr | undefined }> {
   const word = protocolWord(rule);
@@ -54,8 +50,8 @@ function matches(state: ClusterState, rule: SecurityGroupRule, packet: Packet): 
   if (protocol !== packet.protocol) return false;
   if (protocol === 'icmp') {
     if (rule.portMin === undefined) return true;
-    const echo = ECHO_REQUESTS[isIpv6(packet.destination) ? 1 : 0];
-    return rule.portMin === echo && (rule.portMax === undefined || rule.portMax === ECHO_CODE);
+    const { type, code } = icmpOf(packet);
+    return rule.portMin === type && (rule.portMax === undefined || rule.portMax === code);
   }
   return packet.port >= (rule.portMin ?? 0) && packet.port <= (rule.portMax ?? 65_535);
 }

@@ -17,7 +17,7 @@ import { parseIpProtocol } from '../ip-protocol.ts';
 import type { SecurityGroup, SecurityGroupRule } from '../security-group.ts';
 import type { NodeId, SecurityGroupId, SecurityGroupRuleId, Uuid } from '../uuid.ts';
 import { WeftError } from '../weft-error.ts';
-import type { FlowProtocol } from './flow.ts';
+import type { Flow, GatewayProtocol } from './flow.ts';
 
 /** Chooses one of 0…n−1. */
 export type Choose = (n: number) => number;
@@ -32,7 +32,7 @@ export const RANDOM_FACTS: ClusterFacts = { infrastructure: [parseCidr('172.30.0
 export const ROUTER = '203.0.113.1' as Ipv4;
 /** Behind the router. */
 export const FAR = '198.51.100.7' as Ipv4;
-export const SERVICES: readonly (readonly [FlowProtocol, number])[] = [
+export const SERVICES: readonly (readonly [GatewayProtocol, number])[] = [
   ['icmp', 0],
   ['tcp', 22],
   ['tcp', 53],
@@ -41,6 +41,17 @@ export const SERVICES: readonly (readonly [FlowProtocol, number])[] = [
   ['udp', 80],
   ['udp', 5000],
 ];
+/** Of what is asked of every port only: gateways translate no ports of these. */
+export const OTHER_SERVICES: readonly Pick<Flow, 'protocol' | 'port' | 'icmp'>[] = [
+  { protocol: 'icmp', icmp: { type: 8, code: 1 } },
+  { protocol: 'icmp', icmp: { type: 13, code: 0 } },
+  { protocol: 'sctp', port: 80 },
+  // GRE (RFC 2784).
+  { protocol: '47' },
+];
+/** What some ports may send as beside their own addresses; others must not. In 10.0.0.0/24 it begins behind this. */
+export const PAIRED = 200;
+const PAIRS = [`10.0.0.${PAIRED + 1}/32`, `10.0.0.${PAIRED + 2}/32`, '10.0.0.192/26', '192.0.2.0/24'];
 /** Odd, so that no two numbers become one; and neighbours differ in their first digits. */
 const SPREAD = 0x9e37_79b1;
 /** Type and code of rules: of echo requests, and of others. */
@@ -49,6 +60,8 @@ const ICMP_TYPES: readonly (readonly (number | undefined)[])[] = [
   [8, undefined],
   [8, 1],
   [0, 0],
+  [13, 0],
+  [13, undefined],
 ];
 const CIDRS = ['10.0.0.0/24', '10.0.1.0/24', '172.30.0.0/25', '192.168.7.0/28'];
 const REMOTES6 = ['::/0', 'fd00::/64'];
@@ -59,8 +72,8 @@ export const nodeId = (n: number): NodeId => testId<NodeId>(n);
 
 /**
  * A small random cluster, made by commands: up to three nodes, one or two tenants that use the same addresses, networks of both topologies,
- * with and without gateways, ports with and without security, groups that name prefixes and one another, firewall and NAT rules, public
- * addresses, forwards and SSH reach. What a command refuses is left out.
+ * with and without gateways, ports with and without security and address pairs, groups with and without state that name prefixes, one
+ * another, ICMP messages and protocols of all kinds, firewall and NAT rules, public addresses, forwards and SSH reach. What a command refuses is left out.
  */
 export class RandomCluster {
   readonly cluster = new TestCluster({
@@ -112,17 +125,20 @@ export class RandomCluster {
 
   #group(tenant: Tenant, n: number): SecurityGroup {
     const template = [...this.cluster.state.groupsOf(tenant.id)][0]!;
-    const group: SecurityGroup = { ...template, id: this.cluster.context.uuid() as SecurityGroupId, name: `g${n}`, isDefault: false };
+    const id = this.cluster.context.uuid() as SecurityGroupId;
+    const stateless = this.#choose(4) === 3 ? { stateless: true as const } : {};
+    const group: SecurityGroup = { ...template, id, name: `g${n}`, isDefault: false, ...stateless };
     this.cluster.do({ put: [group], remove: [] });
     return group;
   }
 
   #rule(group: SecurityGroup, remoteGroupId: SecurityGroupId): void {
-    const [protocol, port] = this.#pick([...SERVICES, [undefined, 0] as const]);
+    const others = OTHER_SERVICES.map(({ protocol, port = 0 }) => [protocol, port] as const);
+    const [protocol, port] = this.#pick([...SERVICES, [undefined, 0] as const, ...others]);
     const remote = this.#choose(3);
     const whole = this.#choose(3) === 0;
     const some = protocol === 'icmp' ? this.#pick(ICMP_TYPES) : [port, port + this.#choose(80)];
-    const ports = protocol === undefined || whole ? [undefined, undefined] : some;
+    const ports = protocol === undefined || protocol === '47' || whole ? [undefined, undefined] : some;
     const isSix = this.#choose(10) === 9;
     const rule: SecurityGroupRule = {
       kind: 'securityGroupRule',
@@ -155,6 +171,8 @@ export class RandomCluster {
       fixedIps: subnets.filter((_, n) => n === 0 || this.#choose(3) === 2).map(({ id }) => ({ subnetId: id, address: undefined })),
       portSecurityEnabled: !insecure,
       securityGroups: insecure ? [] : groups,
+      addressPairs:
+        insecure || this.#choose(4) < 3 ? [] : [this.#pick(PAIRS)].map((text) => ({ cidr: parseCidr(text), text, mac: undefined })),
     });
     if (this.#choose(12) === 11) return;
     const { id } = cluster.instance(port.id);

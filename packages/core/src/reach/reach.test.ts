@@ -199,18 +199,6 @@ test('in a concentrator network nodes meet at the hub; without one, only neighbo
   assert.equal(scene.fate(c, OUTSIDE), 'no_route at port');
 });
 
-test('a gateway that only serves DHCP is nobody’s next hop: who is not on its subnet sends by its own gateway', () => {
-  const scene = new Scene();
-  const { a, cluster, network } = scene;
-  const quiet = cluster.subnet(network, '10.9.0.0/24', { gatewayIp: null });
-  const near = cluster.port(network, { fixedIps: [{ subnetId: quiet.id, address: undefined }] });
-  cluster.do(placeInstance(cluster.state, cluster.context, cluster.instance(near.id).id, scene.nodes[0]!));
-  cluster.do(placeConcentrator(cluster.state, cluster.context, cluster.state.concentratorOfNetwork(network.id)!.id, scene.nodes[0]!));
-  const server = addressOf(cluster.state.dhcpPortOn(network.id)!);
-  assert.equal(scene.fate(near, server, { protocol: 'icmp' }), `gateway from ${near.fixedIps[0]!.address}`);
-  assert.equal(scene.fate(a, server, { protocol: 'icmp' }), `outside from ${scene.gateway.uplink?.address}`);
-});
-
 test('the gateway routes between subnets, and gives what goes outside its own address, but lets nothing to the infrastructure', () => {
   const scene = new Scene();
   const { a, cluster, gateway } = scene;

@@ -10,7 +10,7 @@ import type { Concentrator, Network, Port } from '../resource.ts';
 import type { ConcentratorId } from '../uuid.ts';
 import { isSubnet4, isSubnet6 } from '../subnet.ts';
 import type { Subnet } from '../subnet.ts';
-import { dropped, isPacket4 } from './flow.ts';
+import { dropped, icmpOf, isPacket4 } from './flow.ts';
 import type { Flow, Packet, ReachAnswer, ReachPlace, ReachStep, Verdict } from './flow.ts';
 import { askFirewall, legByRoute, legTo, viewGateway } from './gateway.ts';
 import type { GatewayView } from './gateway.ts';
@@ -55,9 +55,9 @@ class Walk {
   }
 
   from(flow: Flow): ReachAnswer {
-    const { from, destination, protocol } = flow;
+    const { from, destination, protocol, icmp } = flow;
     const port = protocol === 'icmp' ? 0 : (flow.port ?? 0);
-    const packet = (source: IpAddress): Packet => ({ source, destination, protocol, port });
+    const packet = (source: IpAddress): Packet => ({ source, destination, protocol, port, ...(icmp === undefined ? {} : { icmp }) });
     const verdict =
       from.kind === 'port'
         ? this.#fromPort(this.#state.ports.get(from.portId), from, destination, packet)
@@ -103,7 +103,9 @@ class Walk {
     if (gateway === undefined) return dropped({ kind: 'network', networkId: network.id }, 'no_gateway');
     const refused = askGroups(this.#state, port, 'egress', packet, this.#steps);
     if (refused !== undefined) return refused;
-    carry(this.#state, network, seat, gateway.nodeId, this.#steps);
+    // Not every gateway of a segment is its hub.
+    if (!carry(this.#state, network, seat, gateway.nodeId, this.#steps))
+      return dropped({ kind: 'network', networkId: network.id }, 'no_hub');
     return this.#fromLeg(gateway, network, packet);
   }
 
@@ -192,13 +194,13 @@ class Walk {
   /** What is addressed to the gateway itself. */
   #atGateway(gateway: GatewayView, packet: Packet, from: 'inside' | 'outside'): Verdict {
     const at: ReachPlace = { kind: 'gateway', concentratorId: gateway.concentrator.id };
-    const { protocol, port } = packet;
+    const { protocol, port, destination } = packet;
     const serves =
       from === 'inside' &&
-      ((protocol === 'udp' && (port === DNS || port === (isIpv6(packet.destination) ? DHCPV6 : DHCP))) ||
-        (protocol === 'tcp' && port === DNS));
-    if (serves || protocol === 'icmp') return { kind: 'delivered', to: at, packet };
-    return dropped(at, this.#isPublic(packet.destination) ? 'closed_public_address' : 'gateway_closed');
+      ((protocol === 'udp' && (port === DNS || port === (isIpv6(destination) ? DHCPV6 : DHCP))) || (protocol === 'tcp' && port === DNS));
+    const isEcho = protocol === 'icmp' && icmpOf(packet).type === icmpOf({ destination }).type;
+    if (serves || isEcho) return { kind: 'delivered', to: at, packet };
+    return dropped(at, this.#isPublic(destination) ? 'closed_public_address' : 'gateway_closed');
   }
 
   #translatedIn(gateway: GatewayView, packet: Packet): readonly [Packet, boolean] {
