@@ -142,13 +142,13 @@ test('tunnel packets are taken from the VTEPs of the plan only, at the underlay 
   };
   const listed = underlay.host('underlay', vtepOf(99));
   const foreign = underlay.host('underlay', vtepOf(98));
+  const outside = underlay.host('uplink', vtepOf(1));
+  const uplink = linkGet(two.rtnl('node'), 'uplink0')!.mac!;
   two.builder.admit(vtepOf(99));
   two.apply();
   assert.equal(await send(listed, listed.ip, 'arrival'), 1, 'a VTEP of the plan');
   const before = two.counter('node', 'inet', 'tunnel_foreign');
   assert.equal(await send(foreign, foreign.ip, 'silence'), 0, 'no VTEP of the plan');
-  const outside = underlay.host('uplink', vtepOf(1));
-  const uplink = linkGet(two.rtnl('node'), 'uplink0')!.mac!;
   assert.equal(await send(outside, vtepOf(1), 'silence', uplink), 0, 'a VTEP of the plan, but by another interface');
   assert.equal(two.counter('node', 'inet', 'tunnel_foreign') - before, 2);
 });

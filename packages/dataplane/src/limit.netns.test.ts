@@ -152,7 +152,10 @@ test('what a limited workload sends is judged as before: what it forges never ar
   };
   assert.equal(await sent(newToken(), 'arrival'), 1);
   const dropped = node.counter('fabric', 'bridge', 'spoof_mac');
-  const inside = node.rtnl(node.kernel.observe().find(({ object }) => object.kind === 'link' && object.type === 'end')!.object.place);
+  const inside = node.rtnl(
+    node.kernel.observe().find(({ object }) => object.kind === 'link' && object.type === 'end' && object.place.startsWith('wl-'))!.object
+      .place,
+  );
   linkSet(inside, linkGet(inside, 'eth0')!.index, { mac: mac(0x99) });
   assert.equal(await sent(newToken(), 'silence'), 0);
   assert.ok(node.counter('fabric', 'bridge', 'spoof_mac') > dropped, 'dropped for its MAC, by its own port');
