@@ -31,6 +31,8 @@ export class Interests {
     for (const groupId of new Set([...ports].flatMap(({ securityGroups }) => securityGroups))) {
       for (const rule of state.rulesOf(groupId)) this.#rule({ ...rule, ...wordedMatch(rule) });
     }
+    // Groups take what a port may send as for a member, wherever it comes from.
+    for (const { addressPairs = [] } of ports) for (const { cidr } of addressPairs) if (isCidr4(cidr)) this.#prefixes.add(cidr);
     for (const rule of state.firewallRulesOf(tenantId)) this.#rule(rule);
     for (const rule of state.natRulesOf(tenantId)) {
       this.#rule(rule);
