@@ -58,7 +58,8 @@ void test('the openstack client', { skip, timeout: LIMIT_MS }, async (t) => {
         '--name alpha',
         '--device-owner compute:weft --name alpha',
         '--network front --fixed-ip subnet=front-v4,ip-address=10.20.0.11',
-        '--fixed-ip ip-substring=20.0.11',
+        // Bravo's is 10.20.0.12; the port that serves DHCP has any address, 10.20.0.110 for instance.
+        '--device-owner compute:weft --fixed-ip ip-substring=20.0.11',
       ]) {
         const found = await project.cli.list(`port list ${filter} --long`);
         assert.deepEqual(
