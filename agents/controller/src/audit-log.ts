@@ -58,6 +58,8 @@ export class AuditLog implements AuditSink, AsyncDisposable {
   #file: FileHandle;
   #size: number;
   #queue: Promise<void> = Promise.resolve();
+  /** Lines of the next append: what comes while one is under way goes together. */
+  #waiting: Uint8Array[] = [];
   #failing = false;
 
   private constructor(options: AuditLogOptions, deps: Readonly<{ log: Logger }>, file: FileHandle, size: number) {
@@ -77,17 +79,19 @@ export class AuditLog implements AuditSink, AsyncDisposable {
 
   /** A line that cannot be written is told to the log: what it tells of is done already and cannot be taken back. */
   write(entry: AuditEntry): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(entry)}\n`);
-    this.#queue = this.#append(this.#queue, line);
+    this.#waiting.push(Buffer.from(`${JSON.stringify(entry)}\n`));
+    if (this.#waiting.length === 1) this.#queue = this.#append(this.#queue);
     return this.#queue;
   }
 
-  async #append(before: Promise<void>, line: Uint8Array): Promise<void> {
+  async #append(before: Promise<void>): Promise<void> {
     await before;
+    const lines = Buffer.concat(this.#waiting);
+    this.#waiting = [];
     try {
-      if (this.#size > 0 && this.#size + line.length > this.#maxBytes) await this.#rotate();
-      await this.#file.appendFile(line);
-      this.#size += line.length;
+      if (this.#size > 0 && this.#size + lines.length > this.#maxBytes) await this.#rotate();
+      await this.#file.appendFile(lines);
+      this.#size += lines.length;
       if (this.#failing) this.#log.info({ file: this.#path }, 'audit log written again');
       this.#failing = false;
     } catch (error) {
